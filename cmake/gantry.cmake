@@ -1,0 +1,67 @@
+# Flags and helpers that every folder uses.
+add_library(gantry_flags INTERFACE)
+target_compile_options(gantry_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wformat=2 -Wno-missing-field-initializers
+  -fPIC -fstack-protector-strong -fno-strict-overflow -ffunction-sections -fdata-sections)
+target_compile_definitions(gantry_flags INTERFACE _GNU_SOURCE GANTRY_VERSION="${PROJECT_VERSION}")
+if(NOT GANTRY_SANITIZE AND NOT GANTRY_FUZZ)
+  target_compile_definitions(gantry_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
+endif()
+target_include_directories(gantry_flags INTERFACE ${CMAKE_SOURCE_DIR}/core ${CMAKE_SOURCE_DIR}/core/include)
+target_link_options(gantry_flags INTERFACE -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro,-z,now)
+target_link_libraries(gantry_flags INTERFACE fmt::fmt Threads::Threads)
+if(GANTRY_SANITIZE)
+  target_compile_options(gantry_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+  target_link_options(gantry_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(GANTRY_FUZZ)
+  target_compile_options(gantry_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined)
+  target_link_options(gantry_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
+set(GANTRY_LIBEXECDIR ${CMAKE_INSTALL_FULL_LIBEXECDIR}/gantry)
+# Drivers live in a folder named after the ABI they were built for: two engines can be installed side by side.
+set(GANTRY_DRIVERDIR ${CMAKE_INSTALL_FULL_LIBDIR}/gantry/1)
+
+# The standard headers that nearly every file includes, compiled once and shared by all libraries.
+add_library(gantry_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
+target_link_libraries(gantry_pch PUBLIC gantry_flags)
+target_precompile_headers(gantry_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
+
+# gantry_library(NAME SOURCES... [LINK libs...]): a static library of core/.
+function(gantry_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC gantry_flags ${arg_LINK})
+  target_precompile_headers(${name} REUSE_FROM gantry_pch)
+endfunction()
+
+# gantry_program(NAME DESTINATION SOURCES... LINK libs...)
+function(gantry_program name)
+  cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE gantry_flags ${arg_LINK})
+  target_precompile_headers(${name} REUSE_FROM gantry_pch)
+  install(TARGETS ${name} DESTINATION ${arg_DESTINATION})
+endfunction()
+
+# gantry_driver(NAME KIND SOURCES... LINK libs...): KIND is storage or network; becomes KIND/NAME.so.
+function(gantry_driver name kind)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${kind}_${name} MODULE ${arg_SOURCES})
+  target_link_libraries(${kind}_${name} PRIVATE gantry_os gantry_base ${arg_LINK})
+  target_precompile_headers(${kind}_${name} REUSE_FROM gantry_pch)
+  set_target_properties(${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/drivers/${kind} CXX_VISIBILITY_PRESET hidden)
+  install(TARGETS ${kind}_${name} DESTINATION ${GANTRY_DRIVERDIR}/${kind})
+endfunction()
+
+# gantry_test(NAME SOURCES... LINK libs...): a GoogleTest program, run by ctest.
+function(gantry_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE gantry_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
+  target_precompile_headers(test_${name} REUSE_FROM gantry_pch)
+  target_compile_definitions(test_${name} PRIVATE GANTRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GANTRY_BUILD_DIR="${CMAKE_BINARY_DIR}")
+  add_test(NAME ${name} COMMAND test_${name})
+endfunction()

@@ -1,0 +1,51 @@
+// The engine's configuration, /etc/gantry/gantry.toml; every key has a default and the file may be missing.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace gantry::config {
+
+// Folders of the engine. Tests put them elsewhere with the environment's GANTRY_ROOT (a prefix to all but lib_dir).
+struct Paths {
+    std::string etc = "/etc/gantry";
+    std::string data = "/var/lib/gantry";
+    std::string run = "/run/gantry";
+    std::string cache = "/var/cache/gantry";
+    std::string drivers;  // the versioned folder with storage/ and network/, from the build; GANTRY_DRIVERS overrides it
+
+    static Paths from_environment();
+    [[nodiscard]] std::string images() const { return data + "/images"; }          // an OCI layout
+    [[nodiscard]] std::string storage() const { return data + "/storage"; }        // one folder per storage driver
+    [[nodiscard]] std::string volumes() const { return data + "/volumes"; }
+    [[nodiscard]] std::string networks() const { return data + "/networks"; }      // NAME.toml; leases below the driver's folder
+    [[nodiscard]] std::string record(const std::string& name) const { return run + "/ctr/" + name; }  // one folder a container
+};
+
+struct Registry {  // [registry."HOST[:PORT]"]
+    std::vector<std::string> mirrors;  // tried first, in order: "HOST[:PORT][/PREFIX]"
+    bool insecure = false;             // plain HTTP, or TLS unchecked
+    std::string ca, certificate, key;  // files; else <etc>/certs.d/HOST[:PORT]/{ca.crt,client.cert,client.key} (docker's names)
+    bool blocked = false;
+};
+
+struct Engine {
+    std::string storage_driver = "overlayfs";
+    std::string default_network = "bridge";
+    std::vector<std::string> search_registries{"docker.io"};  // for short names
+    std::map<std::string, Registry> registries;
+    std::map<std::string, std::string> aliases;                // short name to full reference
+    std::uint32_t pull_jobs = 3;                               // layers fetched at once, per image (Docker's default)
+    std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
+    std::uint64_t idle_exit_seconds = 60;
+};
+
+Result<Engine> parse_engine(std::string_view text, const std::string& file);
+// A missing file is the default.
+Result<Engine> load_engine(const Paths& paths);
+
+}  // namespace gantry::config

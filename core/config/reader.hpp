@@ -1,0 +1,43 @@
+// TOML to checked definitions, and back. Errors read "FILE:LINE:COLUMN: key 'memroy' is not known, did you mean 'memory'".
+#pragma once
+
+#include "config/definition.hpp"
+
+namespace gantry::config {
+
+// The largest definition file that is read at all.
+constexpr std::size_t definition_limit = 1U << 20;
+
+// file is for messages only. Checks types, ranges, grammar and what contradicts itself; nothing of the host is looked at.
+Result<Definition> parse_definition(std::string_view text, const std::string& file);
+
+// The TOML text that parse_definition turns into the same definition (defaults are left out).
+std::string write_definition(const Definition& definition);
+
+// Pieces that the command line's flags share with the file's keys.
+Result<Port> parse_port(std::string_view text);
+Result<Device> parse_device(std::string_view text);
+Result<Ulimit> parse_ulimit(std::string_view text);             // "1024", "1024:2048", "unlimited", "-1"
+Result<std::pair<Restart, std::uint32_t>> parse_restart(std::string_view text);
+Result<NamespaceMode> parse_namespace(std::string_view text);   // "host", "private", "container:NAME"
+Result<int> parse_signal(std::string_view text);                // "TERM", "SIGTERM", "15", "SIGRTMIN+3"
+std::string port_text(const Port& port);
+std::string restart_text(Restart restart, std::uint32_t max);
+
+// Where definitions are found: NAME.toml in these folders, first found wins.
+struct DefinitionFolders {
+    std::vector<std::string> folders{"/etc/gantry/containers", "/run/gantry/containers", "/var/lib/gantry/containers",
+                                     "/usr/lib/gantry/containers"};
+};
+struct FoundDefinition {
+    ContainerName name;
+    std::string file;
+    Definition definition;
+};
+// Errc::not_found when no folder has it; a broken first one is an error, not a reason to take the next.
+Result<FoundDefinition> find_definition(const ContainerName& name, const DefinitionFolders& folders = {});
+// Every name that some folder has, sorted, with the file that wins. Files whose name is no container's are reported as errors
+// by `gantry system check`, not here.
+Result<std::vector<std::pair<ContainerName, std::string>>> list_definitions(const DefinitionFolders& folders = {});
+
+}  // namespace gantry::config

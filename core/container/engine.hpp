@@ -1,0 +1,95 @@
+// Everything `gantry`, gantryd and other front ends do with containers, networks and volumes, as one object: it opens the
+// store, the drivers and the bus to systemd when first needed. Runs as root in the host's namespaces. Not for gantry-launch,
+// whose path is shorter.
+#pragma once
+
+#include "config/engine.hpp"
+#include "config/reader.hpp"
+#include "container/record.hpp"
+#include "container/units.hpp"
+#include "driver/loader.hpp"
+#include "image/store.hpp"
+#include "systemd/manager.hpp"
+
+namespace gantry::container {
+
+// What Docker calls the state: created, running, paused, restarting, removing, exited, dead.
+struct Container {
+    ContainerName name;
+    std::string id;
+    std::string definition_file;
+    config::Definition definition;
+    systemd::UnitState unit;
+    std::string state;
+    std::string health;                       // "", "starting", "healthy", "unhealthy"
+    std::optional<Record> record;             // while started
+    std::optional<std::string> problem;       // why the definition cannot be read; the rest is then empty
+};
+
+struct NetworkInfo {
+    driver::NetworkConfig config;
+    std::int64_t created = 0;
+    std::map<std::string, std::string> labels;
+    bool predefined = false;                  // bridge, host, none
+};
+
+struct VolumeInfo {
+    std::string name, path;
+    std::int64_t created = 0;
+    bool anonymous = false;
+    std::map<std::string, std::string> labels, options;
+};
+
+class Engine {
+public:
+    static Result<Engine> open();             // reads gantry.toml
+    Engine(Engine&&) noexcept;
+    ~Engine();
+
+    config::Paths& paths();
+    config::Engine& config();
+    driver::Loader& drivers();
+    Result<driver::StorageDriver*> storage(const std::string& name = "");
+    Result<driver::NetworkDriver*> network_driver(const std::string& name);
+    Result<image::Store*> images();
+    Result<systemd::Manager*> systemd();
+
+    // Containers. text: a name, an id or a unique prefix of an id, as everywhere in Docker.
+    Result<std::vector<Container>> containers();          // every definition; one bus call for all states
+    Result<Container> container(std::string_view text);
+    // Checks everything that a start would (image there, drivers, networks, volumes, contradictions), writes the definition
+    // below <data>/containers (or /run/gantry/containers with auto_remove) and the drop-in. No name: one is made up as Docker
+    // does. Errc::exists for a taken name.
+    Result<Container> create(std::optional<ContainerName> name, config::Definition definition);
+    // What `gantry check` says: everything a start of this definition would refuse, without starting.
+    Result<> check(const ContainerName& name, const config::Definition& definition);
+    Result<> remove(const Container& container, bool force, bool volumes);
+    Result<> rename(const Container& container, const ContainerName& new_name);
+    // Writes the changed definition and applies what can be applied to a running container.
+    Result<> update(const Container& container, const config::Definition& changed);
+    // A root file system to read and write: of a running container through its process, else mounted for as long as the
+    // descriptor lives (the caller's mount namespace is unshared for that).
+    Result<os::Fd> open_root(const Container& container);
+
+    Result<std::vector<NetworkInfo>> networks();
+    Result<NetworkInfo> network(std::string_view name);
+    Result<NetworkInfo> network_create(driver::NetworkConfig config, std::map<std::string, std::string> labels);
+    Result<> network_remove(std::string_view name);
+    Result<> network_reload(std::string_view name);
+
+    Result<std::vector<VolumeInfo>> volumes();
+    Result<VolumeInfo> volume(std::string_view name);
+    Result<VolumeInfo> volume_create(std::string name, std::map<std::string, std::string> labels, std::map<std::string, std::string> options);
+    Result<> volume_remove(std::string_view name, bool force);  // Errc::in_use while a definition names it
+
+    // Findings of every room: store, layers, records, leases, interfaces, rules, drop-ins, definitions.
+    Result<std::vector<image::Finding>> system_check(bool repair, bool deep);
+
+    struct Impl;
+
+private:
+    explicit Engine(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gantry::container

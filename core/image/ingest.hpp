@@ -1,0 +1,49 @@
+// One layer on its way in: compressed bytes arrive in order, are written to the blob store, hashed, decompressed, hashed again
+// and unpacked into the storage driver, all in one pass. Used by pull, load and build.
+#pragma once
+
+#include "image/store.hpp"
+
+#include <functional>
+
+namespace gantry::image {
+
+// Bounds on what a hostile layer may unpack to.
+struct UnpackLimits {
+    std::uint64_t bytes = 256ULL << 30;
+    std::uint64_t entries = 4'000'000;
+};
+
+// Unpacks a tar stream below folder (an open directory). read fills the buffer and returns the count, 0 at the end.
+// Whiteouts become what format says. Nothing outside folder is ever touched, whatever names and links the archive has.
+// Returns the bytes of all regular files.
+Result<std::uint64_t> unpack_tar(const std::function<Result<std::size_t>(char*, std::size_t)>& read, int folder,
+                                 driver::LayerFormat format, const UnpackLimits& limits = {});
+
+class LayerIngest {
+public:
+    // diff_id: what the uncompressed stream must hash to (from the image's configuration). blob: what the compressed one must.
+    // parent: key of the layer below, "" for none. Where a partial blob from an earlier attempt exists, offset() tells how much
+    // of it was kept and replayed; the source goes on from there.
+    static Result<std::unique_ptr<LayerIngest>> begin(Store& store, const Descriptor& blob, const Digest& diff_id,
+                                                      const driver::LayerKey& key, const driver::LayerKey& parent);
+    ~LayerIngest();  // without finish(): the staging is aborted, the partial blob kept for a later resume
+
+    [[nodiscard]] std::uint64_t offset() const;
+    // Feeds compressed bytes; blocks while the unpacker is behind. An error is final.
+    Result<> write(std::string_view data);
+    // After a source that turned out not to resume: forget everything, start at 0.
+    Result<> restart();
+    // The end: both digests and the size are checked, blob and layer committed.
+    Result<> finish();
+
+    struct Impl;
+private:
+    explicit LayerIngest(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+// A small blob (configuration, manifest) into the store; the digest is checked.
+Result<> put_blob(Store& store, const Digest& digest, std::string_view data);
+
+}  // namespace gantry::image

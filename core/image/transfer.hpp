@@ -1,0 +1,50 @@
+// Images in and out: pull from registries, load and save archives.
+#pragma once
+
+#include "image/store.hpp"
+
+#include <atomic>
+#include <functional>
+
+namespace gantry::image {
+
+// What a long transfer tells while it runs, from any of its threads, one call at a time.
+struct Progress {
+    std::string layer;      // first 12 digits of the blob's digest; empty for a line about the whole image
+    std::string status;     // "Pulling fs layer", "Downloading", "Pull complete", "Already exists", ... as Docker prints
+    std::uint64_t current = 0, total = 0;  // bytes
+};
+using ProgressFn = std::function<void(const Progress&)>;
+
+struct PullOptions {
+    std::optional<Platform> platform;
+    ProgressFn progress;
+    const std::atomic<bool>* cancel = nullptr;
+};
+
+struct PullResult {
+    Image image;
+    std::string name;     // "docker.io/library/nginx:1.25"
+    Digest digest;        // of what the name pointed at (an index or a manifest)
+    bool up_to_date = false;
+};
+
+// A missing image, and only what is missing of it. Short names are tried in the configured registries' order.
+Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options);
+
+// Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
+// ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).
+struct Credentials { std::string user, password, identity_token; };
+// Asks the registry whether it takes them, then writes them to the user's file (mode 0600). Returns the file's path.
+Result<std::string> login(const config::Paths& paths, const config::Engine& engine, const std::string& registry,
+                          const Credentials& credentials);
+Result<std::string> logout(const config::Paths& paths, const std::string& registry);
+
+// docker-archive, oci-archive (tar, also compressed) or a folder with an OCI layout; "-" is standard input. Returns the names
+// (or ids) loaded.
+Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress);
+enum class ArchiveFormat { docker_archive, oci_archive, oci_layout };
+// target: a file, a folder for oci_layout, "-" for standard output.
+Result<> save(Store& store, const std::vector<std::string>& images, ArchiveFormat format, const std::string& target);
+
+}  // namespace gantry::image

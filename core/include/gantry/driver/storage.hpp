@@ -1,0 +1,100 @@
+// Storage drivers keep unpacked image layers and put container root file systems together from them.
+//
+// Life cycle: probe once per process; then layers (begin, the caller unpacks into the folder, commit or abort) in whichever
+// process pulls; validate and prepare in gantry-launch; status, diff, teardown and recover anywhere. All calls run as root in
+// the host's namespaces, except prepare, whose caller has a private mount namespace. Calls for different ids may run in
+// parallel, in threads and in processes; the driver guards what it shares.
+#pragma once
+
+#include "base/result.hpp"
+#include "gantry/driver/abi.hpp"
+#include "os/fd.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gantry::driver {
+
+// How deletions of a layer (".wh." entries, image-spec layer.md) are to be written by the unpacker.
+enum class LayerFormat {
+    overlay,  // as overlayfs reads them: a character device 0/0, "trusted.overlay.opaque" = "y"; layers are independent
+    applied,  // by deleting: the folder given by layer_begin holds the parent's files already; a layer needs its parent first
+};
+
+// A layer's key: the hexadecimal sha256 of its chain ID (image-spec config.md, "Layer ChainID") for `applied`, of its
+// diff ID for `overlay`. The store computes the right one from layer_format().
+using LayerKey = std::string;
+
+struct LayerStaging {
+    LayerKey key;
+    std::string path;  // an empty folder (overlay) or one with the parent's files (applied); on one file system with the rest
+    os::Fd lock;       // who owns the staging; its end (also by a crash) makes the staging garbage for recover()
+};
+
+struct IdMap {  // one line of /proc/PID/uid_map
+    std::uint32_t container = 0, host = 0, count = 0;
+};
+
+struct RootfsRequest {
+    std::string container;          // its name, the key of its writable layer
+    std::vector<LayerKey> layers;   // lowest first, as in the image's rootfs.diff_ids
+    bool read_only = false;         // no writable layer at all
+    std::uint64_t size_limit = 0;   // bytes of the writable layer; 0: none; refused where the driver cannot enforce it
+    std::vector<IdMap> uid_map, gid_map;  // empty: no user namespace
+    std::vector<std::string> options;     // "key=value" of the definition's [storage] table
+};
+
+struct Rootfs {
+    os::Fd mount;  // a detached mount (fsmount(2), open_tree(2)), for move_mount(2) into the container's namespace
+};
+
+struct RootfsStatus {
+    bool exists = false;        // the container has a writable layer
+    std::uint64_t bytes = 0;    // used by the writable layer
+    std::uint64_t inodes = 0;
+};
+
+enum class ChangeKind : char { modified = 'C', added = 'A', deleted = 'D' };  // the letters of `docker diff`
+struct Change {
+    ChangeKind kind;
+    std::string path;  // "/etc/motd"
+};
+
+class StorageDriver {
+public:
+    virtual ~StorageDriver() = default;
+
+    // Can this host do it (kernel, file system below data_dir)? Makes data_dir's own sub-folders if missing.
+    virtual Result<> probe() = 0;
+
+    [[nodiscard]] virtual LayerFormat layer_format() const = 0;
+    // Errc::exists if the layer is there; waits while another process stages the same key.
+    virtual Result<LayerStaging> layer_begin(const LayerKey& key, const LayerKey& parent) = 0;
+    // Durable and visible at once (syncfs, then rename): after a crash a layer is whole or absent. size: bytes of its files.
+    virtual Result<> layer_commit(LayerStaging staging, std::uint64_t size) = 0;
+    virtual Result<> layer_abort(LayerStaging staging) = 0;
+    virtual Result<bool> layer_exists(const LayerKey& key) = 0;
+    virtual Result<std::uint64_t> layer_size(const LayerKey& key) = 0;
+    // Errc::in_use is the caller's matter (the store knows who needs a layer); a missing layer is no error.
+    virtual Result<> layer_remove(const LayerKey& key) = 0;
+    virtual Result<std::vector<LayerKey>> layer_list() = 0;
+
+    // What prepare would say, without touching anything.
+    virtual Result<> validate(const RootfsRequest& request) = 0;
+    // Puts the root file system together. On error nothing of this call is left.
+    virtual Result<Rootfs> prepare(const RootfsRequest& request) = 0;
+    virtual Result<RootfsStatus> status(const std::string& container) = 0;
+    // What the writable layer changed, sorted by path.
+    virtual Result<std::vector<Change>> diff(const std::string& container, const std::vector<LayerKey>& layers) = 0;
+    // Containers with a writable layer.
+    virtual Result<std::vector<std::string>> list() = 0;
+    virtual Result<> rename(const std::string& container, const std::string& new_name) = 0;
+    // Removes the writable layer; idempotent; goes on past errors and returns the first.
+    virtual Result<> teardown(const std::string& container) = 0;
+    // Removes what crashes left (stagings without an owner, half-removed layers). dry_run only reports.
+    // Returns one line per finding.
+    virtual Result<std::vector<std::string>> recover(bool dry_run) = 0;
+};
+
+}  // namespace gantry::driver

@@ -1,0 +1,78 @@
+// The one client of org.freedesktop.systemd1, on libsystemd's sd-bus. Calls block; errors carry the bus error's text.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+struct sd_bus;
+
+namespace gantry::systemd {
+
+using Value = std::variant<bool, std::int32_t, std::uint32_t, std::uint64_t, std::string, std::vector<std::string>>;
+// For SetUnitProperties: systemd.directives(7) names and their D-Bus types (org.freedesktop.systemd1(5)). DeviceAllow is
+// a vector of "PATH RWM" pairs in a vector<string>.
+using Properties = std::vector<std::pair<std::string, Value>>;
+
+struct UnitState {
+    std::string name, load, active, sub, result;   // "loaded", "active", "running", "success"
+    std::uint32_t main_pid = 0;
+    std::int32_t exit_code = 0, exit_status = 0;   // si_code and si_status of the main process (ExecMainCode, ExecMainStatus)
+    std::uint64_t started_us = 0, exited_us = 0;   // CLOCK_REALTIME of the main process, 0 if never
+    std::uint32_t restarts = 0;
+    std::string control_group;                     // below /sys/fs/cgroup, "" when none
+    bool need_reload = false;
+    std::string freezer;                           // "running", "frozen"
+};
+
+class Manager {
+public:
+    // The system bus, or PID 1's private socket where the caller is root (no broker in between, one hop less).
+    static Result<Manager> connect();
+    Manager(Manager&&) noexcept;
+    Manager& operator=(Manager&&) noexcept;
+    ~Manager();
+
+    // Queue a job (mode "replace") and wait until it ends; the error tells the job's result ("failed", "timeout", "dependency")
+    // and, where the unit says more, its Result=.
+    Result<> start(const std::string& unit);
+    Result<> stop(const std::string& unit);
+    Result<> restart(const std::string& unit);
+    // One call each: 200 starts are queued in one round trip each and waited for together. Returns one result per unit.
+    std::vector<std::pair<std::string, Result<>>> start_all(const std::vector<std::string>& units);
+    std::vector<std::pair<std::string, Result<>>> stop_all(const std::vector<std::string>& units);
+    Result<> kill(const std::string& unit, const std::string& who, int signal);  // who: "main", "all"
+    Result<> freeze(const std::string& unit);
+    Result<> thaw(const std::string& unit);
+    Result<> reset_failed(const std::string& unit);
+    Result<> set_properties(const std::string& unit, const Properties& properties, bool runtime);
+    Result<> enable(const std::string& unit);    // EnableUnitFiles; no daemon-reload
+    Result<> disable(const std::string& unit);
+    Result<> daemon_reload();
+
+    Result<UnitState> state(const std::string& unit);              // a unit that is not loaded has active "inactive"
+    Result<std::vector<UnitState>> list(const std::string& pattern);  // names and active states only, one call
+    // Keeps the unit's state in PID 1 until this manager goes (Ref), so that an exit status can be read after the end.
+    Result<> hold(const std::string& unit);
+    // Until the unit is neither active, activating, deactivating nor reloading. timeout < 0: for ever.
+    Result<UnitState> wait_inactive(const std::string& unit, std::chrono::milliseconds timeout);
+    // Every change of a unit whose name matches, until the callback returns false or an fd given to add_fd... ends the loop.
+    Result<> watch(const std::string& pattern, const std::function<bool(const UnitState&)>& changed);
+
+    // For callers with a loop of their own.
+    sd_bus* bus();
+
+private:
+    struct Impl;
+    explicit Manager(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gantry::systemd
