@@ -2,7 +2,7 @@
 add_library(gantry_flags INTERFACE)
 target_compile_options(gantry_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wformat=2 -Wno-missing-field-initializers
-  -fPIC -fstack-protector-strong -fno-strict-overflow -ffunction-sections -fdata-sections)
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess> -fPIC -fstack-protector-strong -fno-strict-overflow -ffunction-sections -fdata-sections)
 target_compile_definitions(gantry_flags INTERFACE _GNU_SOURCE GANTRY_VERSION="${PROJECT_VERSION}")
 if(NOT GANTRY_SANITIZE AND NOT GANTRY_FUZZ)
   target_compile_definitions(gantry_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
