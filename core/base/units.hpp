@@ -15,8 +15,9 @@ Result<std::uint64_t> parse_bytes(std::string_view text);
 // "10", "10s", "1m30s", "500ms", "2h", "1min 30s": a bare number is seconds.
 Result<std::chrono::microseconds> parse_duration(std::string_view text);
 
-// "187MB", "1.21GB", "0B": powers of 1000 with four digits, as `docker images` prints sizes (go-units HumanSize).
-std::string human_size(std::uint64_t bytes);
+// "187MB", "1.21GB", "0B": powers of 1000, as `docker images` and `ps -s` print sizes; with 4 digits as `docker system df` does
+// (go-units HumanSizeWithPrecision).
+std::string human_size(std::uint64_t bytes, int digits = 3);
 // "1.953MiB": powers of 1024 with four digits, as `docker stats` does (go-units BytesSize).
 std::string human_size_binary(std::uint64_t bytes);
 // "Less than a second", "3 minutes", "About an hour", "2 weeks" (go-units HumanDuration).
