@@ -1,0 +1,20 @@
+# Sourced by dev and everything in tests/support that runs on the developer's machine. Needs $top: the root of the checkout.
+support=$top/tests/support
+cache=${GANTRY_DEV_CACHE:-/var/cache/gantry-dev}  # outlives build folders and is shared by all checkouts
+export CCACHE_DIR=${CCACHE_DIR:-/var/cache/ccache-gantry}
+
+say() { printf '\e[2m-- %s\e[0m\n' "$*" >&2; }
+die() {
+    printf 'dev: %s\n' "$*" >&2
+    exit 125
+}
+need_root() { [ "$(id -u)" = 0 ] || die "'$1' needs root: it makes namespaces, mounts and cgroups"; }
+
+# quiet LOG COMMAND...: output goes to LOG and is shown only if the command fails.
+quiet() {
+    local log=$1 status=0
+    shift
+    "$@" >"$log" 2>&1 || status=$?
+    [ "$status" = 0 ] || { tail -n 60 "$log" >&2; say "'$*' failed with status $status, whole output in $log"; }
+    return "$status"
+}
