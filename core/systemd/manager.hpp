@@ -12,7 +12,7 @@
 #include <variant>
 #include <vector>
 
-struct sd_bus;
+typedef struct sd_bus sd_bus;  // <systemd/sd-bus.h>
 
 namespace gantry::systemd {
 
@@ -59,18 +59,25 @@ public:
 
     Result<UnitState> state(const std::string& unit);              // a unit that is not loaded has active "inactive"
     Result<std::vector<UnitState>> list(const std::string& pattern);  // names and active states only, one call
-    // Keeps the unit's state in PID 1 until this manager goes (Ref), so that an exit status can be read after the end.
+    // Like state(), for many at once: one round trip of waiting, whatever their number.
+    Result<std::vector<UnitState>> states(const std::vector<std::string>& units);
+    // Follows the unit's changes from now on, so that state() and wait_inactive() know its exit status even when PID 1 has
+    // forgotten the unit since. Call it before start.
     Result<> hold(const std::string& unit);
     // Until the unit is neither active, activating, deactivating nor reloading. timeout < 0: for ever.
     Result<UnitState> wait_inactive(const std::string& unit, std::chrono::milliseconds timeout);
-    // Every change of a unit whose name matches, until the callback returns false or an fd given to add_fd... ends the loop.
+    // Every change of a unit whose name matches (fnmatch(3)), until the callback returns false.
     Result<> watch(const std::string& pattern, const std::function<bool(const UnitState&)>& changed);
+
+    // wait_inactive() and watch() end with Errc::cancelled once fd is readable; -1 takes it back.
+    void stop_on(int fd);
 
     // For callers with a loop of their own.
     sd_bus* bus();
 
+    struct Impl;  // for the other files of this folder
+
 private:
-    struct Impl;
     explicit Manager(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;
 };
