@@ -1,0 +1,36 @@
+// The part of Go's text/template that `--format` of Docker's command line uses, over JSON values.
+//
+// Actions: {{.A.B}}, {{$}}, {{"text"}}, pipelines with |, {{if}} {{else}} {{else if}} {{range}} {{with}} {{end}}, comments, the
+// trim markers {{- and -}}. Functions: those of text/template that make sense here (and, eq, ge, gt, index, le, len, lt, ne, not,
+// or, print, printf, println) and Docker's (json, join, lower, pad, split, title, truncate, upper).
+#pragma once
+
+#include "base/result.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace gantry::cli {
+
+class Template {
+public:
+    // Errors tell the position: "template: 1:9: unknown function 'jsn', did you mean 'json'".
+    static Result<Template> parse(std::string_view text);
+    Template(Template&&) noexcept;
+    Template& operator=(Template&&) noexcept;
+    ~Template();
+
+    // A field that the value does not have is an error.
+    Result<std::string> render(const nlohmann::ordered_json& value) const;
+
+    struct Node;
+
+private:
+    explicit Template(std::unique_ptr<Node> root);
+    std::unique_ptr<Node> root_;
+};
+
+}  // namespace gantry::cli
