@@ -76,6 +76,9 @@ public:
     Result<NetworkInfo> network_create(driver::NetworkConfig config, std::map<std::string, std::string> labels);
     Result<> network_remove(std::string_view name);
     Result<> network_reload(std::string_view name);
+    // Changes the definition, and the running container too where its driver can attach live.
+    Result<> network_connect(const Container& container, const config::NetworkAttachment& attachment);
+    Result<> network_disconnect(const Container& container, std::string_view network);
 
     Result<std::vector<VolumeInfo>> volumes();
     Result<VolumeInfo> volume(std::string_view name);
