@@ -51,6 +51,8 @@ function(gantry_driver name kind)
   add_library(${kind}_${name} MODULE ${arg_SOURCES})
   target_link_libraries(${kind}_${name} PRIVATE gantry_os gantry_base ${arg_LINK})
   target_precompile_headers(${kind}_${name} REUSE_FROM gantry_pch)
+  # Exports its descriptor and nothing else: what it links of ours must not be resolved against another driver's copy.
+  target_link_options(${kind}_${name} PRIVATE -Wl,--exclude-libs,ALL -Wl,-Bsymbolic)
   set_target_properties(${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/drivers/${kind} CXX_VISIBILITY_PRESET hidden)
   install(TARGETS ${kind}_${name} DESTINATION ${GANTRY_DRIVERDIR}/${kind})

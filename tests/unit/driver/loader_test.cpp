@@ -1,0 +1,107 @@
+#include "driver/loader.hpp"
+
+#include "driver/descriptor.hpp"
+#include "os/file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+using namespace gantry;
+using namespace gantry::driver;
+using testing::HasSubstr;
+
+namespace {
+
+struct Bad {
+    const char* name;
+    const char* says;
+};
+
+class LoaderRefuses : public testing::TestWithParam<Bad> {};
+
+TEST_P(LoaderRefuses, WithOneClearError) {
+    Loader loader(GANTRY_BUILD_DIR "/bad-drivers", "/nowhere", "/nowhere");
+    auto driver = loader.storage(GetParam().name);
+    ASSERT_FALSE(driver.ok());
+    const std::string& message = driver.error().message();
+    EXPECT_THAT(message, HasSubstr(GetParam().says));
+    EXPECT_THAT(message, HasSubstr(std::string("storage driver '") + GetParam().name + "'"));
+    EXPECT_THAT(message, testing::Not(HasSubstr("\n")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Descriptors, LoaderRefuses,
+                         testing::Values(Bad{"magic", "magic 0x1234"}, Bad{"size", "size of 16 bytes"},
+                                         Bad{"too-big", "size of 4096 bytes"}, Bad{"major", "built for driver ABI 2.0"},
+                                         Bad{"minor", "needs driver ABI 1.9, newer than"}, Bad{"kind", "driver of network"},
+                                         Bad{"strange-kind", "driver of kind 7"}, Bad{"no-name", "calls itself ''"},
+                                         Bad{"other-name", "calls itself 'renamed'"}, Bad{"no-version", "no version"},
+                                         Bad{"no-create", "no create function"}, Bad{"create-fails", "could not be created"},
+                                         Bad{"no-symbol", "exports no symbol 'gantry_driver'"},
+                                         Bad{"function", "is no data object"}, Bad{"short", "has 8 bytes"},
+                                         Bad{"unresolved", "gantry_test_nobody_defines_this"},
+                                         Bad{"missing", "no such driver is installed"}),
+                         [](const auto& bad) {
+                             std::string name = bad.param.name;
+                             std::ranges::replace(name, '-', '_');
+                             return name;
+                         });
+
+class LoaderFolder : public testing::Test {
+protected:
+    void SetUp() override {
+        char pattern[] = "/tmp/gantry-loader-XXXXXX";
+        ASSERT_NE(mkdtemp(pattern), nullptr);
+        folder_ = pattern;
+        ASSERT_TRUE(os::make_dirs(folder_ + "/storage").ok());
+    }
+    void TearDown() override { EXPECT_TRUE(os::remove_tree(folder_).ok()); }
+    std::string refusal(const std::string& name) {
+        auto driver = Loader(folder_, "/nowhere", "/nowhere").storage(name);
+        return driver.ok() ? "" : driver.error().message();
+    }
+    std::string folder_;
+};
+
+TEST_F(LoaderFolder, RefusesWhatIsNoSharedObject) {
+    ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/text.so", std::string(4096, 'x')).ok());
+    ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/empty.so", "").ok());
+    ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/cut.so", std::string("\x7f" "ELF\2\1\1", 7) + std::string(20, '\0')).ok());
+    ASSERT_TRUE(os::make_dirs(folder_ + "/storage/folder.so").ok());
+    EXPECT_THAT(refusal("text"), HasSubstr("ELF"));
+    EXPECT_THAT(refusal("empty"), HasSubstr("file too short"));
+    EXPECT_THAT(refusal("cut"), HasSubstr("file too short"));
+    EXPECT_THAT(refusal("folder"), HasSubstr("not a regular file"));
+}
+
+TEST_F(LoaderFolder, NamesAreNoPaths) {
+    for (const char* name : {"", "..", "../x", "a/b", "/etc/passwd", "Über", "a b", "-x", "A"})
+        EXPECT_THAT(refusal(name), HasSubstr("is not a driver's name")) << name;
+    EXPECT_THAT(refusal(std::string(65, 'a')), HasSubstr("is not a driver's name"));
+}
+
+TEST_F(LoaderFolder, ListOfAnEmptyOrMissingFolderIsEmpty) {
+    EXPECT_TRUE(Loader(folder_, "", "").list().empty());
+    EXPECT_TRUE(Loader(folder_ + "/missing", "", "").list().empty());
+}
+
+TEST(LoaderList, NamesEveryProblemAndStillListsTheRest) {
+    const auto drivers = Loader(GANTRY_BUILD_DIR "/bad-drivers", "", "").list();
+    EXPECT_EQ(drivers.size(), 16U);
+    for (const DriverInfo& info : drivers) {
+        // "create-fails" has a good descriptor: list() creates nothing.
+        EXPECT_EQ(info.problem.empty(), info.name == "create-fails") << info.name;
+        EXPECT_EQ(info.kind, GANTRY_DRIVER_STORAGE);
+    }
+}
+
+TEST(Descriptor, AnOlderSizeOfTheSameAbiIsTaken) {
+    const auto make = [](const HostContext*) -> void* { return nullptr; };
+    gantry_driver_descriptor descriptor{GANTRY_DRIVER_MAGIC, 48, GANTRY_DRIVER_ABI_MAJOR, 0, GANTRY_DRIVER_STORAGE, "x", "1", make};
+    EXPECT_TRUE(check_descriptor(&descriptor, 48, "x", GANTRY_DRIVER_STORAGE).ok());
+    EXPECT_TRUE(check_descriptor(&descriptor, 0, "x", GANTRY_DRIVER_STORAGE).ok());
+    descriptor.version = "a\nb";
+    EXPECT_FALSE(check_descriptor(&descriptor, 48, "x", GANTRY_DRIVER_STORAGE).ok());
+}
+
+}  // namespace
