@@ -85,6 +85,7 @@ ExecStart=/bin/bash /src/tests/support/vm-command.sh
 StandardInput=null
 U
     echo vm >"$tree/.bed/install/etc/hostname"
+    [ ! -e "$top/build/payload" ] || cp "$top/build/payload" "$tree/.bed/payload"
     bed_command "${variables[@]}" -- "${command[@]}" >"$tree/.bed/command"
     [ $stdin = 0 ] || cat >"$tree/.bed/stdin"
     [ -e "$tree/.bed/stdin" ] || : >"$tree/.bed/stdin"
