@@ -22,6 +22,9 @@ Result<std::uint64_t> unpack_tar(const std::function<Result<std::size_t>(char*, 
 
 class LayerIngest {
 public:
+    // Errc::exists if blob and layer are both there. Only one of them missing is made good: a whole blob that was kept is
+    // replayed (offset() is its size then, finish() may follow at once); a layer that is there is only compared. Waits while
+    // somebody else, in this process too, brings in the same blob or layer: never hold two of the same in one thread.
     // diff_id: what the uncompressed stream must hash to (from the image's configuration). blob: what the compressed one must.
     // parent: key of the layer below, "" for none. Where a partial blob from an earlier attempt exists, offset() tells how much
     // of it was kept and replayed; the source goes on from there.
@@ -34,7 +37,8 @@ public:
     Result<> write(std::string_view data);
     // After a source that turned out not to resume: forget everything, start at 0.
     Result<> restart();
-    // The end: both digests and the size are checked, blob and layer committed.
+    // The end: both digests and the size are checked, blob and layer committed. Errc::corrupt: what was kept of the blob is
+    // thrown away; if offset() was not 0 the kept part may have been the bad one, and restart() is worth a try.
     Result<> finish();
 
     struct Impl;

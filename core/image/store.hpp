@@ -102,6 +102,10 @@ public:
     // Keys for StorageDriver, lowest layer first.
     [[nodiscard]] std::vector<driver::LayerKey> layer_keys(const ImageConfig& config) const;
 
+    // What a transfer (pull, load, build) takes before it looks at what is there, and keeps until after add(). While anybody
+    // holds one, blobs and layers that no image names stay: they are somebody's who is not finished. Shared, never waits long.
+    Result<os::Fd> hold() const;
+
     // A manifest whose blobs and layers are all there becomes an image; a name that pointed elsewhere moves.
     Result<Image> add(const Digest& manifest, const std::optional<ImageRef>& name, const std::optional<std::string>& digest_name);
     Result<> tag(const Image& image, const ImageRef& name);

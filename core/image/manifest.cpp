@@ -1,0 +1,43 @@
+#include "image/json.hpp"
+#include "image/store.hpp"
+
+namespace gantry::image {
+
+namespace {
+
+constexpr std::size_t layer_limit = 512;  // overlayfs stacks at most 500 (fs/overlayfs: OVL_MAX_STACK), Docker 127
+
+Result<Descriptor> parse_descriptor(const detail::Json& object, std::string_view what) {
+    if (!object.is_object()) return error(Errc::invalid, "{}: not an object", what);
+    Descriptor descriptor{TRY(detail::string_member(object, "mediaType", what)), TRY(detail::digest_member(object, "digest", what)),
+                          0, TRY(detail::strings_member(object, "urls", what))};
+    const std::int64_t size = TRY(detail::integer_member(object, "size", what));
+    if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
+    descriptor.size = static_cast<std::uint64_t>(size);
+    return descriptor;
+}
+
+}  // namespace
+
+Result<Manifest> parse_manifest(std::string_view json) {
+    const detail::Json root = TRY(detail::parse_object(json, "manifest"));
+    const std::int64_t version = TRY(detail::integer_member(root, "schemaVersion", "manifest"));
+    if (version == 1) return error(Errc::unsupported, "manifest: Docker's schema 1 is not supported");
+    if (version != 2) return error(Errc::invalid, "manifest: member 'schemaVersion' is {}, not 2", version);
+    if (root.contains("manifests")) return error(Errc::invalid, "manifest: is an index of several manifests");
+
+    const detail::Json* config = TRY(detail::object_member(root, "config", "manifest"));
+    if (!config) return error(Errc::invalid, "manifest: member 'config' is missing");
+    const detail::Json* layers = TRY(detail::array_member(root, "layers", "manifest"));
+    if (!layers) return error(Errc::invalid, "manifest: member 'layers' is missing");
+    if (layers->size() > layer_limit) return error(Errc::invalid, "manifest: more than {} layers", layer_limit);
+
+    Manifest manifest{TRY(detail::string_member(root, "mediaType", "manifest")), TRY(parse_descriptor(*config, "manifest: config")),
+                      {}, TRY(detail::map_member(root, "annotations", "manifest"))};
+    if (manifest.media_type.empty()) manifest.media_type = "application/vnd.oci.image.manifest.v1+json";
+    for (std::size_t at = 0; at < layers->size(); ++at)
+        manifest.layers.push_back(TRY(parse_descriptor((*layers)[at], fmt::format("manifest: layer {}", at + 1))));
+    return manifest;
+}
+
+}  // namespace gantry::image
