@@ -21,6 +21,7 @@ struct LayerIngest::Impl {
     os::Fd folder;
     os::Fd file;                                  // the partial blob, locked; or the whole one
     bool whole = false;                           // file is a blob of the store, only read
+    bool finished = false;
     bool discard = false;                         // what was kept of the blob is of no use
     std::uint64_t received = 0, replayed = 0;
     Hasher hasher;
@@ -84,7 +85,7 @@ Result<> LayerIngest::Impl::start() {
     hasher = Hasher(blob.digest.algorithm());
     received = 0;
     pipeline = std::make_unique<LayerPipeline>(staging ? folder.get() : -1, store.storage().layer_format(),
-                                               std::string(diff_id.algorithm()));
+                                               std::string(diff_id.algorithm()), blob.size);
     TRY(pipeline->start());
     chunk = pipeline->blank();
     return {};
@@ -188,10 +189,10 @@ Result<std::unique_ptr<LayerIngest>> LayerIngest::begin(Store& store, const Desc
 }
 
 LayerIngest::~LayerIngest() {
-    if (!impl_->pipeline) return;  // finished, or never begun
-    if (!impl_->discard && !impl_->whole && impl_->chunk.size > 0)
+    if (impl_->finished) return;
+    if (impl_->file && !impl_->discard && !impl_->whole && impl_->chunk.size > 0)
         static_cast<void>(os::write_all(impl_->file.get(), impl_->chunk.view(), impl_->blob.digest.str()));
-    if (impl_->discard) unlink((impl_->whole ? impl_->store.blob_path(impl_->blob.digest) : impl_->store.impl().partial_path(impl_->blob.digest)).c_str());
+    if (impl_->file && impl_->discard) unlink((impl_->whole ? impl_->store.blob_path(impl_->blob.digest) : impl_->store.impl().partial_path(impl_->blob.digest)).c_str());
     static_cast<void>(impl_->stop());
 }
 
@@ -222,7 +223,7 @@ Result<> LayerIngest::restart() {
 Result<> LayerIngest::finish() {
     auto done = impl_->check();
     if (done.ok()) {
-        impl_->pipeline.reset();
+        impl_->finished = true;
         return {};
     }
     return impl_->failed(std::move(done).error());

@@ -42,8 +42,11 @@ private:
 
 }  // namespace
 
-LayerPipeline::LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm)
-    : folder_(folder), format_(format), diff_algorithm_(std::move(diff_algorithm)) {}
+LayerPipeline::LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size)
+    : folder_(folder), format_(format), diff_algorithm_(std::move(diff_algorithm)) {
+    // The same bound on what headers announce: such a file is refused before its first byte is written.
+    if (blob_size < limits_.bytes / bytes_per_byte) limits_.bytes = std::min(limits_.bytes, free_bytes + bytes_per_byte * blob_size);
+}
 
 LayerPipeline::~LayerPipeline() {
     compressed_.break_off();
@@ -143,7 +146,7 @@ Result<> LayerPipeline::inflate() {
 
 Result<> LayerPipeline::unpack() {
     PipeSource source(plain_);
-    bytes_ = TRY(Unpacker(source, folder_, format_, {}).run());
+    bytes_ = TRY(Unpacker(source, folder_, format_, limits_).run());
     return {};
 }
 

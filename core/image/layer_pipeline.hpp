@@ -13,8 +13,9 @@ namespace gantry::image {
 
 class LayerPipeline {
 public:
-    // folder: where the layer is unpacked; -1 only computes the diff ID. diff_algorithm: "sha256" or "sha512".
-    LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm);
+    // folder: where the layer is unpacked; -1 only computes the diff ID. diff_algorithm: "sha256" or "sha512". blob_size: of the
+    // whole compressed layer, which bounds what it may unpack to.
+    LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size);
     ~LayerPipeline();  // gives up
 
     Result<> start();
@@ -42,6 +43,7 @@ private:
     int folder_;
     driver::LayerFormat format_;
     std::string diff_algorithm_;
+    UnpackLimits limits_;
     ChunkPipe compressed_, plain_;
     std::thread inflater_, unpacker_;
     std::mutex mutex_;

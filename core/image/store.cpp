@@ -1,5 +1,6 @@
 #include "image/store.hpp"
 
+#include "base/names.hpp"
 #include "image/hasher.hpp"
 #include "image/ingest.hpp"
 #include "image/json.hpp"
@@ -107,7 +108,8 @@ std::vector<driver::LayerKey> Store::layer_keys(const ImageConfig& config) const
 }
 
 Result<Image> Store::find(std::string_view text) const {
-    return TRY(match_image(images_of(*this, TRY(read_index(impl_->folder))), text)).image;
+    const Index index = TRY(read_index(impl_->folder));
+    return TRY(match_image(images_of(*this, index), text)).image;
 }
 
 Result<std::vector<Image>> Store::list() const { return images_of(*this, TRY(read_index(impl_->folder))); }
