@@ -71,8 +71,12 @@ Result<Opened> open_checked(const std::string& file, const std::string& name, st
     }
     if (!opened.library.has(GANTRY_DRIVER_SYMBOL))
         return error(Errc::unsupported, "it exports no symbol '{}'", GANTRY_DRIVER_SYMBOL);
-    opened.descriptor = &opened.library.get<const gantry_driver_descriptor>(GANTRY_DRIVER_SYMBOL);
-    const std::uint64_t size = TRY(symbol_size(opened.descriptor));
+    // Anything may carry that name, a function too: not even a reference of the descriptor's type before its place is known to be fit.
+    const auto* symbol = &opened.library.get<const unsigned char>(GANTRY_DRIVER_SYMBOL);
+    const std::uint64_t size = TRY(symbol_size(symbol));
+    if (reinterpret_cast<std::uintptr_t>(symbol) % alignof(gantry_driver_descriptor) != 0)
+        return error(Errc::unsupported, "its symbol '{}' is not aligned as a descriptor is", GANTRY_DRIVER_SYMBOL);
+    opened.descriptor = reinterpret_cast<const gantry_driver_descriptor*>(symbol);
     TRY(check_descriptor(opened.descriptor, size, name, kind));
     return opened;
 }
