@@ -30,7 +30,9 @@ enum class Errc {
 
 class Error {
 public:
-    Error(Errc code, std::string message) : code_(code), message_(std::move(message)) {}
+    // Messages quote what others wrote. Whatever that was, a message is one line of valid UTF-8: control characters and stray bytes
+    // become \xNN, so no journal line can be forged and D-Bus takes every error.
+    Error(Errc code, std::string message);
 
     // From an errno value; the code is derived from it, the message becomes "what: strerror".
     static Error from_errno(int number, std::string_view what);

@@ -9,7 +9,7 @@ configure() {  # FOLDER CMAKE-OPTION...
 
 # build_tree KIND: KIND is release (build/), asan (build-asan/) or fuzz (build-fuzz/). Two calls at once take turns.
 build_tree() (
-    local kind=$1 folder options=()
+    local kind=$1 folder options=() targets=()
     case $kind in
         release)
             folder=$top/build
@@ -18,7 +18,7 @@ build_tree() (
             ;;
         asan) folder=$top/build-asan options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_SANITIZE=ON) ;;
         fuzz)
-            folder=$top/build-fuzz
+            folder=$top/build-fuzz targets=(fuzzers)
             options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_FUZZ=ON -DGANTRY_TESTS=OFF
                 -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
             ;;
@@ -30,7 +30,7 @@ build_tree() (
     [ -e "$folder/build.ninja" ] && grep -q '^CMAKE_INSTALL_PREFIX:PATH=/usr$' "$folder/CMakeCache.txt" ||
         configure "$folder" "${options[@]}" || exit 1
     say "building ${folder#"$top"/}"
-    if [ -t 2 ]; then ninja -C "$folder" >&2; else quiet "$folder/dev-build.log" ninja -C "$folder"; fi
+    if [ -t 2 ]; then ninja -C "$folder" "${targets[@]}" >&2; else quiet "$folder/dev-build.log" ninja -C "$folder" "${targets[@]}"; fi
 )
 
 # install_tree DESTDIR: what a distribution's package would hold.

@@ -57,7 +57,6 @@ test_unit() {
 
 test_fuzz() {
     local target seconds=${GANTRY_FUZZ_SECONDS:-60} running=0
-    [ -e "$top/tests/fuzz/CMakeLists.txt" ] || return 0
     build_tree fuzz || { count_broken "fuzz: the tree does not build"; return 0; }
     for target in "$top"/build-fuzz/tests/fuzz/fuzz_*; do
         [ -x "$target" ] && [ -f "$target" ] || continue
@@ -73,8 +72,8 @@ fuzz_one() {  # PROGRAM SECONDS
     local name=${1##*/fuzz_} corpus seeds=() status=0
     corpus=$top/build-fuzz/corpus/$name
     mkdir -p "$corpus"
-    [ ! -d "$top/tests/fuzz/corpus/$name" ] || seeds=("$top/tests/fuzz/corpus/$name")
-    "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=2560 -print_final_stats=1 -artifact_prefix="$logs/fuzz-$name-" \
+    "$top/tests/fuzz/seeds.sh" "$name" "$corpus-seeds" && seeds=("$corpus-seeds")
+    "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=2560 -max_len=65536 -print_final_stats=1 -artifact_prefix="$logs/fuzz-$name-" \
         "$corpus" "${seeds[@]}" >"$logs/fuzz-$name.log" 2>&1 </dev/null || status=$?
     if [ $status = 0 ]; then
         echo "PASS fuzz $name: $(awk '/number_of_executed_units/ {print $2}' "$logs/fuzz-$name.log") inputs in $2 s"

@@ -40,3 +40,13 @@ TEST(Error, keeps_the_kernels_reason) {
     EXPECT_EQ(result.error().code(), Errc::not_found);
     EXPECT_EQ(result.error().message(), "read the definition: open '/x': no such file or directory");
 }
+
+TEST(Error, is_one_line_of_utf8_whatever_it_quotes) {
+    EXPECT_EQ(Error(Errc::invalid, "name 'a\nb\x1b[31m\x7f'").message(), "name 'a\\x0ab\\x1b[31m\\x7f'");
+    EXPECT_EQ(Error(Errc::invalid, "Größe 容器 🚢").message(), "Größe 容器 🚢");
+    EXPECT_EQ(Error(Errc::invalid, "cut \xc3").message(), "cut \\xc3");
+    EXPECT_EQ(Error(Errc::invalid, "overlong \xc0\xaf \xe0\x80\xaf").message(), "overlong \\xc0\\xaf \\xe0\\x80\\xaf");
+    EXPECT_EQ(Error(Errc::invalid, "surrogate \xed\xa0\x80").message(), "surrogate \\xed\\xa0\\x80");
+    EXPECT_EQ(Error(Errc::invalid, "next line \xc2\x85").message(), "next line \\xc2\\x85");
+    EXPECT_EQ(Error(Errc::io, "b").context("a\n").message(), "a\\x0a: b");
+}
