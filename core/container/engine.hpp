@@ -5,8 +5,11 @@
 
 #include "config/engine.hpp"
 #include "config/reader.hpp"
+#include "container/exit_status.hpp"
+#include "container/network_store.hpp"
 #include "container/record.hpp"
 #include "container/units.hpp"
+#include "container/volume_store.hpp"
 #include "driver/loader.hpp"
 #include "image/store.hpp"
 #include "systemd/manager.hpp"
@@ -24,20 +27,6 @@ struct Container {
     std::string health;                       // "", "starting", "healthy", "unhealthy"
     std::optional<Record> record;             // while started
     std::optional<std::string> problem;       // why the definition cannot be read; the rest is then empty
-};
-
-struct NetworkInfo {
-    driver::NetworkConfig config;
-    std::int64_t created = 0;
-    std::map<std::string, std::string> labels;
-    bool predefined = false;                  // bridge, host, none
-};
-
-struct VolumeInfo {
-    std::string name, path;
-    std::int64_t created = 0;
-    bool anonymous = false;
-    std::map<std::string, std::string> labels, options;
 };
 
 class Engine {
