@@ -28,14 +28,14 @@ struct Mount {  // [[mounts]]; --mount, -v, --tmpfs
     bool copy = true;                      // volume: an empty one starts with the image's files at target ("nocopy" is false)
     std::uint64_t size = 0;                // tmpfs: bytes, 0 for the kernel's default
     std::uint32_t mode = 01777;            // tmpfs
-    std::vector<std::string> options;      // tmpfs: "noexec", "nosuid", ...
+    std::vector<std::string> options;      // tmpfs: "exec", "suid", ...; nosuid, nodev and noexec hold unless named (as --tmpfs)
     bool operator==(const Mount&) const = default;
 };
 
 struct Port {  // "[HOST_ADDRESS:][HOST_PORT[-END]:]CONTAINER_PORT[-END][/tcp|udp|sctp]"; --publish
     std::string host_address;
     std::uint16_t host_port = 0, host_port_end = 0;  // 0: any free one
-    std::uint16_t container_port = 0, container_port_end = 0;
+    std::uint16_t container_port = 0, container_port_end = 0;  // a single port is a range that ends where it starts
     std::string protocol = "tcp";
     bool operator==(const Port&) const = default;
 };
@@ -148,7 +148,7 @@ struct Definition {
     std::optional<Microseconds> restart_delay;    // RestartSec=; default 100 ms
     bool auto_remove = false;                     // --rm
     std::optional<std::string> stop_signal;       // "SIGTERM", "15"; the image's where absent
-    std::optional<Microseconds> stop_timeout;     // default 10 s
+    std::optional<Microseconds> stop_timeout;     // default 10 s; max() for no limit (so start_timeout)
     Ready ready = Ready::started;
     std::optional<Microseconds> start_timeout;    // TimeoutStartSec=
     std::optional<Microseconds> watchdog;         // WatchdogSec=

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gantry::config {
@@ -44,6 +45,8 @@ struct Engine {
     std::uint64_t idle_exit_seconds = 60;
 };
 
+// Dotted names of every key; gantry.toml(5) is compared with it.
+std::vector<std::string> known_engine_keys();
 Result<Engine> parse_engine(std::string_view text, const std::string& file);
 // A missing file is the default.
 Result<Engine> load_engine(const Paths& paths);

@@ -1,0 +1,196 @@
+#include "config/engine.hpp"
+
+#include "base/reference.hpp"
+#include "config/definition.hpp"
+#include "config/reading.hpp"
+#include "os/file.hpp"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <cstdlib>
+
+namespace gantry::config {
+
+namespace {
+
+template <class T>
+void get_count(const Item& item, std::int64_t low, std::int64_t high, T& out) {
+    std::int64_t number = 0;
+    if (get_integer(item, low, high, number)) out = static_cast<T>(number);
+}
+
+template <class T>
+void read_inner(const Item& item, std::span<const Key<T>> keys, const std::string& scope, T& out) {
+    const auto* table = item.node.as_table();
+    if (!table) return item.expected("a table");
+    read_table(*table, item.path + ".", scope, item.reading, keys, out);
+}
+
+void get_name(const Item& item, const char* kind, std::string& out) {
+    std::string text;
+    if (!get(item, text)) return;
+    if (const auto name = ObjectName::parse(kind, text); !name.ok()) return item.fail(name.error().message());
+    out = text;
+}
+
+void get_file(const Item& item, std::string& out) {
+    if (get(item, out) && !out.starts_with('/')) item.fail(fmt::format("'{}' is not an absolute path", printable(out)));
+}
+
+// "HOST[:PORT]", checked as the first part of an image's name.
+bool is_registry(std::string_view host) {
+    const auto ref = ImageRef::parse(std::string(host) + "/x");
+    return ref.ok() && (ref->domain == host);
+}
+
+void get_registries(const Item& item, std::vector<std::string>& out) {
+    get(item, out);
+    for (const std::string& host : out)
+        if (!is_registry(host)) item.fail(fmt::format("'{}' is not a registry's host[:port]", printable(host)));
+}
+
+void get_mirrors(const Item& item, std::vector<std::string>& out) {
+    get(item, out);
+    for (const std::string& mirror : out)
+        if (!is_registry(std::string_view(mirror).substr(0, mirror.find('/'))))
+            item.fail(fmt::format("'{}' is not a mirror's host[:port][/prefix]", printable(mirror)));
+}
+
+struct Pool {
+    std::string base;
+    std::uint32_t size = 0;
+};
+
+constexpr Key<Pool> pool_keys[] = {
+    {"base", [](const Item& i, Pool& p) { get(i, p.base); }},
+    {"size", [](const Item& i, Pool& p) { get_count(i, 8, 128, p.size); }},
+};
+
+// "10.88.0.0/13" with a network size within it.
+bool valid_pool(const Pool& pool) {
+    const std::size_t slash = pool.base.find('/');
+    if (slash == pool.base.npos) return false;
+    unsigned char address[16];
+    const std::string host = pool.base.substr(0, slash);
+    const bool v4 = inet_pton(AF_INET, host.c_str(), address) == 1;
+    if (!v4 && inet_pton(AF_INET6, host.c_str(), address) != 1) return false;
+    unsigned prefix = 0;
+    const char* end = pool.base.data() + pool.base.size();
+    const auto [at, failure] = std::from_chars(pool.base.data() + slash + 1, end, prefix);
+    return failure == std::errc() && at == end && prefix <= pool.size && pool.size <= (v4 ? 30U : 126U);
+}
+
+void get_pools(const Item& item, std::vector<std::pair<std::string, std::uint32_t>>& out) {
+    std::vector<std::pair<std::string, std::uint32_t>> pools;
+    each(item, [&](const Item& element) {
+        Pool pool;
+        read_inner<Pool>(element, pool_keys, "network.address_pools", pool);
+        if (!valid_pool(pool))
+            return element.fail("a pool is { base = \"ADDRESS/PREFIX\", size = PREFIX OF ONE NETWORK }, the size within the base");
+        pools.emplace_back(pool.base, pool.size);
+    });
+    out = std::move(pools);
+}
+
+constexpr Key<Registry> registry_keys[] = {
+    {"mirrors", [](const Item& i, Registry& r) { get_mirrors(i, r.mirrors); }},
+    {"insecure", [](const Item& i, Registry& r) { get(i, r.insecure); }},
+    {"ca", [](const Item& i, Registry& r) { get_file(i, r.ca); }},
+    {"certificate", [](const Item& i, Registry& r) { get_file(i, r.certificate); }},
+    {"key", [](const Item& i, Registry& r) { get_file(i, r.key); }},
+    {"blocked", [](const Item& i, Registry& r) { get(i, r.blocked); }},
+};
+
+constexpr Key<Engine> storage_keys[] = {
+    {"driver", [](const Item& i, Engine& e) { get_name(i, "storage driver", e.storage_driver); }},
+};
+constexpr Key<Engine> network_keys[] = {
+    {"default", [](const Item& i, Engine& e) { get_name(i, "network", e.default_network); }},
+    {"address_pools", [](const Item& i, Engine& e) { get_pools(i, e.address_pools); }},
+};
+constexpr Key<Engine> pull_keys[] = {
+    {"jobs", [](const Item& i, Engine& e) { get_count(i, 1, 64, e.pull_jobs); }},
+    {"search", [](const Item& i, Engine& e) { get_registries(i, e.search_registries); }},
+};
+constexpr Key<Engine> daemon_keys[] = {
+    {"idle_exit",
+     [](const Item& i, Engine& e) {
+         std::optional<Microseconds> span;
+         get_duration(i, span);
+         if (span) e.idle_exit_seconds = static_cast<std::uint64_t>(span->count() / 1'000'000);
+     }},
+};
+
+constexpr Key<Engine> engine_keys[] = {
+    {"storage", [](const Item& i, Engine& e) { read_inner<Engine>(i, storage_keys, "storage", e); }},
+    {"network", [](const Item& i, Engine& e) { read_inner<Engine>(i, network_keys, "network", e); }},
+    {"pull", [](const Item& i, Engine& e) { read_inner<Engine>(i, pull_keys, "pull", e); }},
+    {"daemon", [](const Item& i, Engine& e) { read_inner<Engine>(i, daemon_keys, "daemon", e); }},
+    {"registry",
+     [](const Item& i, Engine& e) {
+         each_key(i, [&](const std::string& host, const Item& value) {
+             if (!is_registry(host)) return value.fail(fmt::format("'{}' is not a registry's host[:port]", printable(host)));
+             read_inner<Registry>(value, registry_keys, "registry", e.registries[host]);
+         });
+     }},
+    {"aliases",
+     [](const Item& i, Engine& e) {
+         get(i, e.aliases);
+         for (const auto& [name, target] : e.aliases)
+             if (const auto ref = ImageRef::parse(target); !ref.ok()) i.fail(ref.error().message());
+     }},
+};
+
+template <class T, std::size_t N>
+void collect(std::vector<std::string>& names, const std::string& prefix, const Key<T> (&table)[N]) {
+    for (const auto& key : table) names.push_back(prefix + key.name);
+}
+
+std::string folder(const char* root, const char* path) { return std::string(root ? root : "") + path; }
+
+}  // namespace
+
+std::vector<std::string> known_engine_keys() {
+    std::vector<std::string> names;
+    collect(names, "", engine_keys);
+    collect(names, "storage.", storage_keys);
+    collect(names, "network.", network_keys);
+    collect(names, "network.address_pools.", pool_keys);
+    collect(names, "pull.", pull_keys);
+    collect(names, "daemon.", daemon_keys);
+    collect(names, "registry.", registry_keys);
+    std::ranges::sort(names);
+    return names;
+}
+
+Paths Paths::from_environment() {
+    const char* root = secure_getenv("GANTRY_ROOT");
+    const char* drivers = secure_getenv("GANTRY_DRIVERS");
+    Paths paths;
+    paths.etc = folder(root, "/etc/gantry");
+    paths.data = folder(root, "/var/lib/gantry");
+    paths.run = folder(root, "/run/gantry");
+    paths.cache = folder(root, "/var/cache/gantry");
+    paths.drivers = drivers ? drivers : GANTRY_DRIVERDIR;
+    return paths;
+}
+
+Result<Engine> parse_engine(std::string_view text, const std::string& file) {
+    const toml::table table = TRY(parse_toml(text, file));
+    Reading reading(file);
+    reading.known = known_engine_keys();
+    Engine engine;
+    read_table<Engine>(table, "", "", reading, engine_keys, engine);
+    TRY(reading.result());
+    return engine;
+}
+
+Result<Engine> load_engine(const Paths& paths) {
+    const std::string file = paths.etc + "/gantry.toml";
+    auto text = os::read_file(file, 1U << 20);
+    if (!text.ok() && text.error().code() == Errc::not_found) return Engine{};
+    return parse_engine(TRY_CONTEXT(std::move(text), "engine configuration"), file);
+}
+
+}  // namespace gantry::config

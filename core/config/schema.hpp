@@ -1,0 +1,33 @@
+// The keys of a definition: one table a section. Internal to core/config.
+#pragma once
+
+#include "config/definition.hpp"
+#include "config/reading.hpp"
+
+namespace gantry::config {
+
+extern const std::span<const Key<Definition>> definition_keys;
+extern const std::span<const Key<Mount>> mount_keys;
+extern const std::span<const Key<NetworkAttachment>> network_keys;
+extern const std::span<const Key<Limits>> limit_keys;
+extern const std::span<const Key<Security>> security_keys;
+extern const std::span<const Key<Definition>> namespace_keys;
+extern const std::span<const Key<Health>> health_keys;
+extern const std::span<const Key<Credential>> credential_keys;
+extern const std::span<const Key<Definition>> log_keys;
+extern const std::span<const Key<Definition>> storage_keys;
+
+// What contradicts itself between keys, each with the place of one of them.
+void check_contradictions(const Definition& definition, Reading& reading);
+
+// "0-3,7": the kernel's list format (cpuset(7)).
+Result<std::string> parse_cpu_list(std::string_view text);
+// A section that is a table, or an error.
+template <class T>
+void read_section(const Item& item, std::span<const Key<T>> keys, T& out) {
+    const auto* table = item.node.as_table();
+    if (!table) return item.expected("a table");
+    read_table(*table, item.path + ".", item.path.substr(0, item.path.find('[')), item.reading, keys, out);
+}
+
+}  // namespace gantry::config
