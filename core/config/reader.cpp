@@ -8,17 +8,36 @@
 
 namespace gantry::config {
 
-Result<Definition> parse_definition(std::string_view text, const std::string& file) {
+namespace {
+
+// Everything that is wrong goes to reading; an Error only where there was nothing to read.
+Result<Definition> read_definition(std::string_view text, const std::string& file, Reading& reading) {
     if (text.size() > definition_limit)
         return error(Errc::invalid, "{}: {} bytes are too many for a definition, the limit is {}", file, text.size(), definition_limit);
     const toml::table table = TRY(parse_toml(text, file));
-    Reading reading(file);
     reading.known = known_keys();
     Definition definition;
     read_table(table, "", "", reading, definition_keys, definition);
     check_contradictions(definition, reading);
+    return definition;
+}
+
+}  // namespace
+
+Result<Definition> parse_definition(std::string_view text, const std::string& file) {
+    Reading reading(file);
+    Definition definition = TRY(read_definition(text, file, reading));
     TRY(reading.result());
     return definition;
+}
+
+std::vector<std::string> definition_errors(std::string_view text, const std::string& file) {
+    Reading reading(file);
+    if (const auto result = read_definition(text, file, reading); !result.ok()) return {result.error().message()};
+    std::vector<std::string> lines;
+    // Through Error, whose messages are safe to print.
+    for (std::string& line : reading.lines()) lines.push_back(Error(Errc::invalid, std::move(line)).message());
+    return lines;
 }
 
 std::vector<std::string> definition_folders() {

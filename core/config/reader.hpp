@@ -11,6 +11,9 @@ constexpr std::size_t definition_limit = 1U << 20;
 // file is for messages only. Checks types, ranges, grammar and what contradicts itself; nothing of the host is looked at.
 Result<Definition> parse_definition(std::string_view text, const std::string& file);
 
+// All that is wrong with it, one line each in the order of the file (`gantry check`); parse_definition's error is the first.
+std::vector<std::string> definition_errors(std::string_view text, const std::string& file);
+
 // The TOML text that parse_definition turns into the same definition (defaults are left out).
 std::string write_definition(const Definition& definition);
 // The same, after parse_definition has agreed: for definitions that were put together from flags or JSON. what names the origin

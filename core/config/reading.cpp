@@ -60,20 +60,26 @@ void Reading::fail_at(const std::string& path, std::string_view message) {
     fail(found == places_.end() ? Place{} : found->second, fmt::format("key '{}': {}", path, message));
 }
 
-Result<> Reading::result() const {
-    if (failures_.empty()) return {};
+std::vector<std::string> Reading::lines() const {
     std::vector<Failure> sorted = failures_;
     std::ranges::stable_sort(sorted, [](const Failure& a, const Failure& b) {
         return std::pair(a.place.line, a.place.column) < std::pair(b.place.line, b.place.column);
     });
-    std::string text;
+    std::vector<std::string> lines;
     for (std::size_t i = 0; i < std::min(sorted.size(), most_failures); ++i) {
         const Failure& failure = sorted[i];
-        text += fmt::format("{}{}:{}:{}: {}", i ? "\n" : "", file_, failure.place.line, failure.place.column,
-                            failure.message.empty() ? unknown_key(failure.scope, failure.unknown, known) : failure.message);
+        lines.push_back(fmt::format("{}:{}:{}: {}", file_, failure.place.line, failure.place.column,
+                                    failure.message.empty() ? unknown_key(failure.scope, failure.unknown, known) : failure.message));
     }
-    if (sorted.size() > most_failures) text += fmt::format("\n{}: {} more errors", file_, sorted.size() - most_failures);
-    return Error(Errc::invalid, std::move(text));
+    if (sorted.size() > most_failures) lines.push_back(fmt::format("{}: {} more errors", file_, sorted.size() - most_failures));
+    return lines;
+}
+
+Result<> Reading::result() const {
+    if (failures_.empty()) return {};
+    const std::string first = lines().front();
+    if (failures_.size() == 1) return Error(Errc::invalid, first);
+    return error(Errc::invalid, "{} (and {} more error{})", first, failures_.size() - 1, failures_.size() > 2 ? "s" : "");
 }
 
 void Item::fail(std::string_view message) const {

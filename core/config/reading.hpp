@@ -42,7 +42,9 @@ public:
     void remember(const std::string& path, Place place) { places_.emplace(path, place); }
     [[nodiscard]] bool has(const std::string& path) const { return places_.contains(path); }
     [[nodiscard]] bool ok() const { return failures_.empty(); }
-    // Every mistake, one a line, in the order of the file.
+    // Every mistake in the order of the file; a number bounds how many are told.
+    [[nodiscard]] std::vector<std::string> lines() const;
+    // The first one, and how many more there are.
     [[nodiscard]] Result<> result() const;
 
     // Dotted paths of all keys, for "did you mean"; set by the owner of the schema.

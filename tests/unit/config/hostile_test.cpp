@@ -24,6 +24,7 @@ void expect_refused(const std::string& text, const char* what) {
     EXPECT_NE(message, "") << what;
     EXPECT_LT(message.size(), 8192U) << what;
     EXPECT_EQ(message.find('\x1b'), std::string::npos) << what;
+    for (const std::string& line : definition_errors(text, "web.toml")) EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << what;
     // Generous: the sanitizer build on a loaded machine.
     EXPECT_LT(took, std::chrono::seconds(10)) << what;
 }

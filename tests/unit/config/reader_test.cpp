@@ -59,12 +59,16 @@ TEST(Reader, names_place_and_nearest_key) {
 }
 
 TEST(Reader, tells_all_errors_in_the_order_of_the_file) {
-    EXPECT_EQ(failure("zz_top = 1\nimage = 7\nread_only = \"yes\"\n[limits]\nmemory = \"12x\"\noom_score_adj = 2000\n"),
-              "web.toml:1:1: key 'zz_top' is not known\n"
-              "web.toml:2:9: key 'image' must be a string, not an integer\n"
-              "web.toml:3:13: key 'read_only' must be true or false, not a string\n"
-              "web.toml:5:10: key 'limits.memory': size '12x' has an unknown unit 'x' (known: b, k, m, g, t, p)\n"
-              "web.toml:6:17: key 'limits.oom_score_adj': 2000 is out of range, it must be between -1000 and 1000");
+    const std::string text = "zz_top = 1\nimage = 7\nread_only = \"yes\"\n[limits]\nmemory = \"12x\"\noom_score_adj = 2000\n";
+    EXPECT_EQ(definition_errors(text, "web.toml"),
+              (std::vector<std::string>{
+                  "web.toml:1:1: key 'zz_top' is not known", "web.toml:2:9: key 'image' must be a string, not an integer",
+                  "web.toml:3:13: key 'read_only' must be true or false, not a string",
+                  "web.toml:5:10: key 'limits.memory': size '12x' has an unknown unit 'x' (known: b, k, m, g, t, p)",
+                  "web.toml:6:17: key 'limits.oom_score_adj': 2000 is out of range, it must be between -1000 and 1000"}));
+    EXPECT_EQ(failure(text), "web.toml:1:1: key 'zz_top' is not known (and 4 more errors)");
+    EXPECT_EQ(definition_errors("x = [", "web.toml").size(), 1U);
+    EXPECT_TRUE(definition_errors(head, "web.toml").empty());
 }
 
 TEST(Reader, tells_the_element_of_a_list) {
