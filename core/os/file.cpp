@@ -35,25 +35,6 @@ std::string parent_of(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<> remove_at(int dir, const char* name, const std::string& shown, dev_t device) {
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT) return {};
-    if (errno != EISDIR && errno != EPERM && errno != EBUSY) return errno_error("remove '{}'", shown);
-    Fd folder(openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder) return errno_error("remove '{}'", shown);
-    struct stat info{};
-    if (fstat(folder.get(), &info) != 0) return errno_error("stat '{}'", shown);
-    if (info.st_dev != device) return error(Errc::in_use, "remove '{}': something is mounted there", shown);
-    std::unique_ptr<DIR, int (*)(DIR*)> entries(fdopendir(dup(folder.get())), closedir);
-    if (!entries) return errno_error("read '{}'", shown);
-    while (const dirent* entry = readdir(entries.get())) {
-        const std::string_view child = entry->d_name;
-        if (child == "." || child == "..") continue;
-        TRY(remove_at(folder.get(), entry->d_name, shown + "/" + entry->d_name, device));
-    }
-    if (unlinkat(dir, name, AT_REMOVEDIR) != 0 && errno != ENOENT) return errno_error("remove '{}'", shown);
-    return {};
-}
-
 }  // namespace
 
 Result<Fd> open(const std::string& path, int flags, mode_t mode) { return open_at(AT_FDCWD, path, flags, mode); }
@@ -167,15 +148,6 @@ Result<> make_dirs(const std::string& path, mode_t mode) {
         if (mkdir(part.c_str(), mode) != 0 && errno != EEXIST) return errno_error("make folder '{}'", part);
     }
     return {};
-}
-
-Result<> remove_tree(const std::string& path) {
-    struct stat info{};
-    if (lstat(path.c_str(), &info) != 0) {
-        if (errno == ENOENT) return {};
-        return errno_error("stat '{}'", path);
-    }
-    return remove_at(AT_FDCWD, path.c_str(), path, info.st_dev);
 }
 
 Result<> rename(const std::string& from, const std::string& to, bool replace) {
