@@ -67,7 +67,8 @@ Result<> make_volumes(const config::Paths& paths, const config::Definition& defi
 Result<> write_files(Engine& engine, const ContainerName& name, const config::Definition& definition) {
     const std::string file = definition_file(engine.paths(), name.str(), definition.auto_remove);
     // The definition comes last: a crash before it leaves a drop-in that nobody uses, not a container without its limits.
-    TRY(write_dropin(name, TRY(dropin_text(engine, name, definition.id, definition))));
+    const std::string dropin = TRY(dropin_text(engine, name, definition.id, definition));
+    TRY(write_dropin(name, dropin));
     const auto write = [&]() -> Result<> {
         TRY(os::make_dirs(file.substr(0, file.rfind('/'))));
         // The environment of a definition may hold secrets.
@@ -94,7 +95,8 @@ Result<Container> Engine::create(std::optional<ContainerName> name, config::Defi
     const image::Image image = TRY_CONTEXT(image_of(*this, definition), "container '{}'", claim.name.str());
     // A tag that moves later does not change this container.
     definition.image_id = image.id.str();
-    name_volumes(definition, TRY(TRY(images())->config(image)));
+    image::Store* store = TRY(images());
+    name_volumes(definition, TRY(store->config(image)));
     TRY(check(claim.name, definition));
     TRY_CONTEXT(make_volumes(paths(), definition), "container '{}'", claim.name.str());
     // What a removed container of this name left behind is not this one's.

@@ -32,7 +32,9 @@ struct Container {
 class Engine {
 public:
     static Result<Engine> open();             // reads gantry.toml
+    static Result<Engine> open(const config::Paths& paths);
     Engine(Engine&&) noexcept;
+    Engine& operator=(Engine&&) noexcept;
     ~Engine();
 
     config::Paths& paths();
@@ -46,6 +48,8 @@ public:
     // Containers. text: a name, an id or a unique prefix of an id, as everywhere in Docker.
     Result<std::vector<Container>> containers();          // every definition; one bus call for all states
     Result<Container> container(std::string_view text);
+    // The same without asking systemd: unit and state stay empty.
+    Result<Container> find_container(std::string_view text);
     // Checks everything that a start would (image there, drivers, networks, volumes, contradictions), writes the definition
     // below <data>/containers (or /run/gantry/containers with auto_remove) and the drop-in. No name: one is made up as Docker
     // does. Errc::exists for a taken name.
@@ -56,6 +60,9 @@ public:
     Result<> rename(const Container& container, const ContainerName& new_name);
     // Writes the changed definition and applies what can be applied to a running container.
     Result<> update(const Container& container, const config::Definition& changed);
+    // Puts the container into, or takes it out of, what starts at boot: create does it by the restart policy (always,
+    // unless-stopped); stopping an unless-stopped one by hand takes it out until it is started by hand, as in Docker.
+    Result<> set_boot(const ContainerName& name, bool wanted);
     // A root file system to read and write: of a running container through its process, else mounted for as long as the
     // descriptor lives (the caller's mount namespace is unshared for that).
     Result<os::Fd> open_root(const Container& container);
@@ -73,6 +80,24 @@ public:
     Result<VolumeInfo> volume(std::string_view name);
     Result<VolumeInfo> volume_create(std::string name, std::map<std::string, std::string> labels, std::map<std::string, std::string> options);
     Result<> volume_remove(std::string_view name, bool force);  // Errc::in_use while a definition names it
+
+    // Ids of images that containers use: image::Store::remove and prune must know them.
+    Result<std::vector<Digest>> images_in_use();
+    // Names of what was removed (containers that are not up, networks and volumes that no definition names), bytes freed.
+    // filters as Docker's: "until" (seconds since 1970), "label", "label!"; volumes: "all" for named ones too.
+    struct Pruned { std::vector<std::string> names; std::uint64_t bytes = 0; };
+    using Filters = std::map<std::string, std::vector<std::string>>;
+    Result<Pruned> prune_containers(const Filters& filters);
+    Result<Pruned> prune_networks(const Filters& filters);
+    Result<Pruned> prune_volumes(const Filters& filters);
+    Result<image::Store::Pruned> prune_images(bool all, const std::map<std::string, std::string>& filters);
+
+    struct Usage {  // of `system df`
+        struct Item { std::string name; std::uint64_t bytes = 0; std::size_t users = 0; bool active = false; };
+        std::vector<Item> images, containers, volumes;
+        std::uint64_t layer_bytes = 0;  // all layers, shared ones once
+    };
+    Result<Usage> usage();
 
     // Findings of every room: store, layers, records, leases, interfaces, rules, drop-ins, definitions.
     Result<std::vector<image::Finding>> system_check(bool repair, bool deep);

@@ -31,18 +31,19 @@ Result<os::Fd> lock_container(const config::Paths& paths, const std::string& nam
 std::string random_name(int attempt);
 
 [[nodiscard]] bool is_up(const systemd::UnitState& unit);
+// Restart policies that Docker honours at boot.
+[[nodiscard]] bool starts_at_boot(const config::Definition& definition);
 
 // The image that a definition pins, else the one its name means now.
 Result<image::Image> image_of(Engine& engine, const config::Definition& definition);
-Result<std::optional<std::string>> unit_enabled(const std::string& unit);
 // The drop-in for the definition as systemd shall see it.
 Result<std::string> dropin_text(Engine& engine, const ContainerName& name, const std::string& id, const config::Definition& definition);
 
-// Requests to the network drivers for every network of the definition, in order; default network filled in.
-Result<std::vector<driver::AttachRequest>> attach_requests(Engine& engine, const ContainerName& name, const std::string& id,
-                                                           const config::Definition& definition);
 driver::RootfsRequest rootfs_request(const ContainerName& name, const config::Definition& definition,
                                      std::vector<driver::LayerKey> layers);
+
+// Names of containers whose definitions name the volume; except: the container of this id does not count.
+Result<std::vector<std::string>> volume_users(const config::Paths& paths, std::string_view volume, std::string_view except = "");
 
 // Rolls renames forward that a crash interrupted. Errc::not_found never.
 Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair);

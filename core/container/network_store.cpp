@@ -5,7 +5,6 @@
 #include <ctime>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 namespace gantry::container {
@@ -88,16 +87,18 @@ private:
 };
 
 Result<NetworkInfo> parse_network(std::string_view text, const std::string& file, std::string_view name) {
-    const toml::parse_result parsed = toml::parse(text, file);
-    if (!parsed) {
-        const auto& at = parsed.error().source().begin;
-        return error(Errc::corrupt, "{}:{}:{}: {}", file, at.line, at.column, parsed.error().description());
+    toml::table table;
+    try {
+        table = toml::parse(text, file);
+    } catch (const toml::parse_error& failure) {
+        const auto& at = failure.source().begin;
+        return error(Errc::corrupt, "{}:{}:{}: {}", file, at.line, at.column, failure.description());
     }
     NetworkInfo network;
     network.config.name = name;
     network.config.driver = "bridge";
     std::int64_t mtu = 0;
-    TableReader reader(parsed.table(), file);
+    TableReader reader(table, file);
     reader.text("driver", network.config.driver);
     reader.text("id", network.id);
     reader.number("created", network.created, 0, INT64_MAX);

@@ -1,6 +1,8 @@
 // Jobs: queued with one message each, waited for together through JobRemoved.
 #include "systemd/connection.hpp"
 
+#include <csignal>
+
 namespace gantry::systemd {
 
 namespace {
@@ -64,7 +66,7 @@ int Manager::Impl::on_job_removed(sd_bus_message* message, void* data, sd_bus_er
 }
 
 static Outcomes run_jobs(Manager& manager, Manager::Impl& impl, const std::vector<std::string>& units, const char* member,
-                         const char* verb) {
+                         const char* verb, const std::function<void()>& queued = {}) {
     if (auto listening = impl.listen(); !listening.ok()) return all_failed(units, listening.error());
     auto shared = std::make_shared<std::vector<Job>>();  // with the handlers, which may outlive a failed wait
     std::vector<Job>& jobs = *shared;
@@ -74,6 +76,7 @@ static Outcomes run_jobs(Manager& manager, Manager::Impl& impl, const std::vecto
     for (std::size_t index = 0; index < jobs.size() && waited.ok(); ++index)
         waited = impl.call_later(manager_path, manager_interface, member, jobs[index].unit.c_str(), "replace",
                                  [shared, index](sd_bus_message* reply) { note_answer((*shared)[index], reply); });
+    if (waited.ok() && queued) queued();
     std::size_t ended = 0;  // those before it have: with a thousand jobs each signal must not look at all of them
     if (waited.ok())
         waited = impl.run([&] {
@@ -111,6 +114,15 @@ Result<> Manager::start(const std::string& unit) { return run_jobs(*this, *impl_
 Result<> Manager::stop(const std::string& unit) { return run_jobs(*this, *impl_, {unit}, "StopUnit", "stop").front().second; }
 Result<> Manager::restart(const std::string& unit) {
     return run_jobs(*this, *impl_, {unit}, "RestartUnit", "restart").front().second;
+}
+
+Result<> Manager::stop_now(const std::string& unit) {
+    [[maybe_unused]] const auto thawed = thaw(unit);  // a frozen process does not die of a signal on every kernel; not frozen is fine
+    const auto kill_all = [&] {
+        // Messages of one connection are handled in order: the job is there when the signal is sent. No process left: fine.
+        [[maybe_unused]] const auto killed = kill(unit, "all", SIGKILL);
+    };
+    return run_jobs(*this, *impl_, {unit}, "StopUnit", "stop", kill_all).front().second;
 }
 
 }  // namespace gantry::systemd

@@ -48,6 +48,8 @@ public:
     // One call each: 200 starts are queued in one round trip each and waited for together. Returns one result per unit.
     std::vector<std::pair<std::string, Result<>>> start_all(const std::vector<std::string>& units);
     std::vector<std::pair<std::string, Result<>>> stop_all(const std::vector<std::string>& units);
+    // A stop that does not wait for the processes to agree: the stop job is queued first, so that no restart policy steps in.
+    Result<> stop_now(const std::string& unit);
     Result<> kill(const std::string& unit, const std::string& who, int signal);  // who: "main", "all"
     Result<> freeze(const std::string& unit);
     Result<> thaw(const std::string& unit);

@@ -1,0 +1,173 @@
+#include "container/attachments.hpp"
+#include "container/engine_impl.hpp"
+#include "os/file.hpp"
+
+#include <fcntl.h>
+
+namespace gantry::container {
+
+namespace {
+
+NetworkInfo predefined(const char* name, const char* driver) {
+    NetworkInfo network;
+    network.config.name = name;
+    network.config.driver = driver;
+    network.id = derived_container_id("network", ContainerName::parse(name).value());
+    network.predefined = true;
+    return network;
+}
+
+// The containers that are attached to it now.
+Result<std::vector<std::string>> attached(const config::Paths& paths, std::string_view network) {
+    std::vector<std::string> names;
+    for (const std::string& name : TRY(list_records(paths)))
+        if (auto record = read_record(paths, name); record.ok())
+            for (const auto& entry : record->networks)
+                if (entry.config.name == network) names.push_back(name);
+    return names;
+}
+
+Result<os::Fd> open_netns(Engine& engine, const Container& container) {
+    systemd::Manager* manager = TRY(engine.systemd());
+    const auto state = TRY(manager->state(unit_name(container.name)));
+    if (state.main_pid == 0) return error(Errc::not_found, "it has no process");
+    return os::open(fmt::format("/proc/{}/ns/net", state.main_pid), O_RDONLY);
+}
+
+Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed, const std::string& network) {
+    const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
+    for (auto& request : TRY(attach_requests(engine.paths(), engine.config(), find_driver, container.name, container.id, changed, {}))) {
+        if (request.network.name != network) continue;
+        // Its first network has the default route and the published ports already.
+        request.ports.clear();
+        request.default_route = request.default_route && container.record->networks.empty();
+        driver::NetworkDriver* driver = TRY(engine.network_driver(request.network.driver));
+        TRY(driver->validate(request));
+        const os::Fd netns = TRY(open_netns(engine, container));
+        Record record = *container.record;
+        record.networks.push_back({request.network, {}});
+        TRY(write_record(engine.paths(), record));
+        auto status = driver->prepare(request, netns.get());
+        if (!status.ok()) {
+            [[maybe_unused]] const auto restored = write_record(engine.paths(), *container.record);
+            return std::move(status).error();
+        }
+        record.networks.back().status = std::move(status).value();
+        return write_record(engine.paths(), record);
+    }
+    return error(Errc::internal, "network '{}' is not in the changed definition", network);
+}
+
+Result<> write_changed(Engine& engine, const Container& container, const config::Definition& changed) {
+    if (!is_engine_file(engine.paths(), container.definition_file))
+        return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
+    TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
+    const std::string dropin = TRY(dropin_text(engine, container.name, container.id, changed));
+    TRY(write_dropin(container.name, dropin));
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<NetworkInfo>> Engine::networks() {
+    std::vector<NetworkInfo> networks = TRY(read_networks(paths()));
+    const auto has = [&](std::string_view name) {
+        return std::ranges::any_of(networks, [&](const NetworkInfo& network) { return network.config.name == name; });
+    };
+    // Docker shows its three even before anything uses them.
+    if (!has("bridge")) networks.push_back(predefined("bridge", "bridge"));
+    networks.push_back(predefined("host", "host"));
+    networks.push_back(predefined("none", "null"));
+    std::ranges::sort(networks, {}, [](const NetworkInfo& network) { return network.config.name; });
+    return networks;
+}
+
+Result<NetworkInfo> Engine::network(std::string_view name) {
+    if (name == "host") return predefined("host", "host");
+    if (name == "none") return predefined("none", "null");
+    if (ObjectName::parse("network", name).ok()) {
+        auto found = read_network(paths(), name);
+        if (found.ok() || found.error().code() != Errc::not_found) return found;
+        if (name == "bridge" || name == config().default_network)
+            return find_network(paths(), config(), name, *TRY(network_driver("bridge")));
+    }
+    std::vector<NetworkInfo> matches;
+    if (!name.empty())
+        for (auto& network : TRY(networks()))
+            if (network.id.starts_with(name)) matches.push_back(std::move(network));
+    if (matches.size() > 1) return error(Errc::invalid, "network '{}': {} networks have an id that starts so", name, matches.size());
+    if (matches.empty()) return error(Errc::not_found, "network '{}' not found", name);
+    return std::move(matches.front());
+}
+
+Result<NetworkInfo> Engine::network_create(driver::NetworkConfig config, std::map<std::string, std::string> labels) {
+    if (is_predefined_network(config.name)) return error(Errc::exists, "network '{}' is predefined", config.name);
+    if (config.driver.empty()) config.driver = "bridge";
+    driver::NetworkDriver* driver = TRY_CONTEXT(network_driver(config.driver), "network '{}'", config.name);
+    NetworkInfo wanted;
+    wanted.config = std::move(config);
+    wanted.labels = std::move(labels);
+    return make_network(paths(), *driver, std::move(wanted));
+}
+
+Result<> Engine::network_remove(std::string_view name) {
+    const NetworkInfo found = TRY(network(name));
+    if (found.predefined) return error(Errc::denied, "network '{}' is predefined and cannot be removed", found.config.name);
+    if (const auto users = TRY(attached(paths(), found.config.name)); !users.empty())
+        return error(Errc::in_use, "network '{}' is used by container '{}'", found.config.name, users.front());
+    driver::NetworkDriver* driver = TRY(network_driver(found.config.driver));
+    TRY_CONTEXT(driver->network_remove(found.config), "remove network '{}'", found.config.name);
+    return erase_network(paths(), found.config.name);
+}
+
+Result<> Engine::network_reload(std::string_view name) {
+    const NetworkInfo found = TRY(network(name));
+    if (found.config.driver == "host" || found.config.driver == "null") return {};
+    driver::NetworkDriver* driver = TRY(network_driver(found.config.driver));
+    return driver->network_reload(found.config).context(fmt::format("reload network '{}'", found.config.name));
+}
+
+Result<> Engine::network_connect(const Container& container, const config::NetworkAttachment& attachment) {
+    const auto all = [&]() -> Result<> {
+        const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
+        if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
+        if (container.definition.network_mode != config::NetworkMode::networks)
+            return error(Errc::invalid, "it shares another network namespace or has none, so it cannot be connected");
+        config::Definition changed = container.definition;
+        changed.networks = effective_networks(config(), changed);
+        config::NetworkAttachment wanted = attachment;
+        wanted.name = TRY(network(attachment.name)).config.name;
+        if (wanted.name == "host" || wanted.name == "none")
+            return error(Errc::invalid, "'{}' is a mode, not a network to connect to", wanted.name);
+        for (const auto& other : changed.networks)
+            if (other.name == wanted.name) return error(Errc::exists, "it is connected already");
+        changed.networks.push_back(wanted);
+        if (!is_engine_file(paths(), container.definition_file))
+            return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
+        if (container.record) TRY(attach_live(*this, container, changed, wanted.name));
+        return write_changed(*this, container, changed);
+    };
+    return all().context(fmt::format("connect container '{}' to network '{}'", container.name.str(), attachment.name));
+}
+
+Result<> Engine::network_disconnect(const Container& container, std::string_view network_name) {
+    const auto all = [&]() -> Result<> {
+        const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
+        if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
+        config::Definition changed = container.definition;
+        changed.networks = effective_networks(config(), changed);
+        const std::string name = TRY(network(network_name)).config.name;
+        const auto taken = std::erase_if(changed.networks, [&](const auto& attachment) { return attachment.name == name; });
+        if (taken == 0) return error(Errc::not_found, "it is not connected");
+        if (changed.networks.empty()) changed.network_mode = config::NetworkMode::none;
+        if (container.record)
+            // The interface lives in the container's namespace, where nothing of the driver's interface can take it away.
+            return error(Errc::in_use, "it is running: stop it first");
+        TRY(write_changed(*this, container, changed));
+        auto found = read_network(paths(), name);
+        return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false) : Result<>();
+    };
+    return all().context(fmt::format("disconnect container '{}' from network '{}'", container.name.str(), network_name));
+}
+
+}  // namespace gantry::container
