@@ -143,5 +143,5 @@ host_picture() {
     echo "cgroups:"; find /sys/fs/cgroup/ctr.slice -mindepth 1 -type d 2>/dev/null | sort
     echo "units:"; systemctl list-units --all --plain --no-legend 'ctr@*' 'ctr-console@*' | awk '{print $1, $3}' | sort
     echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
-    echo "processes:"; pgrep -l 'gantry-launch|payload' || true
+    echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
 }

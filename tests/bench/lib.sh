@@ -1,0 +1,36 @@
+# What the benches share; runs inside a bed with peers. Ratios are taken within one run: the machine's own speed cancels out.
+. /src/tests/support/lib.sh
+export PAYLOAD=/src/build/payload
+
+now() { echo "${EPOCHREALTIME/[.,]/}"; }  # microseconds
+
+# timed COMMAND...: sets $took (microseconds); the command must succeed.
+timed() {
+    local start
+    start=$(now)
+    "$@" >/tmp/bench.out 2>&1 || fail "'$*': $(tail -n 5 /tmp/bench.out)"
+    took=$(($(now) - start))
+}
+median() { sort -n | awk '{v[NR] = $1} END {print NR % 2 ? v[(NR + 1) / 2] : int((v[NR / 2] + v[NR / 2 + 1]) / 2)}'; }
+ms() { awk -v u="$1" 'BEGIN {printf "%.1f ms", u / 1000}'; }
+
+missed=0
+heading() { printf '\n| %-58s | %12s | %12s | %7s | %8s | %-6s |\n| --- | --- | --- | --- | --- | --- |\n' "$1" Gantry "$2" ratio 'at most' ''; }
+# line WHAT OURS OTHERS LIMIT: times in microseconds; LIMIT is the largest ratio that is good enough.
+line() {
+    local verdict
+    verdict=$(awk -v a="$2" -v b="$3" -v l="$4" 'BEGIN {print (a <= b * l) ? "PASS" : "MISSED"}')
+    [ "$verdict" = PASS ] || missed=$((missed + 1))
+    printf '| %-58s | %12s | %12s | %7s | %8s | %-6s |\n' "$1" "$(ms "$2")" "$(ms "$3")" \
+        "$(awk -v a="$2" -v b="$3" 'BEGIN {printf "%.2f", a / b}')" "$4" "$verdict"
+}
+# statement WHAT VALUE yes|no
+statement() {
+    local verdict=PASS
+    [ "$3" = yes ] || { verdict=MISSED; missed=$((missed + 1)); }
+    printf '| %-58s | %12s | %12s | %7s | %8s | %-6s |\n' "$1" "$2" '' '' '' "$verdict"
+}
+versions() {
+    printf 'kernel %s, systemd %s, %s, podman %s, docker %s, %s cores\n' "$(uname -r)" "$(systemctl --version | awk 'NR == 1 {print $2}')" \
+        "$(gantry --version 2>/dev/null | head -n 1)" "$(podman --version | awk '{print $3}')" "$(docker --version | awk '{print $3}' | tr -d ,)" "$(nproc)"
+}

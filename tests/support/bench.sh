@@ -1,0 +1,14 @@
+# ./dev bench [NAME]: runs tests/bench/NAME.sh (all without a name) in a bed with peers. Exit status 1 where a line is missed.
+
+bench_main() {
+    local file name status=0
+    need_root bench
+    build_tree release && build_payload || die "bench: the tree does not build"
+    [ $# -gt 0 ] || set -- start pull
+    for name; do
+        file=$top/tests/bench/$name.sh
+        [ -e "$file" ] && [ "$name" != lib ] || die "bench: no bench '$name'"
+        GANTRY_BED_QUIET=1 "$top/dev" bed --no-build --peers --timeout 900 -- bash "/src/tests/bench/$name.sh" || status=1
+    done
+    return $status
+}

@@ -1,0 +1,69 @@
+#!/bin/bash
+# Inside the bed: each command is shown before it runs, and the demo fails where one does not do what it is shown for.
+set -euo pipefail
+. /src/tests/support/lib.sh
+
+step() { printf '\n\e[1;34m# %s\e[0m\n' "$*"; }
+run() {
+    printf '\e[1m$ %s\e[0m\n' "$*"
+    eval "$*"
+}
+
+mkdir /var/tmp/image
+tar -C /var/tmp/image -x
+before=$(host_picture)
+
+step "A registry on loopback with an image of Debian and nginx, four layers"
+run "systemctl start docker-registry" >/dev/null
+registry_start
+run "skopeo copy --quiet --insecure-policy --dest-tls-verify=false oci:/var/tmp/image:latest docker://$registry/nginx:latest"
+
+step "Pull it"
+run "gantry pull $registry/nginx"
+run "gantry images"
+
+step "Describe a container"
+cat >/etc/gantry/containers/web.toml <<T
+image = "$registry/nginx"
+ports = ["8080:80"]
+restart = "on-failure"
+T
+run "cat /etc/gantry/containers/web.toml"
+run "gantry check /etc/gantry/containers/web.toml"
+
+step "It is a unit: systemd starts it, and nothing of Gantry stays behind"
+run "time systemctl start ctr@web"
+run "systemctl --no-pager status ctr@web"
+run "pgrep -a ^gantry || echo 'no process of Gantry runs'"
+
+step "It serves"
+eventually 10 curl -s http://127.0.0.1:8080/
+run "curl -s http://127.0.0.1:8080/"
+run "journalctl --no-pager -q -u ctr@web -n 5"
+
+step "Docker's verbs work on it"
+run "gantry ps"
+run "gantry exec web sh -c 'id; cat /proc/1/comm; . /etc/os-release; echo \$PRETTY_NAME'"
+run "gantry stats --no-stream"
+
+step "It crashes, systemd restarts it"
+first=$(show ctr@web MainPID)
+run "kill -SEGV $first"
+eventually 10 bash -c "p=\$(systemctl show -P MainPID ctr@web); [ \$p != 0 ] && [ \$p != $first ]"
+eventually 10 curl -s http://127.0.0.1:8080/
+run "systemctl show -p NRestarts,ActiveState,MainPID ctr@web"
+run "curl -s http://127.0.0.1:8080/"
+
+step "Without a file, too"
+run "gantry run --rm $registry/nginx cat /etc/debian_version"
+
+step "Stop it: no process, mount, interface, cgroup or rule is left"
+run "systemctl stop ctr@web"
+run "gantry ps -a"
+run "ip -br link; findmnt -rn -t overlay,nsfs -o TARGET; nft list ruleset | grep -c dnat || true"
+after=$(host_picture)
+if ! diff <(echo "$before") <(echo "$after"); then
+    echo "demo: the lines above are left over" >&2
+    exit 1
+fi
+step "Nothing is left."
