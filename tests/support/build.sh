@@ -20,7 +20,7 @@ build_tree() (
         fuzz)
             folder=$top/build-fuzz targets=(fuzzers)
             options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_FUZZ=ON -DGANTRY_TESTS=OFF
-                -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
+                -DCMAKE_C_COMPILER=clang-16 -DCMAKE_CXX_COMPILER=clang++-16)
             ;;
     esac
     need_packages build
