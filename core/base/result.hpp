@@ -79,6 +79,8 @@ private:
 }  // namespace gantry
 
 // Statement expressions are a GNU extension that both of our compilers have.
+// Not as the second or a later element of a braced list: neither compiler destroys the elements already made when TRY returns from
+// the middle of one, and they leak (./dev lint looks for it).
 #define TRY(expression)                                              \
     ({                                                               \
         auto try_result_ = (expression);                             \

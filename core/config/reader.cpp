@@ -53,7 +53,8 @@ Result<FoundDefinition> find_definition(const ContainerName& name, const Definit
         auto text = os::read_file(file, definition_limit);
         if (!text.ok() && text.error().code() == Errc::not_found) continue;
         const std::string content = TRY_CONTEXT(std::move(text), "definition of container '{}'", name.str());
-        return FoundDefinition{name, file, TRY(parse_definition(content, file))};
+        Definition definition = TRY(parse_definition(content, file));
+        return FoundDefinition{name, file, std::move(definition)};
     }
     return error(Errc::not_found, "container '{}' has no definition", name.str());
 }

@@ -9,8 +9,10 @@ constexpr std::size_t layer_limit = 512;  // overlayfs stacks at most 500 (fs/ov
 
 Result<Descriptor> parse_descriptor(const detail::Json& object, std::string_view what) {
     if (!object.is_object()) return error(Errc::invalid, "{}: not an object", what);
-    Descriptor descriptor{TRY(detail::string_member(object, "mediaType", what)), TRY(detail::digest_member(object, "digest", what)),
-                          0, TRY(detail::strings_member(object, "urls", what))};
+    std::string media_type = TRY(detail::string_member(object, "mediaType", what));
+    const Digest digest = TRY(detail::digest_member(object, "digest", what));
+    Descriptor descriptor{std::move(media_type), digest, 0, {}};
+    descriptor.urls = TRY(detail::strings_member(object, "urls", what));
     const std::int64_t size = TRY(detail::integer_member(object, "size", what));
     if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
     descriptor.size = static_cast<std::uint64_t>(size);
@@ -32,8 +34,10 @@ Result<Manifest> parse_manifest(std::string_view json) {
     if (!layers) return error(Errc::invalid, "manifest: member 'layers' is missing");
     if (layers->size() > layer_limit) return error(Errc::invalid, "manifest: more than {} layers", layer_limit);
 
-    Manifest manifest{TRY(detail::string_member(root, "mediaType", "manifest")), TRY(parse_descriptor(*config, "manifest: config")),
-                      {}, TRY(detail::map_member(root, "annotations", "manifest"))};
+    std::string media_type = TRY(detail::string_member(root, "mediaType", "manifest"));
+    Descriptor config_descriptor = TRY(parse_descriptor(*config, "manifest: config"));
+    auto annotations = TRY(detail::map_member(root, "annotations", "manifest"));
+    Manifest manifest{std::move(media_type), std::move(config_descriptor), {}, std::move(annotations)};
     if (manifest.media_type.empty()) manifest.media_type = "application/vnd.oci.image.manifest.v1+json";
     for (std::size_t at = 0; at < layers->size(); ++at)
         manifest.layers.push_back(TRY(parse_descriptor((*layers)[at], fmt::format("manifest: layer {}", at + 1))));

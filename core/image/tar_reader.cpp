@@ -196,8 +196,11 @@ Result<> TarReader::take_old_gnu_sparse(const Block& block, TarEntry& entry) {
     entry.sparse = true;
     entry.size = TRY(size_field(field(block, 483, 12), "size of a sparse file"));
     const auto take_parts = [&](const Block& from, std::size_t at, int count) -> Result<> {
-        for (; count > 0 && from[at] != 0; --count, at += 24)
-            entry.runs.push_back({TRY(size_field(field(from, at, 12), "sparse map")), TRY(size_field(field(from, at + 12, 12), "sparse map"))});
+        for (; count > 0 && from[at] != 0; --count, at += 24) {
+            const auto offset = TRY(size_field(field(from, at, 12), "sparse map"));
+            const auto length = TRY(size_field(field(from, at + 12, 12), "sparse map"));
+            entry.runs.push_back({offset, length});
+        }
         return {};
     };
     TRY(take_parts(block, 386, 4));

@@ -60,6 +60,7 @@ test_fuzz() {
     build_tree fuzz || { count_broken "fuzz: the tree does not build"; return 0; }
     for target in "$top"/build-fuzz/tests/fuzz/fuzz_*; do
         [ -x "$target" ] && [ -f "$target" ] || continue
+        # shellcheck disable=SC2053  # a pattern is meant
         [[ ${target##*/fuzz_} == ${1:-*} ]] || continue
         fuzz_one "$target" "$seconds" &
         running=$((running + 1))
@@ -113,7 +114,7 @@ run_file() {  # KIND NAME [TEST]
     local kind=$1 name=$2 result=$logs/$1-$2.result file status=0 test options=()
     file=$top/tests/$kind/$name.test.sh
     [ -e "$file" ] || file=$top/tests/$kind/$name.host.sh
-    # shellcheck disable=SC2206  # words of a comment line: "# options: --peers --memory 4096"
+    # shellcheck disable=SC2206,SC2207  # words of a comment line: "# options: --peers --memory 4096"
     options=($(sed -n 's/^# options: //p' "$file" 2>/dev/null))
     case $kind:$file in
         *.host.sh)  # runs on the developer's machine and starts machines itself

@@ -17,7 +17,7 @@ make_vm_kernel() (
     say "fetching a kernel for the virtual machine (once)"
     rm -rf "$folder.new"
     mkdir -p "$folder.new/package" "$folder.new/initrd"
-    cd "$folder.new"
+    cd "$folder.new" || exit 1
     apt-cache show "$meta" >/dev/null 2>&1 || quiet "$cache/apt-update.log" apt-get update -q
     apt-cache show "$meta" >/dev/null 2>&1 || meta=linux-image-cloud-amd64  # from Debian 13 on, 6.12 is the usual one
     package=$(apt-cache depends "$meta" | awk '$1 == "Depends:" && /linux-image/ {print $2; exit}')

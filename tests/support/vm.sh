@@ -71,7 +71,7 @@ vm_second_disk() {
     mkdir -p "$tree/.bed/install/etc/systemd/system" && cd "$top" || return 1
     git ls-files -z --cached --others --exclude-standard | xargs -0 sh -c 'for f; do [ -e "$f" ] && printf "%s\0" "$f"; done' sh |
         tar -c --null -T - | tar -x -C "$tree" || return 1
-    cd - >/dev/null
+    cd - >/dev/null || return 1
     if [ -n "${GANTRY_BED_INSTALL:-}" ]; then cp -a "$GANTRY_BED_INSTALL/." "$tree/.bed/install"
     elif [ $bare = 0 ]; then install_tree "$tree/.bed/install" || return 1
     fi
