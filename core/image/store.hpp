@@ -114,7 +114,8 @@ public:
     Result<std::vector<std::string>> remove(std::string_view text, const std::vector<Digest>& users, bool force);
     struct Pruned { std::vector<std::string> lines; std::uint64_t bytes = 0; };
     Result<Pruned> prune(bool all, const std::vector<Digest>& users, const std::map<std::string, std::string>& filters);
-    Result<std::vector<Finding>> check(bool repair, bool deep);  // deep: every blob is hashed again
+    // Index, blobs, layers, what a crash left; the storage driver's recover() too. deep: every blob is hashed again.
+    Result<std::vector<Finding>> check(bool repair, bool deep);
 
     driver::StorageDriver& storage() const;
     const config::Paths& paths() const;

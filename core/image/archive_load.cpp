@@ -1,0 +1,152 @@
+#include "image/archive_load.hpp"
+
+#include "image/hasher.hpp"
+#include "image/index.hpp"
+#include "image/ingest.hpp"
+#include "image/json.hpp"
+#include "image/store_impl.hpp"
+
+namespace gantry::image {
+
+namespace {
+
+std::string blob_member(const Digest& digest) { return fmt::format("blobs/{}/{}", digest.algorithm(), digest.hex()); }
+
+Result<std::string> read_blob(const ArchiveTree& tree, const Digest& digest) {
+    std::string text = TRY(tree.text(blob_member(digest)));
+    if (digest_of(text, digest.algorithm()) != digest) return error(Errc::corrupt, "'{}' has other content than its name says", digest.str());
+    return text;
+}
+
+// docker save writes only tags into index.json where images have names that its manifest.json tells in full.
+std::vector<std::string> docker_names(const ArchiveTree& tree, const Digest& config) {
+    const auto text = tree.text("manifest.json");
+    if (!text.ok()) return {};
+    const auto list = detail::Json::parse(*text, nullptr, false);
+    if (!list.is_array()) return {};
+    for (const detail::Json& entry : list) {
+        if (!entry.is_object()) continue;
+        if (detail::string_member(entry, "Config", "manifest.json").value_or("").find(config.hex()) == std::string::npos) continue;
+        return detail::strings_member(entry, "RepoTags", "manifest.json").value_or({});
+    }
+    return {};
+}
+
+Result<> feed_layer(Loading& loading, LayerIngest& ingest, const ArchiveTree::Member& member, const Descriptor& blob) {
+    FileSource source = member.from(ingest.offset());
+    std::uint64_t done = ingest.offset();
+    for (;;) {
+        const std::string_view piece = TRY(source.peek());
+        if (piece.empty()) return ingest.finish();
+        TRY(ingest.write(piece));
+        done += piece.size();
+        source.consume(piece.size());
+        if (loading.progress) loading.progress({std::string(blob.digest.hex().substr(0, 12)), "Loading layer", done, blob.size});
+    }
+}
+
+Result<> load_layer(Loading& loading, const Descriptor& blob, const Digest& diff_id, const driver::LayerKey& key,
+                    const driver::LayerKey& parent, const std::string& name) {
+    auto begun = LayerIngest::begin(loading.store, blob, diff_id, key, parent);
+    if (!begun.ok() && begun.error().code() == Errc::exists) return {};
+    const auto ingest = TRY(std::move(begun));
+    const ArchiveTree::Member member = TRY(loading.tree.member(name));
+    if (member.size != blob.size) return error(Errc::corrupt, "'{}' has {} bytes instead of {}", name, member.size, blob.size);
+    const std::uint64_t kept = ingest->offset();
+    auto fed = feed_layer(loading, *ingest, member, blob);
+    if (!fed.ok() && kept > 0 && (fed.error().code() == Errc::corrupt || fed.error().code() == Errc::invalid)) {
+        TRY(ingest->restart());  // what an earlier transfer left was bad
+        fed = feed_layer(loading, *ingest, member, blob);
+    }
+    return fed;
+}
+
+}  // namespace
+
+std::optional<ImageRef> archive_name(const std::string& text) {
+    const bool word = text.find_first_of("/:@") == std::string::npos;
+    const auto ref = ImageRef::parse(word ? "localhost/" + text : text);
+    if (!ref.ok()) return std::nullopt;
+    ImageRef name = ref->normalized();
+    name.digest.reset();
+    if (name.tag.empty()) return std::nullopt;
+    return name;
+}
+
+Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConfig& config, const std::vector<std::string>& members) {
+    if (manifest.layers.size() != config.diff_ids.size() || members.size() != config.diff_ids.size())
+        return error(Errc::invalid, "the manifest has {} layers, the configuration {}", manifest.layers.size(), config.diff_ids.size());
+    const auto keys = loading.store.layer_keys(config);
+    for (std::size_t at = 0; at < keys.size(); ++at)
+        TRY(load_layer(loading, manifest.layers[at], config.diff_ids[at], keys[at], at ? keys[at - 1] : "", members[at]));
+    return {};
+}
+
+Result<> load_names(Loading& loading, const Digest& manifest, const std::vector<ImageRef>& names) {
+    if (names.empty()) {
+        const Image image = TRY(loading.store.add(manifest, std::nullopt, std::nullopt));
+        loading.loaded.push_back(image.id.str());
+    }
+    for (const ImageRef& name : names) {
+        TRY(loading.store.add(manifest, name, std::nullopt));
+        loading.loaded.push_back(name.familiar());
+    }
+    return {};
+}
+
+namespace {
+
+Result<> load_oci_manifest(Loading& loading, const IndexRecord& record) {
+    Digest digest = record.digest;
+    std::string text = TRY(read_blob(loading.tree, digest));
+    // An index (of platforms, or docker's of image and attestation): go down to this host's manifest.
+    for (int depth = 0; !parse_manifest(text).ok(); ++depth) {
+        const auto chosen = choose_platform(text, Platform::host());
+        if (!chosen && parse_index(text).ok() && text.find("\"manifests\"") != std::string::npos)
+            return error(Errc::not_found, "the archive has no image for {}", Platform::host().str());
+        if (!chosen) return parse_manifest(text).error();
+        if (depth > 4) return error(Errc::invalid, "index '{}' is nested too deep", record.digest.str());
+        digest = *chosen;
+        text = TRY(read_blob(loading.tree, digest));
+    }
+    TRY(put_blob(loading.store, digest, text));
+    const Manifest manifest = TRY(parse_manifest(text));
+    const std::string config_text = TRY(loading.tree.text(blob_member(manifest.config.digest)));
+    TRY(put_blob(loading.store, manifest.config.digest, config_text));
+    const ImageConfig config = TRY(parse_image_config(config_text));
+    std::vector<std::string> members;
+    for (const Descriptor& layer : manifest.layers) members.push_back(blob_member(layer.digest));
+    TRY(load_layers(loading, manifest, config, members));
+
+    std::vector<std::string> texts = docker_names(loading.tree, manifest.config.digest);
+    if (texts.empty()) texts = record.names;
+    std::vector<ImageRef> names;
+    for (const std::string& name : texts)
+        if (auto ref = archive_name(name)) names.push_back(std::move(*ref));
+    return load_names(loading, digest, names);
+}
+
+}  // namespace
+
+Result<> load_oci(Loading& loading) {
+    const std::string text = TRY(loading.tree.text("index.json"));
+    const Index index = TRY(parse_index(text));
+    if (index.records.empty()) return error(Errc::invalid, "the archive has no images");
+    for (const IndexRecord& record : index.records) TRY(load_oci_manifest(loading, record));
+    return {};
+}
+
+Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress) {
+    const os::Fd held = TRY(store.hold());
+    const ArchiveTree tree = TRY_CONTEXT(ArchiveTree::open(store, source), "load");
+    Loading loading{store, tree, progress, {}};
+    if (tree.has("oci-layout") && tree.has("index.json"))
+        TRY_CONTEXT(load_oci(loading), "load '{}'", source);
+    else if (tree.has("manifest.json"))
+        TRY_CONTEXT(load_docker(loading), "load '{}'", source);
+    else
+        return error(Errc::invalid, "load '{}': neither an OCI layout nor an archive of docker save", source);
+    return std::move(loading.loaded);
+}
+
+}  // namespace gantry::image

@@ -1,0 +1,163 @@
+#include "image/references.hpp"
+
+#include "image/json.hpp"
+#include "image/store_impl.hpp"
+#include "os/file.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace gantry::image {
+
+namespace {
+
+std::uint64_t file_size(const std::string& path) {
+    struct stat info{};
+    return stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+}
+
+Result<> unlink_file(const std::string& path) {
+    if (unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", path);
+    return {};
+}
+
+// A transfer of another process that holds no transfer lock (an old version, a foreign tool) still locks its partial blob.
+bool locked(const std::string& path) {
+    const auto lock = os::lock_file(path, true, false);
+    return !lock.ok();
+}
+
+Result<> find_blobs(const Store& store, const References& needed, std::string_view algorithm, Sweep::Orphans& orphans) {
+    const std::string folder = store.impl().blob_folder(algorithm);
+    for (const std::string& name : TRY(os::list_dir(folder))) {
+        const auto digest = Digest::parse(fmt::format("{}:{}", algorithm, name));
+        if (!digest.ok())
+            orphans.strays.push_back(folder + "/" + name);
+        else if (!needed.blobs.contains(*digest))
+            orphans.blobs.push_back(*digest);
+    }
+    return {};
+}
+
+}  // namespace
+
+void References::add_manifest(const Store& store, const Digest& digest, std::string_view text) {
+    const auto manifest = parse_manifest(text);
+    if (!manifest.ok()) {
+        complete = false;
+        return;
+    }
+    blobs.insert(manifest->config.digest);
+    for (const Descriptor& layer : manifest->layers) blobs.insert(layer.digest);
+    const auto config = store.config(Image{manifest->config.digest, digest, {}, {}, 0, {}});
+    if (!config.ok()) {
+        complete = false;
+        return;
+    }
+    for (driver::LayerKey& key : store.layer_keys(*config)) layers.insert(std::move(key));
+}
+
+// Of an index that another tool wrote, platforms that were never fetched are no loss: what is not there is not needed.
+void References::add_index(const Store& store, std::string_view text, int depth) {
+    const auto nested = parse_index(text);
+    if (!nested.ok() || depth > 4) {
+        complete = false;
+        return;
+    }
+    for (const IndexRecord& record : nested->records) {
+        blobs.insert(record.digest);
+        const auto inner = store.blob_text(record.digest);
+        if (!inner.ok()) continue;
+        if (is_index_type(record.media_type))
+            add_index(store, *inner, depth + 1);
+        else
+            add_manifest(store, record.digest, *inner);
+    }
+}
+
+void References::add(const Store& store, const IndexRecord& record) {
+    blobs.insert(record.digest);
+    const auto text = store.blob_text(record.digest);
+    if (!text.ok())
+        complete = false;
+    else if (is_index_type(record.media_type))
+        add_index(store, *text, 0);
+    else
+        add_manifest(store, record.digest, *text);
+}
+
+References references_of(const Store& store, const Index& index) {
+    References references;
+    for (const IndexRecord& record : index.records) references.add(store, record);
+    return references;
+}
+
+Result<Sweep> Sweep::begin(const Store& store, const References& needed) {
+    Sweep sweep(store, needed);
+    if (needed.complete) sweep.lock_ = TRY(store.impl().lock_removal());
+    return sweep;
+}
+
+void Sweep::note(const Result<>& done) {
+    if (!done.ok() && !error_) error_ = done.error();
+}
+
+Result<> Sweep::result() const {
+    if (error_) return *error_;
+    return {};
+}
+
+void Sweep::remove_blob(const Digest& digest) {
+    if (!allowed() || needed_->blobs.contains(digest)) return;
+    const std::string path = store_->blob_path(digest);
+    const std::uint64_t size = file_size(path);
+    const auto done = unlink_file(path);
+    if (done.ok()) bytes_ += size;
+    note(done);
+}
+
+void Sweep::remove_layer(const driver::LayerKey& key) {
+    if (!allowed() || needed_->layers.contains(key)) return;
+    const std::uint64_t size = store_->storage().layer_size(key).value_or(0);
+    const auto done = store_->storage().layer_remove(key);
+    if (done.ok()) {
+        bytes_ += size;
+        removed_layers_.insert(key);
+    }
+    note(done);
+}
+
+void Sweep::remove_partial(const std::string& name) {
+    if (!allowed()) return;
+    const std::string path = store_->impl().partial_folder() + "/" + name;
+    const std::uint64_t size = file_size(path);
+    const auto done = unlink_file(path);
+    if (done.ok()) bytes_ += size;
+    note(done);
+}
+
+Result<Sweep::Orphans> Sweep::orphans(const Store& store, const References& needed) {
+    Orphans orphans;
+    TRY(find_blobs(store, needed, "sha256", orphans));
+    TRY(find_blobs(store, needed, "sha512", orphans));
+    for (const driver::LayerKey& key : TRY(store.storage().layer_list()))
+        if (!needed.layers.contains(key)) orphans.layers.push_back(key);
+    for (const std::string& name : TRY(os::list_dir(store.impl().partial_folder())))
+        if (!locked(store.impl().partial_folder() + "/" + name)) orphans.partials.push_back(name);
+    // write_file_atomic's temporary neighbours.
+    for (const std::string& name : TRY(os::list_dir(store.impl().folder)))
+        if (name.find(".tmp-") != std::string::npos) orphans.strays.push_back(store.impl().folder + "/" + name);
+    return orphans;
+}
+
+void Sweep::remove(const Orphans& orphans) {
+    for (const Digest& digest : orphans.blobs) remove_blob(digest);
+    for (const driver::LayerKey& key : orphans.layers) remove_layer(key);
+    for (const std::string& name : orphans.partials) remove_partial(name);
+    if (!allowed()) return;
+    for (const std::string& path : orphans.strays) note(unlink_file(path));
+}
+
+}  // namespace gantry::image
