@@ -1,0 +1,52 @@
+#include "os/netns.hpp"
+
+#include "os/file.hpp"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace gantry::os {
+
+Result<NetnsVisit> NetnsVisit::enter(int netns) {
+    // thread-self: in a process with threads /proc/self names the leader's namespace.
+    Fd home = TRY(open("/proc/thread-self/ns/net", O_RDONLY));
+    if (setns(netns, CLONE_NEWNET) != 0) return errno_error("enter the network namespace");
+    return NetnsVisit(std::move(home));
+}
+
+NetnsVisit::~NetnsVisit() {
+    if (home_ && setns(home_.get(), CLONE_NEWNET) != 0) std::abort();
+}
+
+Result<> loopback_up() {
+    Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return errno_error("open a socket to bring 'lo' up");
+    ifreq request{};
+    std::strcpy(request.ifr_name, "lo");
+    if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return errno_error("read the flags of 'lo'");
+    request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
+    if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return errno_error("bring 'lo' up");
+    return {};
+}
+
+Result<std::string> get_sysctl(const std::string& key) {
+    std::string text = TRY(read_file("/proc/sys/" + key, 4096));
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+}
+
+Result<> set_sysctl(const std::string& key, const std::string& value) {
+    if (TRY(get_sysctl(key)) == value) return {};
+    const std::string path = "/proc/sys/" + key;
+    Fd file = TRY(open(path, O_WRONLY));
+    return write_all(file.get(), value, path);
+}
+
+}  // namespace gantry::os

@@ -1,0 +1,53 @@
+#include "inside.hpp"
+
+#include "messages.hpp"
+
+#include "os/netns.hpp"
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+namespace gantry::bridge {
+
+using os::NetlinkMessage;
+
+Result<Inside> Inside::open(int netns) {
+    auto visit = TRY(os::NetnsVisit::enter(netns));
+    Inside inside(TRY_CONTEXT(os::NetlinkSocket::open(NETLINK_ROUTE), "in the container's network namespace"));
+    for (const char* key : {"net/ipv6/conf/default/accept_ra", "net/ipv6/conf/default/accept_dad"}) {
+        // A kernel without IPv6 has neither.
+        auto set = os::set_sysctl(key, "0");
+        if (!set.ok() && set.error().code() != Errc::not_found) return std::move(set).error().context("in the container's network namespace");
+    }
+    return inside;
+}
+
+Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& addresses) {
+    int index = 0;
+    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
+    question.put_text(IFLA_IFNAME, plan.interface);
+    const std::string what = fmt::format("configure interface '{}'", plan.interface);
+    TRY(route_.request(std::move(question), what, [&](const os::NetlinkReply& reply) {
+        if (const auto* header = reply.header<ifinfomsg>()) index = header->ifi_index;
+    }));
+    const auto link = static_cast<unsigned>(index);
+    std::vector<NetlinkMessage> messages;
+    std::vector<std::string> steps;
+    messages.push_back(link_message(RTM_NEWLINK, 0, 1, IFF_UP));  // lo is always the first interface (LOOPBACK_IFINDEX)
+    steps.emplace_back("bring 'lo' up");
+    messages.push_back(link_message(RTM_NEWLINK, 0, link, IFF_UP));
+    steps.push_back(fmt::format("bring '{}' up", plan.interface));
+    for (const auto& address : addresses) {
+        const auto& range = plan.network.range(address.family);
+        messages.push_back(address_message(link, address, range->cidr.prefix));
+        steps.push_back(fmt::format("set address '{}' on '{}'", address.str(), plan.interface));
+        if (!plan.default_route) continue;
+        messages.push_back(default_route_message(link, range->gateway));
+        steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
+    }
+    const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "{}", what);
+    for (std::size_t at = 0; at < outcomes.size(); ++at) TRY(outcomes[at].result(steps[at]));
+    return {};
+}
+
+}  // namespace gantry::bridge

@@ -1,0 +1,320 @@
+#include "links.hpp"
+
+#include "inside.hpp"
+#include "messages.hpp"
+
+#include "os/netns.hpp"
+
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace gantry::bridge {
+
+using os::NetlinkMessage;
+using os::NetlinkReply;
+
+namespace {
+
+// The further bridge is made while this many ports are left, so that its trunk always finds one.
+constexpr unsigned grow_reserve = 128;
+
+// The firewall knows a network's further bridges by it (chain `early` in ruleset.cpp): "gant".
+constexpr std::uint32_t further_bridge_group = 0x67616e74;
+
+// "gta-XXXXXXXX-N" on bridge N-1, "gtb-XXXXXXXX-N" on bridge N.
+std::string trunk_name(char end, const NetworkPlan& network, unsigned index) {
+    return fmt::format("gt{}-{:08x}-{}", end, stable_hash(network.name) & 0xffffffffU, index);
+}
+
+bool is_trunk(const std::string& name) { return name.starts_with("gta-") || name.starts_with("gtb-"); }
+
+std::string bridge_mac(const std::string& name) {
+    const std::uint64_t hash = stable_hash(name);
+    std::string bytes("\x02\x67", 2);
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(hash >> shift));
+    return bytes;
+}
+
+// A port needs no address of its own: without this each host end gets a link-local one, with its multicast joins.
+void no_link_local(NetlinkMessage& message) {
+    message.nest(IFLA_AF_SPEC, [](NetlinkMessage& families) {
+        families.nest(AF_INET6, [](NetlinkMessage& inet6) { inet6.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+    });
+}
+
+// Before a bridge is up for the first time. No container's router advertisement is believed, and its link-local address works at
+// once: the host needs it to ask for a container's neighbour entry.
+Result<> settle_bridge(const std::string& name) {
+    for (const char* key : {"accept_ra", "accept_dad"}) {
+        auto set = os::set_sysctl(fmt::format("net/ipv6/conf/{}/{}", name, key), "0");
+        if (!set.ok() && set.error().code() != Errc::not_found) return set;  // missing: no IPv6 in this kernel
+    }
+    return {};
+}
+
+NetlinkMessage hairpin_message(const std::string& interface) {
+    NetlinkMessage message = link_message(RTM_NEWLINK, 0, 0, 0);
+    message.put_text(IFLA_IFNAME, interface).nest(IFLA_LINKINFO, [](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
+        info.nest(IFLA_INFO_SLAVE_DATA, [](NetlinkMessage& data) { data.put_u8(IFLA_BRPORT_MODE, 1); });
+    });
+    return message;
+}
+
+// Tells the host the container's MAC: no first packet waits for an answer, and whoever had the address before is forgotten. As
+// "stale" the kernel checks such an entry when it is used and drops it when it is not.
+std::vector<NetlinkMessage> neighbours(const NetworkPlan& network, const Wire& wire) {
+    std::vector<NetlinkMessage> messages;
+    for (const auto& address : wire.addresses) {
+        ndmsg header{};
+        header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
+        header.ndm_ifindex = static_cast<int>(if_nametoindex(network.bridge.c_str()));
+        header.ndm_state = NUD_STALE;
+        messages.emplace_back(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+        messages.back().header(header).put(NDA_DST, address.bytes()).put(NDA_LLADDR, wire.mac);
+    }
+    return messages;
+}
+
+NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
+    const std::string name = network.bridge_name(index);
+    NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+    // Without a MAC of its own a bridge takes the lowest of its ports' and changes it with them.
+    message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, bridge_mac(name));
+    if (network.mtu != 0) message.put_u32(IFLA_MTU, network.mtu);
+    if (index > 0) message.put_u32(IFLA_GROUP, further_bridge_group);
+    message.nest(IFLA_LINKINFO, [](NetlinkMessage& info) { info.put_text(IFLA_INFO_KIND, "bridge"); });
+    return message;
+}
+
+}  // namespace
+
+std::string link_alias(const std::string& network, const std::string& container) { return fmt::format("gantry {}/{}", network, container); }
+
+Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), port_limit); }
+
+Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index) {
+    const std::string name = network.bridge_name(index);
+    if (if_nametoindex(name.c_str()) == 0) {
+        std::vector<NetlinkMessage> messages;
+        messages.push_back(bridge_message(network, index));
+        const auto made = TRY(route_.exchange(messages));
+        // Another start may have been faster.
+        if (!made[0].ok() && made[0].number != EEXIST) return made[0].error(fmt::format("make bridge '{}'", name));
+    }
+    if (index == 0) TRY(settle_bridge(name));
+    const unsigned link = if_nametoindex(name.c_str());
+    std::vector<NetlinkMessage> messages;
+    // Only the first bridge speaks IP: the kernel would answer for the gateway's address on any other too.
+    messages.push_back(link_message(RTM_NEWLINK, 0, link, index > 0 ? IFF_UP | IFF_NOARP : IFF_UP));
+    if (index > 0) no_link_local(messages.back());
+    for (const auto& range : {network.v4, network.v6})
+        if (range && index == 0) messages.push_back(address_message(link, range->gateway, range->cidr.prefix));
+    const auto outcomes = TRY(route_.exchange(messages));
+    for (std::size_t at = 0; at < outcomes.size(); ++at)
+        if (!outcomes[at].ok() && outcomes[at].number != EEXIST)
+            return outcomes[at].error(fmt::format("{} '{}'", at == 0 ? "bring up bridge" : "set the gateway's address on", name));
+    return index > 0 ? ensure_trunk(network, index) : Result<>();
+}
+
+Result<> Links::ensure_trunk(const NetworkPlan& network, unsigned index) {
+    const std::string near = trunk_name('a', network, index), far = trunk_name('b', network, index);
+    const unsigned first = if_nametoindex(network.bridge_name(index - 1).c_str());
+    const unsigned second = if_nametoindex(network.bridge_name(index).c_str());
+    std::vector<NetlinkMessage> messages;
+    messages.push_back(link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0));
+    messages.back().put_text(IFLA_IFNAME, near).nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "veth");
+        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
+            data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
+                peer.header(ifinfomsg{});
+                peer.put_text(IFLA_IFNAME, far);
+            });
+        });
+    });
+    for (const auto& [name, bridge] : {std::pair{near, first}, std::pair{far, second}}) {
+        messages.push_back(link_message(RTM_NEWLINK, 0, 0, IFF_UP));
+        messages.back().put_text(IFLA_IFNAME, name).put_u32(IFLA_MASTER, bridge);
+        if (network.mtu != 0) messages.back().put_u32(IFLA_MTU, network.mtu);
+        no_link_local(messages.back());
+    }
+    const auto outcomes = TRY(route_.exchange(messages));
+    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(fmt::format("make trunk '{}'", near));
+    for (const std::size_t at : {1U, 2U}) TRY(outcomes[at].result(fmt::format("join bridge '{}'", network.bridge_name(index))));
+    return settle({near, far, network.bridge_name(index - 1), network.bridge_name(index)});
+}
+
+// Returns the port's number on the bridge.
+Result<unsigned> Links::join(const std::string& bridge, unsigned bridge_index, const Port& end) {
+    std::vector<NetlinkMessage> messages;
+    messages.push_back(link_message(RTM_NEWLINK, 0, 0, IFF_UP));
+    messages.back().put_text(IFLA_IFNAME, end.interface).put_u32(IFLA_MASTER, bridge_index);
+    if (!end.alias.empty()) messages.back().put(IFLA_IFALIAS, end.alias);
+    no_link_local(messages.back());
+    if (end.hairpin) messages.push_back(hairpin_message(end.interface));
+    messages.push_back(link_message(RTM_GETLINK, 0, 0, 0));
+    messages.back().put_text(IFLA_IFNAME, end.interface);
+    unsigned port = 0;
+    const auto outcomes = TRY(route_.exchange(messages, [&](const NetlinkReply& reply) {
+        const auto number = reply.attribute(sizeof(ifinfomsg), {IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_NO});
+        port = os::attribute_value<std::uint16_t>(number);
+    }));
+    for (const auto& outcome : outcomes) TRY(outcome.result(fmt::format("join '{}' to bridge '{}'", end.interface, bridge)));
+    return port;
+}
+
+Result<> Links::place(const NetworkPlan& network, const Port& end) {
+    for (unsigned index = 0; index < max_bridges; ++index) {
+        const std::string name = network.bridge_name(index);
+        unsigned link = if_nametoindex(name.c_str());
+        if (link == 0) {
+            TRY(ensure_bridge(network, index));
+            link = if_nametoindex(name.c_str());
+        }
+        auto port = join(name, link, end);
+        if (!port.ok() && port.error().sys() == EXFULL) continue;
+        if (!port.ok()) return std::move(port).error();
+        const unsigned limit = port_limit_;
+        if (*port > limit) continue;  // the next round moves it
+        const unsigned reserve = std::min(grow_reserve, limit / 4);
+        if (*port + reserve > limit && index + 1 < max_bridges && if_nametoindex(network.bridge_name(index + 1).c_str()) == 0)
+            TRY(ensure_bridge(network, index + 1));
+        return {};
+    }
+    return error(Errc::no_space, "network '{}': all {} bridges are full", network.name, max_bridges);
+}
+
+Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
+    NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+    message.put_text(IFLA_IFNAME, wire.host_interface);
+    if (plan.network.mtu != 0) message.put_u32(IFLA_MTU, plan.network.mtu);
+    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "veth");
+        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
+            data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
+                peer.header(ifinfomsg{});  // not up yet: veth_open() wants both ends
+                peer.put_text(IFLA_IFNAME, plan.interface).put(IFLA_ADDRESS, wire.mac).put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
+                if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);
+            });
+        });
+    });
+    return route_.request(std::move(message), fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
+}
+
+Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
+    Inside inside = TRY(Inside::open(netns));
+    TRY(make_pair(plan, wire, netns));
+    TRY(place(plan.network, {wire.host_interface, link_alias(plan.network.name, plan.container), wire.hairpin}));
+    TRY(inside.configure(plan, wire.addresses));
+    return settle({wire.host_interface, plan.network.bridge}, neighbours(plan.network, wire));
+}
+
+// Both ends are up, but a worker of the kernel has yet to see the carrier before packets flow (net/core/link_watch.c), and a
+// first packet that is lost costs a second. Asking for the link makes it happen now (kernel 6.8; before, soon).
+Result<> Links::settle(const std::vector<std::string>& interfaces, std::vector<NetlinkMessage> messages) {
+    for (const auto& interface : interfaces) {
+        messages.push_back(link_message(RTM_GETLINK, 0, 0, 0));
+        messages.back().put_text(IFLA_IFNAME, interface);
+    }
+    TRY(route_.exchange(messages));  // nothing hangs on an answer
+    return {};
+}
+
+Result<> Links::reconnect(const NetworkPlan& network, const std::string& host_interface, bool hairpin) {
+    return place(network, {host_interface, "", hairpin});
+}
+
+Result<> Links::remove(const std::string& interface) {
+    NetlinkMessage message = link_message(RTM_DELLINK, 0, 0, 0);
+    message.put_text(IFLA_IFNAME, interface);
+    auto removed = route_.request(std::move(message), fmt::format("remove interface '{}'", interface));
+    if (!removed.ok() && removed.error().sys() == ENODEV) return {};
+    return removed;
+}
+
+Result<bool> Links::dies_alone(const std::string& interface) {
+    std::int32_t id = -1;
+    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
+    question.put_text(IFLA_IFNAME, interface);
+    auto asked = route_.request(std::move(question), fmt::format("look at interface '{}'", interface), [&](const NetlinkReply& reply) {
+        const auto attribute = reply.attribute(sizeof(ifinfomsg), {IFLA_LINK_NETNSID});
+        // Without the attribute the peer is in this namespace, as alive as we are.
+        id = attribute.empty() ? -2 : os::attribute_value<std::int32_t>(attribute);
+    });
+    if (!asked.ok()) {
+        if (asked.error().sys() == ENODEV) return true;
+        return std::move(asked).error();
+    }
+    if (id == -2) return false;
+    if (id < 0) return true;
+    // The kernel answers for a namespace that still has a reference only (get_net_ns_by_id); kernel 4.20.
+    NetlinkMessage alive(RTM_GETNSID);
+    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &id, sizeof id);
+    auto answer = route_.request(std::move(alive), "look at a network namespace");
+    if (answer.ok()) return false;
+    if (answer.error().sys() == ENOENT) return true;
+    return std::move(answer).error();
+}
+
+Result<> Links::remove_bridges(const NetworkPlan& network) {
+    Result<> first;
+    const auto note = [&](Result<> done) {
+        if (first.ok() && !done.ok()) first = std::move(done);
+    };
+    for (unsigned index = max_bridges; index-- > 0;) {
+        if (index > 0 && if_nametoindex(trunk_name('a', network, index).c_str()) != 0) note(remove(trunk_name('a', network, index)));
+        if (if_nametoindex(network.bridge_name(index).c_str()) != 0) note(remove(network.bridge_name(index)));
+    }
+    return first;
+}
+
+Result<std::vector<PortLink>> Links::ports(const NetworkPlan& network) {
+    std::vector<PortLink> ports;
+    for (unsigned index = 0; index < max_bridges; ++index) {
+        const unsigned link = if_nametoindex(network.bridge_name(index).c_str());
+        if (link == 0) continue;
+        const std::size_t before = ports.size();
+        const auto make = [&] {
+            NetlinkMessage message = link_message(RTM_GETLINK, 0, 0, 0);
+            message.put_u32(IFLA_MASTER, link);
+            return message;
+        };
+        TRY(route_.dump(make, "list a bridge's ports", [&] { ports.resize(before); }, [&](const NetlinkReply& reply) {
+            const auto* header = reply.header<ifinfomsg>();
+            if (!header) return;
+            PortLink port;
+            port.name = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFNAME}));
+            port.alias = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFALIAS}));
+            port.index = static_cast<unsigned>(header->ifi_index);
+            if (!is_trunk(port.name)) ports.push_back(port);
+        }));
+    }
+    return ports;
+}
+
+Result<std::vector<Cidr>> Links::routes() {
+    std::vector<Cidr> subnets;
+    const auto make = [] {
+        NetlinkMessage message(RTM_GETROUTE);
+        message.header(rtmsg{});
+        return message;
+    };
+    TRY(route_.dump(make, "list this host's routes", [&] { subnets.clear(); }, [&](const NetlinkReply& reply) {
+        const auto* header = reply.header<rtmsg>();
+        if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) || header->rtm_dst_len == 0) return;
+        const auto destination = reply.attribute(sizeof *header, {RTA_DST});
+        if (destination.size() != 4 && destination.size() != 16) return;
+        subnets.push_back(Cidr::of(Address::from_bytes(destination), header->rtm_dst_len));
+    }));
+    return subnets;
+}
+
+}  // namespace gantry::bridge
