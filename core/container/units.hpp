@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/definition.hpp"
+#include "config/engine.hpp"
 #include "systemd/manager.hpp"
 
 namespace gantry::container {
@@ -14,18 +15,47 @@ namespace gantry::container {
 struct UnitFacts {
     std::string id;                    // 64 digits
     std::string stop_signal;           // the image's, empty if unknown
+    std::string definition_file;       // SourcePath=: systemd then notices that the file was edited; empty: not told
+    bool image_health = false;         // the image has a health check
+    std::optional<config::Microseconds> image_interval, image_timeout, image_start_period;
+    std::optional<std::uint32_t> image_retries;
+};
+
+// The facts as the generator and the command line both see them, read from the store's plain files (index.json and two blobs; no
+// lock, no driver). A missing or broken image leaves its part empty: the start itself will say so.
+class FactsReader {
+public:
+    explicit FactsReader(config::Paths paths);
+    ~FactsReader();
+    UnitFacts facts(const ContainerName& name, const config::Definition& definition, const std::string& definition_file);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
 };
 
 // Description=, Requires=/Wants=/After=, RequiresMountsFor=, Restart=, limits, DeviceAllow=, LogExtraFields=, credentials, ...
 // `%` is doubled, strings are quoted as systemd.syntax(7) wants; a value that a unit file cannot carry is an error.
 Result<std::string> unit_dropin(const ContainerName& name, const config::Definition& definition, const UnitFacts& facts);
 
-// The part of it that SetUnitProperties can change at run time (limits, devices), for `update` and for a start whose drop-in
-// systemd has not read.
+// The drop-in of ctr-health@NAME.timer; empty where the container has no health check.
+std::string health_dropin(const config::Definition& definition, const UnitFacts& facts);
+
+// The part of it that SetUnitProperties can change at run time: the cgroup's (limits, weights, devices). Everything else of a
+// service (Restart=, timeouts, KillSignal=, Limit*=, OOMScoreAdjust=, dependencies, LogExtraFields=) systemd 252 only takes from
+// files. A limit that the definition does not have is lifted.
 systemd::Properties runtime_properties(const config::Definition& definition);
 
-// /run/systemd/system/ctr@NAME.service.d/10-gantry.conf; returns whether the text changed.
+// /run/systemd/system/ctr@NAME.service.d/10-gantry.conf, and the generator's copy where there is one, which would win; returns
+// whether the text changed.
 Result<bool> write_dropin(const ContainerName& name, std::string_view text);
+// The same for ctr-health@NAME.timer; an empty text removes it.
+Result<bool> write_health_dropin(const ContainerName& name, std::string_view text);
+// Both, and the generator's copies.
 Result<> remove_dropin(const ContainerName& name);
+
+// All of the above in one: facts, both texts, written below root (/run/systemd). Returns whether anything changed.
+Result<bool> install_units(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
+                           const std::string& definition_file);
 
 }  // namespace gantry::container

@@ -1,0 +1,70 @@
+#include "container/units.hpp"
+
+#include "os/file.hpp"
+
+#include <cstdlib>
+
+namespace gantry::container {
+
+namespace {
+
+// GANTRY_ROOT moves these for tests; systemd itself reads the real ones only.
+std::string folder(std::string_view base, std::string_view unit) {
+    const char* root = secure_getenv("GANTRY_ROOT");
+    return fmt::format("{}{}/{}.d", root ? root : "", base, unit);
+}
+
+constexpr std::string_view runtime_base = "/run/systemd/system", generator_base = "/run/systemd/generator.early";
+constexpr const char* file_name = "/10-gantry.conf";
+
+std::string health_timer(const ContainerName& name) { return fmt::format("ctr-health@{}.timer", name.str()); }
+
+Result<bool> write_changed(const std::string& path, std::string_view text) {
+    const auto old = os::read_file(path);
+    if (old.ok() && *old == text) return false;
+    // World-readable like every unit file: systemctl cat. Secrets belong into files named by LoadCredential=.
+    TRY(os::write_file_atomic(path, text, 0644, false));
+    return true;
+}
+
+Result<bool> write_unit(const std::string& unit, std::string_view text) {
+    const std::string own = folder(runtime_base, unit), generated = folder(generator_base, unit);
+    TRY(os::make_dirs(own));
+    bool changed = TRY(write_changed(own + file_name, text));
+    // What the generator wrote comes first in systemd's search; until the next daemon-reload it must say the same.
+    if (os::path_exists(generated + file_name)) changed |= TRY(write_changed(generated + file_name, text));
+    return changed;
+}
+
+Result<> remove_unit(const std::string& unit) {
+    auto first = os::remove_tree(folder(runtime_base, unit));
+    auto second = os::remove_tree(folder(generator_base, unit));
+    return first.ok() ? std::move(second) : std::move(first);
+}
+
+}  // namespace
+
+Result<bool> write_dropin(const ContainerName& name, std::string_view text) { return write_unit(unit_name(name), text); }
+
+Result<bool> write_health_dropin(const ContainerName& name, std::string_view text) {
+    if (!text.empty()) return write_unit(health_timer(name), text);
+    const bool existed = os::path_exists(folder(runtime_base, health_timer(name)));
+    TRY(remove_unit(health_timer(name)));
+    return existed;
+}
+
+Result<> remove_dropin(const ContainerName& name) {
+    auto first = remove_unit(unit_name(name));
+    auto second = remove_unit(health_timer(name));
+    return first.ok() ? std::move(second) : std::move(first);
+}
+
+Result<bool> install_units(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
+                           const std::string& definition_file) {
+    const UnitFacts facts = FactsReader(paths).facts(name, definition, definition_file);
+    const std::string text = TRY(unit_dropin(name, definition, facts));
+    const bool health = TRY(write_health_dropin(name, health_dropin(definition, facts)));
+    return TRY(write_dropin(name, text)) || health;
+}
+
+}  // namespace gantry::container
