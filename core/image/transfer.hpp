@@ -29,15 +29,20 @@ struct PullResult {
     bool up_to_date = false;
 };
 
-// A missing image, and only what is missing of it. Short names are tried in the configured registries' order.
+// A missing image, and only what is missing of it. Short names are tried in the configured registries' order; the next one is
+// asked where one does not know the name or denies it, not where one cannot be reached. Lines about the whole image (no layer)
+// are Docker's: "1.25: Pulling from library/nginx", "Digest: sha256:...", "Status: Downloaded newer image for nginx:1.25".
+// cancel is looked at every 50 ms; what came until then is kept and resumed by the next pull.
 Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options);
 
 // Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
 // ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).
 struct Credentials { std::string user, password, identity_token; };
-// Asks the registry whether it takes them, then writes them to the user's file (mode 0600). Returns the file's path.
+// Asks the registry whether it takes them, then writes them (mode 0600) to $REGISTRY_AUTH_FILE, else for root to <etc>/auth.json,
+// else to ~/.config/containers/auth.json; or into the credential helper that file names. Returns the file's path.
 Result<std::string> login(const config::Paths& paths, const config::Engine& engine, const std::string& registry,
                           const Credentials& credentials);
+// From that file (and helper). Errc::not_found where it has none, also if docker's or podman's own file has.
 Result<std::string> logout(const config::Paths& paths, const std::string& registry);
 
 // docker-archive, oci-archive (tar, also compressed) or a folder with an OCI layout; "-" is standard input. Returns the names

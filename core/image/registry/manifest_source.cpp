@@ -1,0 +1,83 @@
+#include "image/registry/manifest_source.hpp"
+
+#include "image/hasher.hpp"
+#include "image/registry/choose.hpp"
+
+namespace gantry::image::registry {
+
+Repository::Repository(Connection& connection, std::string path)
+    : connection_(connection), path_(connection.endpoint().prefix + std::move(path)), scope_("repository:" + path_ + ":pull") {}
+
+Error fault_error(const HttpOutcome& outcome, const Endpoint& endpoint) {
+    const Error& cause = *outcome.error;
+    return cause.message().starts_with("registry '") ? cause : cause.context(fmt::format("registry '{}'", endpoint.registry));
+}
+
+HttpOutcome Repository::ask(const ApiRequest& request) {
+    Retry retry(connection_.settings(), connection_.settings().connect_retries);
+    while (true) {
+        HttpOutcome outcome = connection_.perform(request);
+        if (!retry.again(outcome)) {
+            if (connection_.settings().cancelled()) return {{}, Fault::cancelled, error(Errc::cancelled, "cancelled")};
+            return outcome;
+        }
+    }
+}
+
+Result<std::optional<Digest>> Repository::head(const std::string& tag) {
+    ApiRequest request{"HEAD", path_ + "/manifests/" + tag, scope_};
+    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
+    const HttpOutcome outcome = ask(request);
+    if (outcome.error) return fault_error(outcome, connection_.endpoint());
+    if (outcome.response.status != 200) return std::optional<Digest>();  // the answer to GET has a body that says why
+    auto digest = Digest::parse(outcome.response.header("docker-content-digest"));
+    if (!digest.ok()) return std::optional<Digest>();
+    return std::optional(std::move(*digest));
+}
+
+Result<Document> Repository::manifest(const std::string& reference, const std::optional<Digest>& expected) {
+    ApiRequest request{"GET", path_ + "/manifests/" + reference, scope_};
+    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
+    const std::string what = fmt::format("manifest '{}'", reference);
+    const HttpOutcome outcome = ask(request);
+    if (outcome.fault == Fault::too_large)
+        return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", connection_.endpoint().registry, what, manifest_limit);
+    if (outcome.error) return fault_error(outcome, connection_.endpoint());
+    if (outcome.response.status != 200) return status_error(outcome.response, connection_.endpoint(), what);
+
+    const std::string& text = outcome.response.body;
+    std::optional<Digest> wanted = expected;
+    if (!wanted) {
+        // What the registry itself calls it, so that damage on the way is found.
+        if (auto said = Digest::parse(outcome.response.header("docker-content-digest")); said.ok()) wanted = std::move(*said);
+    }
+    const Digest digest = digest_of(text, wanted ? wanted->algorithm() : "sha256");
+    if (wanted && digest != *wanted)
+        return error(Errc::corrupt, "registry '{}': {} has digest '{}' instead of '{}'", connection_.endpoint().registry, what,
+                     digest.str(), wanted->str());
+    std::string type = TRY_CONTEXT(media_type_of(text, outcome.response.header("content-type")), "registry '{}'",
+                                   connection_.endpoint().registry);
+    return Document{digest, std::move(type), text};
+}
+
+Result<std::string> Repository::blob_text(const Descriptor& descriptor) {
+    const std::string what = fmt::format("blob '{}'", descriptor.digest.str());
+    const std::string& name = connection_.endpoint().registry;
+    if (descriptor.size > config_limit)
+        return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", name, what, config_limit);
+    ApiRequest request{"GET", blob_path(descriptor.digest), scope_};
+    request.body_limit = descriptor.size;
+    const HttpOutcome outcome = ask(request);
+    if (outcome.fault == Fault::too_large)
+        return error(Errc::corrupt, "registry '{}': {} is larger than the {} bytes that the manifest says", name, what, descriptor.size);
+    if (outcome.error) return fault_error(outcome, connection_.endpoint());
+    if (outcome.response.status != 200) return status_error(outcome.response, connection_.endpoint(), what);
+    if (outcome.response.body.size() != descriptor.size)
+        return error(Errc::corrupt, "registry '{}': {} has {} bytes, the manifest says {}", name, what, outcome.response.body.size(),
+                     descriptor.size);
+    const Digest digest = digest_of(outcome.response.body, descriptor.digest.algorithm());
+    if (digest != descriptor.digest) return error(Errc::corrupt, "registry '{}': {} has digest '{}'", name, what, digest.str());
+    return outcome.response.body;
+}
+
+}  // namespace gantry::image::registry

@@ -1,0 +1,41 @@
+// Manifests and other small documents of a repository, verified.
+#pragma once
+
+#include "image/registry/connection.hpp"
+#include "image/store.hpp"
+
+namespace gantry::image::registry {
+
+struct Document {
+    Digest digest;
+    std::string media_type;
+    std::string text;
+};
+
+// A repository of one connection.
+class Repository {
+public:
+    Repository(Connection& connection, std::string path);
+
+    // What a tag points at now; nothing where the registry does not tell by HEAD. Errc::not_found is only said by fetch.
+    Result<std::optional<Digest>> head(const std::string& tag);
+    // reference: a tag or a digest. expected: what the content must be (a tag's digest as head said it, or the digest itself).
+    Result<Document> manifest(const std::string& reference, const std::optional<Digest>& expected);
+    // A blob that is small: the configuration.
+    Result<std::string> blob_text(const Descriptor& descriptor);
+
+    [[nodiscard]] Connection& connection() const { return connection_; }
+    [[nodiscard]] std::string blob_path(const Digest& digest) const { return path_ + "/blobs/" + digest.str(); }
+    [[nodiscard]] const std::string& scope() const { return scope_; }
+
+private:
+    HttpOutcome ask(const ApiRequest& request);
+
+    Connection& connection_;
+    std::string path_, scope_;
+};
+
+// The error of an outcome that is a fault.
+Error fault_error(const HttpOutcome& outcome, const Endpoint& endpoint);
+
+}  // namespace gantry::image::registry

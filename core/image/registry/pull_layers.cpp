@@ -1,0 +1,179 @@
+#include "image/registry/pull_layers.hpp"
+
+#include "image/ingest.hpp"
+#include "image/registry/choose.hpp"
+#include "os/lock.hpp"
+
+#include <thread>
+
+namespace gantry::image::registry {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto report_interval = std::chrono::milliseconds(100);
+constexpr auto lock_interval = std::chrono::milliseconds(50);
+
+std::string short_digest(const Digest& digest) { return std::string(digest.hex().substr(0, 12)); }
+
+// One layer, from the first source that has it in good order.
+class LayerPull {
+public:
+    LayerPull(Store& store, const std::vector<Repository*>& sources, const LayerJob& job, Reporter& reporter, const StopSign& stop)
+        : store_(store), sources_(sources), job_(job), reporter_(reporter), stop_(stop), name_(short_digest(job.blob.digest)) {}
+
+    Result<> run() {
+        const os::Fd alone = TRY(lock());
+        std::optional<Error> last;
+        for (std::size_t at = 0; at < sources_.size() && !stop_.cancelled();) {
+            auto done = attempt(*sources_[at]);
+            if (done.ok()) return {};
+            last = std::move(done).error();
+            if (!another_source_helps(last->code()) || local_) return std::move(*last);
+            // Kept bytes of an earlier pull may be what was wrong: the same source again, from the start.
+            const bool again = last->code() == Errc::corrupt && resumed_ && !fresh_;
+            fresh_ = fresh_ || last->code() == Errc::corrupt;
+            if (!again) ++at;
+        }
+        if (stop_.cancelled()) return error(Errc::cancelled, "cancelled");
+        return std::move(*last);
+    }
+
+private:
+    static bool another_source_helps(Errc code) {
+        return code == Errc::corrupt || code == Errc::not_found || code == Errc::unavailable || code == Errc::denied ||
+               code == Errc::timeout || code == Errc::invalid || code == Errc::io;
+    }
+
+    // One puller for a blob at a time, in all threads and processes; whoever waited finds it done. Waiting here instead of in
+    // LayerIngest::begin can be cancelled.
+    Result<os::Fd> lock() {
+        const std::string file = store_.paths().images() + "/.pulling";
+        for (bool told = false;; told = true) {
+            auto mine = os::lock_name(file, job_.blob.digest.str(), false);
+            if (mine.ok() || mine.error().code() != Errc::in_use) return mine;
+            if (stop_.cancelled()) return error(Errc::cancelled, "cancelled");
+            if (!told) reporter_.layer(name_, "Waiting");
+            std::this_thread::sleep_for(lock_interval);
+        }
+    }
+
+    Result<> attempt(Repository& source) {
+        local_ = true;  // until the source is asked
+        auto begun = LayerIngest::begin(store_, job_.blob, job_.diff_id, job_.key, job_.parent);
+        if (!begun.ok() && begun.error().code() == Errc::exists) {
+            reporter_.layer(name_, "Already exists");
+            return {};
+        }
+        ingest_ = TRY(std::move(begun));
+        if (fresh_ && ingest_->offset() > 0) TRY(ingest_->restart());
+        resumed_ = ingest_->offset() > 0;
+        auto done = fill(source);
+        ingest_.reset();  // keeps what came for the next attempt
+        return done;
+    }
+
+    Result<> fill(Repository& source) {
+        BlobTarget target{ingest_->offset(), [this](std::string_view data) { return ingest_->write(data); },
+                          [this] { return ingest_->restart(); }, [this](std::uint64_t received) { downloading(received); }};
+        downloading(target.received);
+        TRY(fetch(source, target));
+        reporter_.layer(name_, "Download complete");
+        reporter_.layer(name_, "Extracting", job_.blob.size, job_.blob.size);
+        if (auto finished = ingest_->finish(); !finished.ok()) {
+            local_ = finished.error().code() != Errc::corrupt && finished.error().code() != Errc::invalid;
+            return std::move(finished).error().context(fmt::format("registry '{}'", source.connection().endpoint().registry));
+        }
+        reporter_.layer(name_, "Pull complete");
+        return {};
+    }
+
+    Result<> fetch(Repository& source, BlobTarget& target) {
+        BlobOutcome outcome = fetch_blob(source, job_.blob, target);
+        const bool missing = outcome.error && outcome.error->code() == Errc::not_found;
+        if (missing && !job_.blob.urls.empty()) outcome = fetch_foreign(source, target, std::move(outcome));
+        if (!outcome.error) return {};
+        // What the unpacker finds wrong in the data is the source's fault.
+        local_ = outcome.target_failed && outcome.error->code() != Errc::corrupt && outcome.error->code() != Errc::invalid;
+        return std::move(*outcome.error);
+    }
+
+    BlobOutcome fetch_foreign(Repository& source, BlobTarget& target, BlobOutcome missing) {
+        if (!source.connection().settings().foreign_urls)
+            return {error(Errc::not_found, "layer '{}' is only to be had from other addresses ('{}'), which are not asked", name_,
+                          host_of(job_.blob.urls.front())), false};
+        for (const std::string& url : job_.blob.urls) {
+            missing = fetch_foreign_blob(source, url, job_.blob, target);
+            if (!missing.error || missing.target_failed || stop_.cancelled()) break;
+        }
+        return missing;
+    }
+
+    void downloading(std::uint64_t received) {
+        const auto now = Clock::now();
+        if (received < job_.blob.size && now - reported_ < report_interval) return;
+        reported_ = now;
+        reporter_.layer(name_, "Downloading", received, job_.blob.size);
+    }
+
+    Store& store_;
+    const std::vector<Repository*>& sources_;
+    const LayerJob& job_;
+    Reporter& reporter_;
+    const StopSign& stop_;
+    std::string name_;
+    std::unique_ptr<LayerIngest> ingest_;
+    Clock::time_point reported_{};
+    bool fresh_ = false;    // what is kept is not to be trusted
+    bool resumed_ = false;
+    bool local_ = false;    // the last failure was ours (disk, driver): no source can mend it
+};
+
+bool is_there(Store& store, const LayerJob& job) {
+    return store.has_blob(job.blob.digest) && store.storage().layer_exists(job.key).value_or(false);
+}
+
+// What is to be fetched; the rest is reported as there.
+std::vector<const LayerJob*> missing_layers(Store& store, const std::vector<LayerJob>& layers, Reporter& reporter) {
+    std::vector<const LayerJob*> missing;
+    std::set<std::pair<std::string, std::string>> seen;  // an image may have a layer twice
+    for (const LayerJob& job : layers) {
+        if (!seen.emplace(job.blob.digest.str(), job.key).second) continue;
+        const bool there = is_there(store, job);
+        reporter.layer(short_digest(job.blob.digest), there ? "Already exists" : "Pulling fs layer");
+        if (!there) missing.push_back(&job);
+    }
+    return missing;
+}
+
+}  // namespace
+
+Result<> pull_layers(Store& store, const std::vector<Repository*>& sources, const std::vector<LayerJob>& layers, unsigned jobs,
+                     Reporter& reporter, StopSign& stop) {
+    const std::vector<const LayerJob*> missing = missing_layers(store, layers, reporter);
+    // A layer that needs its parent first cannot go beside it.
+    if (store.storage().layer_format() == driver::LayerFormat::applied) jobs = 1;
+    std::atomic<std::size_t> next = 0;
+    std::mutex mutex;
+    std::optional<Error> first;
+    const auto work = [&] {
+        for (std::size_t at = next++; at < missing.size() && !stop.cancelled(); at = next++) {
+            auto done = LayerPull(store, sources, *missing[at], reporter, stop).run();
+            if (done.ok()) continue;
+            const std::scoped_lock lock(mutex);
+            if (!first || first->code() == Errc::cancelled) first = std::move(done).error();
+            stop.failed = true;
+        }
+    };
+    std::vector<std::jthread> threads;
+    const std::size_t count = std::min<std::size_t>(std::clamp(jobs, 1U, 64U), missing.size());
+    for (std::size_t at = 1; at < count; ++at) threads.emplace_back(work);
+    work();
+    threads.clear();
+    stop.failed = false;  // it was for the others of this call
+    if (first) return std::move(*first);
+    if (stop.cancelled()) return error(Errc::cancelled, "cancelled");
+    return {};
+}
+
+}  // namespace gantry::image::registry

@@ -1,0 +1,44 @@
+// The layers of one image, several at once.
+#pragma once
+
+#include "image/registry/blob_source.hpp"
+#include "image/transfer.hpp"
+
+#include <mutex>
+
+namespace gantry::image::registry {
+
+// What stops a pull: its user, or the first of its layers that failed.
+struct StopSign {
+    const std::atomic<bool>* user = nullptr;
+    std::atomic<bool> failed = false;
+    [[nodiscard]] bool cancelled() const { return failed || (user && *user); }
+};
+
+// Calls the user's function from one thread at a time.
+class Reporter {
+public:
+    explicit Reporter(ProgressFn report) : report_(std::move(report)) {}
+    void line(const std::string& status) { layer("", status); }
+    void layer(const std::string& layer, const std::string& status, std::uint64_t current = 0, std::uint64_t total = 0) {
+        if (!report_) return;
+        const std::scoped_lock lock(mutex_);
+        report_({layer, status, current, total});
+    }
+
+private:
+    ProgressFn report_;
+    std::mutex mutex_;
+};
+
+struct LayerJob {
+    Descriptor blob;
+    Digest diff_id;
+    driver::LayerKey key, parent;
+};
+
+// sources: repositories to get blobs from, the preferred one first. jobs: how many layers at once.
+Result<> pull_layers(Store& store, const std::vector<Repository*>& sources, const std::vector<LayerJob>& layers, unsigned jobs,
+                     Reporter& reporter, StopSign& stop);
+
+}  // namespace gantry::image::registry

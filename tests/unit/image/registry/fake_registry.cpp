@@ -1,0 +1,162 @@
+#include "fake_registry.hpp"
+
+#include "image/hasher.hpp"
+
+#include <random>
+
+namespace gantry::image::test {
+
+namespace {
+
+std::string noise(std::size_t bytes, const std::string& seed) {
+    std::mt19937_64 source(std::hash<std::string>{}(seed));
+    std::string text(bytes, '\0');
+    for (char& c : text) c = static_cast<char>(source());
+    return text;
+}
+
+Reply document(const std::string& type, const std::string& text) {
+    return {200, {{"Content-Type", type}, {"Docker-Content-Digest", digest_of(text).str()}}, text};
+}
+
+}  // namespace
+
+MadeLayer make_layer(const std::string& name, std::size_t bytes, bool as_zstd) {
+    const std::string plain = Tar().file(name, noise(bytes, name)).text();
+    std::string data = as_zstd ? zstd(plain) : gzip(plain);
+    const Digest digest = digest_of(data);
+    return {std::move(data), digest, digest_of(plain)};
+}
+
+MadeImage make_image(std::vector<MadeLayer> layers, const ImageOptions& options) {
+    const std::string config_type =
+        options.docker ? "application/vnd.docker.container.image.v1+json" : "application/vnd.oci.image.config.v1+json";
+    const std::string type = options.docker ? "application/vnd.docker.distribution.manifest.v2+json" : "application/vnd.oci.image.manifest.v1+json";
+    std::string layer_type = options.docker ? "application/vnd.docker.image.rootfs.diff.tar.gzip" : "application/vnd.oci.image.layer.v1.tar+gzip";
+    if (!options.layer_type.empty()) layer_type = options.layer_type;
+    std::string diffs, list;
+    for (const MadeLayer& layer : layers) {
+        diffs += fmt::format(R"({}"{}")", diffs.empty() ? "" : ",", layer.diff_id.str());
+        list += fmt::format(R"({}{{"mediaType":"{}","digest":"{}","size":{}{}}})", list.empty() ? "" : ",", layer_type, layer.digest.str(),
+                            layer.data.size(), options.layer_urls.empty() ? "" : ",\"urls\":" + options.layer_urls);
+    }
+    const std::string config = fmt::format(
+        R"({{"os":"linux","architecture":"{}","variant":"{}","config":{{"Cmd":["/{}"]}},"rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
+        options.architecture, options.variant, options.marker, diffs);
+    const std::string manifest = fmt::format(
+        R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{}","size":{}}},"layers":[{}]}})", type, config_type,
+        digest_of(config).str(), config.size(), list);
+    return {std::move(layers), config, manifest, type, digest_of(config), digest_of(manifest)};
+}
+
+FakeRegistry::FakeRegistry(const std::string& certificate, const std::string& key)
+    : server_(std::make_unique<HttpServer>(
+          [this](const Request& request) {
+              Intercept function;
+              {
+                  const std::scoped_lock lock(mutex_);
+                  function = intercept_;
+              }
+              if (function)
+                  if (auto reply = function(request)) return *reply;
+              return honest(request);
+          },
+          certificate, key)) {}
+
+void FakeRegistry::intercept(Intercept function) {
+    const std::scoped_lock lock(mutex_);
+    intercept_ = std::move(function);
+}
+
+void FakeRegistry::put_blob(const std::string& data) {
+    const std::scoped_lock lock(mutex_);
+    blobs_[digest_of(data).str()] = data;
+}
+
+void FakeRegistry::put_manifest(const std::string& repository, const std::string& reference, const std::string& text, const std::string& type) {
+    const std::scoped_lock lock(mutex_);
+    manifests_[repository + ":" + reference] = {type, text};
+    manifests_[repository + ":" + digest_of(text).str()] = {type, text};
+}
+
+void FakeRegistry::put(const std::string& repository, const std::string& tag, const MadeImage& image) {
+    put_manifest(repository, tag, image.manifest, image.manifest_type);
+    put_blob(image.config);
+    for (const MadeLayer& layer : image.layers) put_blob(layer.data);
+}
+
+Digest FakeRegistry::put_index(const std::string& repository, const std::string& tag,
+                               const std::vector<std::pair<Platform, MadeImage>>& images, bool docker) {
+    std::string entries;
+    for (const auto& [platform, image] : images) {
+        put(repository, image.digest.str(), image);
+        entries += fmt::format(R"({}{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"{}","architecture":"{}","variant":"{}"}}}})",
+                               entries.empty() ? "" : ",", image.manifest_type, image.digest.str(), image.manifest.size(), platform.os,
+                               platform.architecture, platform.variant);
+    }
+    const std::string type = docker ? "application/vnd.docker.distribution.manifest.list.v2+json" : "application/vnd.oci.image.index.v1+json";
+    const std::string text = fmt::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, entries);
+    put_manifest(repository, tag, text, type);
+    return digest_of(text);
+}
+
+Reply FakeRegistry::blob(const Request& request, const std::string& digest) {
+    const auto found = blobs_.find(digest);
+    if (found == blobs_.end()) return error_reply(404, "BLOB_UNKNOWN", "blob unknown to registry");
+    const std::string& data = found->second;
+    const std::string range = request.header("range");
+    if (range.empty()) return {200, {{"Content-Type", "application/octet-stream"}}, data};
+    const std::size_t first = std::stoul(range.substr(6));
+    if (first >= data.size()) return {416, {}, ""};
+    return {206, {{"Content-Range", fmt::format("bytes {}-{}/{}", first, data.size() - 1, data.size())}}, data.substr(first)};
+}
+
+Reply FakeRegistry::honest(const Request& request) {
+    const std::scoped_lock lock(mutex_);
+    const std::string path = request.path();
+    if (path == "/v2/") return {200, {}, "{}"};
+    const std::size_t manifests = path.find("/manifests/"), blobs = path.find("/blobs/");
+    if (!path.starts_with("/v2/")) return {404, {}, "no"};
+    if (blobs != std::string::npos) return blob(request, path.substr(blobs + 7));
+    if (manifests == std::string::npos) return {404, {}, "no"};
+    const auto found = manifests_.find(path.substr(4, manifests - 4) + ":" + path.substr(manifests + 11));
+    if (found == manifests_.end()) return error_reply(404, "MANIFEST_UNKNOWN", "manifest unknown");
+    return document(found->second.first, found->second.second);
+}
+
+Reply error_reply(int status, const std::string& code, const std::string& message) {
+    return {status, {{"Content-Type", "application/json"}}, fmt::format(R"({{"errors":[{{"code":"{}","message":"{}"}}]}})", code, message)};
+}
+
+RegistryTest::RegistryTest()
+    : paths_(paths_below(scratch_.path())), driver_(scratch_ / "driver"), store_(std::move(Store::open(paths_, driver_)).value()) {
+    settings_.stall_window = registry::Milliseconds(300);
+    settings_.connect_timeout = registry::Milliseconds(2000);
+    settings_.backoff = registry::Milliseconds(10);
+    settings_.backoff_limit = registry::Milliseconds(40);
+    options_.progress = [this](const Progress& progress) {
+        const std::scoped_lock lock(mutex_);
+        progress_.push_back(progress);
+    };
+    // Nothing of whoever runs the tests.
+    setenv("HOME", scratch_.path().c_str(), 1);
+    for (const char* name : {"REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+        unsetenv(name);
+}
+
+Result<PullResult> RegistryTest::pull(const std::string& ref) {
+    return registry::pull_with(store_, engine_, TRY(ImageRef::parse(ref)), options_, settings_);
+}
+
+void RegistryTest::expect_clean() {
+    ASSERT_TRUE(store_.list().ok());
+    EXPECT_TRUE(std::filesystem::is_empty(scratch_ / "driver/staging"));
+}
+
+std::string RegistryTest::layer_file(const MadeLayer& layer, const std::string& name) {
+    ImageConfig config;
+    config.diff_ids = {layer.diff_id};
+    return driver_.layer(store_.layer_keys(config).front()) + "/" + name;
+}
+
+}  // namespace gantry::image::test
