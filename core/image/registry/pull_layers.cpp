@@ -31,8 +31,8 @@ public:
             last = std::move(done).error();
             if (!another_source_helps(last->code()) || local_) return std::move(*last);
             // Kept bytes of an earlier pull may be what was wrong: the same source again, from the start.
-            const bool again = last->code() == Errc::corrupt && resumed_ && !fresh_;
-            fresh_ = fresh_ || last->code() == Errc::corrupt;
+            const bool again = bad_data(last->code()) && resumed_ && !fresh_;
+            fresh_ = fresh_ || bad_data(last->code());
             if (!again) ++at;
         }
         if (stop_.cancelled()) return error(Errc::cancelled, "cancelled");
@@ -40,9 +40,12 @@ public:
     }
 
 private:
+    // Wrong bytes show up as wrong digests, or as archives that make no sense.
+    static bool bad_data(Errc code) { return code == Errc::corrupt || code == Errc::invalid || code == Errc::unsupported; }
+
     static bool another_source_helps(Errc code) {
-        return code == Errc::corrupt || code == Errc::not_found || code == Errc::unavailable || code == Errc::denied ||
-               code == Errc::timeout || code == Errc::invalid || code == Errc::io;
+        return bad_data(code) || code == Errc::not_found || code == Errc::unavailable || code == Errc::denied ||
+               code == Errc::timeout || code == Errc::io;
     }
 
     // One puller for a blob at a time, in all threads and processes; whoever waited finds it done. Waiting here instead of in
@@ -81,7 +84,7 @@ private:
         reporter_.layer(name_, "Download complete");
         reporter_.layer(name_, "Extracting", job_.blob.size, job_.blob.size);
         if (auto finished = ingest_->finish(); !finished.ok()) {
-            local_ = finished.error().code() != Errc::corrupt && finished.error().code() != Errc::invalid;
+            local_ = !bad_data(finished.error().code()) && finished.error().code() != Errc::unavailable;
             return std::move(finished).error().context(fmt::format("registry '{}'", source.connection().endpoint().registry));
         }
         reporter_.layer(name_, "Pull complete");
@@ -94,7 +97,7 @@ private:
         if (missing && !job_.blob.urls.empty()) outcome = fetch_foreign(source, target, std::move(outcome));
         if (!outcome.error) return {};
         // What the unpacker finds wrong in the data is the source's fault.
-        local_ = outcome.target_failed && outcome.error->code() != Errc::corrupt && outcome.error->code() != Errc::invalid;
+        local_ = outcome.target_failed && !bad_data(outcome.error->code());
         return std::move(*outcome.error);
     }
 
