@@ -106,7 +106,7 @@ Result<> ArchiveTree::read_index(const std::string& source) {
         if (entry->type == TarType::file && !entry->sparse) {
             places_[path] = {file.position(), entry->stored, {}};
         } else if (entry->type == TarType::hard_link) {
-            places_[path] = {0, 0, TRY(clean_path(entry->link))};
+            places_[path].link = TRY(clean_path(entry->link));
         } else if (entry->type == TarType::symbolic_link) {
             // Relative to its folder; one that points outside is no member's name, so nothing is found there.
             const auto target = clean_path(std::string(parent_path(path)) + "/" + entry->link);

@@ -11,7 +11,7 @@ class Plain final : public Decompressor {
 public:
     Result<Step> run(std::string_view input, char* output, std::size_t room) override {
         const std::size_t count = std::min(input.size(), room);
-        std::memcpy(output, input.data(), count);
+        if (count > 0) std::memcpy(output, input.data(), count);
         return Step{count, count};
     }
     Result<> end() override { return {}; }

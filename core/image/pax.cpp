@@ -100,8 +100,9 @@ Result<std::vector<SparseRun>> parse_sparse_map(std::string_view text) {
         const std::size_t first = text.find(',');
         if (first == std::string_view::npos) return error(Errc::invalid, "archive: GNU.sparse.map has an odd count");
         const std::size_t second = std::min(text.find(',', first + 1), text.size());
-        runs.push_back({TRY(parse_decimal(text.substr(0, first), "GNU.sparse.map")),
-                        TRY(parse_decimal(text.substr(first + 1, second - first - 1), "GNU.sparse.map"))});
+        SparseRun& run = runs.emplace_back();
+        run.offset = TRY(parse_decimal(text.substr(0, first), "GNU.sparse.map"));
+        run.size = TRY(parse_decimal(text.substr(first + 1, second - first - 1), "GNU.sparse.map"));
         text.remove_prefix(std::min(second + 1, text.size()));
     }
     return runs;

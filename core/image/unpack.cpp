@@ -255,7 +255,8 @@ Result<> Unpacker::set_folder_times() {
 Result<std::uint64_t> unpack_tar(const std::function<Result<std::size_t>(char*, std::size_t)>& read, int folder,
                                  driver::LayerFormat format, const UnpackLimits& limits) {
     FunctionSource source(read);
-    return Unpacker(source, folder, format, limits).run();
+    const os::Fd root = TRY(os::open_at(folder, ".", O_RDONLY | O_DIRECTORY));  // the caller's may be O_PATH
+    return Unpacker(source, root.get(), format, limits).run();
 }
 
 }  // namespace gantry::image
