@@ -1,0 +1,131 @@
+// Images, networks, volumes and jobs on the bus.
+#include "bus/objects.hpp"
+
+namespace gantry::bus {
+
+ImageObject::ImageObject(Host& host, image::Image view)
+    : ObjectOf(host, object_path("image", std::string(view.id.hex())), std::move(view)) {
+    registerAdaptor();
+}
+ImageObject::~ImageObject() { unregisterAdaptor(); }
+
+void ImageObject::update(image::Image view) {
+    const image::Image old = std::exchange(view_, std::move(view));
+    tell({{"Manifest", old.manifest != view_.manifest},
+          {"Names", old.names != view_.names},
+          {"Digests", old.digests != view_.digests},
+          {"Size", old.size != view_.size},
+          {"Created", old.created != view_.created}});
+}
+
+void ImageObject::Tag(sdbus::Result<>&& result, std::string name) {
+    answer<>(host_, getObject(), std::move(result), {"io.gantry1.image.tag", {{"image", name}}}, images_kind,
+             [id = view_.id.str(), name](container::Engine& engine) -> Result<Nothing> {
+                 const ImageRef reference = TRY(ImageRef::parse(name));
+                 image::Store* store = TRY(engine.images());
+                 const image::Image image = TRY(store->find(id));
+                 TRY(store->tag(image, reference.normalized()));
+                 return Nothing{};
+             });
+}
+
+void ImageObject::Remove(sdbus::Result<Texts>&& result, std::string name, bool force) {
+    const std::string shown = view_.names.empty() ? view_.id.str() : view_.names.front();
+    answer<Texts>(host_, getObject(), std::move(result), {"io.gantry1.image.remove", {{"image", name.empty() ? shown : name}}}, images_kind,
+                  [id = view_.id.str(), name, force](container::Engine& engine) -> Result<std::tuple<Texts>> {
+                      image::Store* store = TRY(engine.images());
+                      const auto used = TRY(engine.images_in_use());
+                      return std::tuple(TRY(store->remove(name.empty() ? id : name, used, force)));
+                  });
+}
+
+NetworkObject::NetworkObject(Host& host, container::NetworkInfo view)
+    : ObjectOf(host, object_path("network", view.config.name), std::move(view)) {
+    registerAdaptor();
+}
+NetworkObject::~NetworkObject() { unregisterAdaptor(); }
+
+std::vector<sdbus::Struct<std::string, std::string, std::string>> NetworkObject::Subnets() {
+    std::vector<sdbus::Struct<std::string, std::string, std::string>> list;
+    for (const auto& subnet : view_.config.subnets) list.emplace_back(subnet.cidr, subnet.gateway, subnet.ip_range);
+    return list;
+}
+
+void NetworkObject::update(container::NetworkInfo view) {
+    const auto subnets = Subnets();
+    const container::NetworkInfo old = std::exchange(view_, std::move(view));
+    tell({{"Id", old.id != view_.id},
+          {"Driver", old.config.driver != view_.config.driver},
+          {"Subnets", subnets != Subnets()},
+          {"Internal", old.config.internal != view_.config.internal},
+          {"Predefined", old.predefined != view_.predefined},
+          {"Options", old.config.options != view_.config.options},
+          {"Labels", old.labels != view_.labels},
+          {"Created", old.created != view_.created}});
+}
+
+void NetworkObject::Remove(sdbus::Result<>&& result) {
+    answer<>(host_, getObject(), std::move(result), {"io.gantry1.network.remove", {{"network", view_.config.name}}}, networks_kind,
+             [name = view_.config.name](container::Engine& engine) -> Result<Nothing> {
+                 TRY(engine.network_remove(name));
+                 return Nothing{};
+             });
+}
+
+void NetworkObject::Reload(sdbus::Result<>&& result) {
+    answer<>(host_, getObject(), std::move(result), {"io.gantry1.network.reload", {{"network", view_.config.name}}}, 0,
+             [name = view_.config.name](container::Engine& engine) -> Result<Nothing> {
+                 TRY(engine.network_reload(name));
+                 return Nothing{};
+             });
+}
+
+VolumeObject::VolumeObject(Host& host, container::VolumeInfo view)
+    : ObjectOf(host, object_path("volume", view.name), std::move(view)) {
+    registerAdaptor();
+}
+VolumeObject::~VolumeObject() { unregisterAdaptor(); }
+
+void VolumeObject::update(container::VolumeInfo view) {
+    const container::VolumeInfo old = std::exchange(view_, std::move(view));
+    tell({{"Anonymous", old.anonymous != view_.anonymous}, {"Labels", old.labels != view_.labels}, {"Created", old.created != view_.created}});
+}
+
+void VolumeObject::Remove(sdbus::Result<>&& result) {
+    answer<>(host_, getObject(), std::move(result), {"io.gantry1.volume.remove", {{"volume", view_.name}}}, volumes_kind,
+             [name = view_.name](container::Engine& engine) -> Result<Nothing> {
+                 TRY(engine.volume_remove(name, false));
+                 return Nothing{};
+             });
+}
+
+JobObject::JobObject(Host& host, JobView view) : ObjectOf(host, view.path, view) { registerAdaptor(); }
+JobObject::~JobObject() { unregisterAdaptor(); }
+
+void JobObject::progress(const std::string& part, const std::string& status, std::uint64_t current, std::uint64_t total) {
+    emitProgress(part, status, current, total);
+}
+
+void JobObject::finish(const gantry::Result<std::string>& result) {
+    view_.state = result.ok() ? "done" : "failed";
+    if (result.ok()) {
+        view_.result = *result;
+    } else {
+        view_.error = error_name(result.error());
+        view_.message = result.error().message();
+    }
+    finished = std::chrono::steady_clock::now();
+    tell({{"State", true}, {"Error", !view_.error.empty()}, {"Message", !view_.message.empty()}, {"Result", view_.result != "/"}});
+    emitFinished(view_.error, view_.message, sdbus::ObjectPath(view_.result));
+}
+
+void JobObject::Cancel(sdbus::Result<>&& result) {
+    Permission needed{"io.gantry1.image.pull", {{"job", view_.description}}};
+    if (caller_of(getObject()).name == view_.owner) needed.action.clear();
+    answer<>(host_, getObject(), std::move(result), std::move(needed), 0, [flag = cancelled](container::Engine&) -> gantry::Result<Nothing> {
+        *flag = true;
+        return Nothing{};
+    });
+}
+
+}  // namespace gantry::bus
