@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <set>
+#include <type_traits>
 
 namespace gantry::bus {
 
@@ -50,7 +51,7 @@ using Nothing = std::tuple<>;
 // of its own, the objects of `kinds` are brought up to date, and the reply is sent from the main thread.
 template <class... Out>
 void answer(Host& host, const sdbus::IObject& object, sdbus::Result<Out...>&& result, Permission permission, unsigned kinds,
-            std::function<Result<std::tuple<Out...>>(container::Engine&)> work) {
+            std::type_identity_t<std::function<Result<std::tuple<Out...>>(container::Engine&)>> work) {
     host.touch();
     auto reply = std::make_shared<sdbus::Result<Out...>>(std::move(result));
     host.workers.post([&host, reply, caller = caller_of(object), permission = std::move(permission), kinds, work = std::move(work)] {

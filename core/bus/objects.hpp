@@ -27,6 +27,8 @@ public:
         : Base(host.connection, sdbus::ObjectPath(path)), host_(host), view_(std::move(view)) {}
 
 protected:
+    ~ObjectOf() = default;  // nobody owns an object by this base
+
     using Change = std::pair<const char*, bool>;
     void tell(std::initializer_list<Change> changes) {
         PropertyNames names;
@@ -147,7 +149,7 @@ public:
     ~JobObject();
     // Main thread.
     void progress(const std::string& part, const std::string& status, std::uint64_t current, std::uint64_t total);
-    void finish(const Result<std::string>& result);  // the path of the object made
+    void finish(const gantry::Result<std::string>& result);  // the path of the object made
     std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
     std::optional<std::chrono::steady_clock::time_point> finished;
 
@@ -155,9 +157,9 @@ private:
     void Cancel(sdbus::Result<>&& result) override;
     std::string Description() override { return view_.description; }
     std::string State() override { return view_.state; }
-    std::string Error() override { return view_.error; }
-    std::string Message() override { return view_.message; }
-    sdbus::ObjectPath Result() override { return sdbus::ObjectPath(view_.result); }
+    std::string ErrorName() override { return view_.error; }
+    std::string ErrorMessage() override { return view_.message; }
+    sdbus::ObjectPath Product() override { return sdbus::ObjectPath(view_.result); }
 };
 
 class ManagerObject final : public sdbus::AdaptorInterfaces<io::gantry1::Manager_adaptor, sdbus::ObjectManager_adaptor> {

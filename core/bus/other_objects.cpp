@@ -115,7 +115,7 @@ void JobObject::finish(const gantry::Result<std::string>& result) {
         view_.message = result.error().message();
     }
     finished = std::chrono::steady_clock::now();
-    tell({{"State", true}, {"Error", !view_.error.empty()}, {"Message", !view_.message.empty()}, {"Result", view_.result != "/"}});
+    tell({{"State", true}, {"ErrorName", !view_.error.empty()}, {"ErrorMessage", !view_.message.empty()}, {"Product", view_.result != "/"}});
     emitFinished(view_.error, view_.message, sdbus::ObjectPath(view_.result));
 }
 
