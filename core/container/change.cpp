@@ -49,13 +49,13 @@ Result<> carry_out_rename(Engine& engine, const ContainerName& from, const Conta
         from_file = file;
         to_file = definition_file(engine.paths(), to.str(), until_reboot);
     }
-    auto found = config::find_definition(from_file.empty() ? to : from, definition_folders(engine.paths()));
-    config::Definition definition = TRY(std::move(found)).definition;
+    const auto found = config::find_definition(from_file.empty() ? to : from, definition_folders(engine.paths()));
+    if (!found.ok()) return found.error();
+    const config::Definition& definition = found->definition;
     driver::StorageDriver* storage = TRY(engine.storage(definition.storage_driver));
     if (TRY(storage->status(from.str())).exists && !TRY(storage->status(to.str())).exists) TRY(storage->rename(from.str(), to.str()));
     TRY(free_leases(engine, from, definition));
-    const std::string dropin = TRY(dropin_text(engine, to, definition.id, definition));
-    TRY(write_dropin(to, dropin));
+    TRY(install_units(engine.paths(), to, definition, to_file.empty() ? found->file : to_file));
     if (is_boot_unit(from)) {
         TRY(engine.set_boot(to, true));
         TRY(engine.set_boot(from, false));
@@ -119,17 +119,22 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
         if (!is_engine_file(paths(), container.definition_file))
             return error(Errc::denied, "it is defined by '{}': edit that file, then systemctl daemon-reload", container.definition_file);
         TRY(check(container.name, changed));
-        const std::string dropin = TRY(dropin_text(*this, container.name, container.id, changed));
         systemd::Manager* manager = TRY(systemd());
         const std::string unit = unit_name(container.name);
         const bool up = is_up(TRY(manager->state(unit)));
         // A limit that the kernel refuses must not get into the definition.
         if (up) TRY(manager->set_properties(unit, runtime_properties(changed), true));
         TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
-        const bool differs = TRY(write_dropin(container.name, dropin));
+        const bool differs = TRY(install_units(paths(), container.name, changed, container.definition_file));
         if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition)) TRY(set_boot(container.name, boot));
         // Restart=, timeouts and the like of a unit in memory change only so. Not on any start path.
         if (differs && up) TRY(manager->daemon_reload());
+        // Not running: what an earlier update set for the run then must not win over the drop-in at the next start, and a failed
+        // unit must be read anew.
+        if (!up) {
+            TRY(os::remove_tree(runtime_property_folder(container.name)));
+            TRY(manager->reset_failed(unit));
+        }
         return {};
     };
     return all().context(fmt::format("update container '{}'", container.name.str()));

@@ -98,16 +98,6 @@ driver::RootfsRequest rootfs_request(const ContainerName& name, const config::De
     return request;
 }
 
-Result<std::string> dropin_text(Engine& engine, const ContainerName& name, const std::string& id,
-                                const config::Definition& definition) {
-    UnitFacts facts;
-    facts.id = id;
-    // An image that is gone says nothing about its stop signal; the start itself will tell that it is gone.
-    if (auto image = image_of(engine, definition); image.ok())
-        if (auto config = TRY(engine.images())->config(*image); config.ok()) facts.stop_signal = config->stop_signal;
-    return unit_dropin(name, definition, facts);
-}
-
 Result<> Engine::check(const ContainerName& name, const config::Definition& definition) {
     const auto all = [&]() -> Result<> {
         if (definition.auto_remove && definition.restart != config::Restart::no)
@@ -120,7 +110,7 @@ Result<> Engine::check(const ContainerName& name, const config::Definition& defi
         TRY(check_storage(*this, name, definition, config));
         const std::string id = definition.id.empty() ? random_container_id() : definition.id;
         TRY(check_networks(*this, name, id, definition, config));
-        TRY(dropin_text(*this, name, id, definition));
+        TRY(unit_dropin(name, definition, FactsReader(paths()).facts(name, definition, "")));
         return {};
     };
     return all().context(fmt::format("container '{}'", name.str()));

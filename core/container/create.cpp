@@ -67,8 +67,7 @@ Result<> make_volumes(const config::Paths& paths, const config::Definition& defi
 Result<> write_files(Engine& engine, const ContainerName& name, const config::Definition& definition) {
     const std::string file = definition_file(engine.paths(), name.str(), definition.auto_remove);
     // The definition comes last: a crash before it leaves a drop-in that nobody uses, not a container without its limits.
-    const std::string dropin = TRY(dropin_text(engine, name, definition.id, definition));
-    TRY(write_dropin(name, dropin));
+    TRY(install_units(engine.paths(), name, definition, file));
     const auto write = [&]() -> Result<> {
         TRY(os::make_dirs(file.substr(0, file.rfind('/'))));
         // The environment of a definition may hold secrets.

@@ -36,14 +36,14 @@ std::string random_name(int attempt);
 
 // The image that a definition pins, else the one its name means now.
 Result<image::Image> image_of(Engine& engine, const config::Definition& definition);
-// The drop-in for the definition as systemd shall see it.
-Result<std::string> dropin_text(Engine& engine, const ContainerName& name, const std::string& id, const config::Definition& definition);
-
 driver::RootfsRequest rootfs_request(const ContainerName& name, const config::Definition& definition,
                                      std::vector<driver::LayerKey> layers);
 
 // Names of containers whose definitions name the volume; except: the container of this id does not count.
 Result<std::vector<std::string>> volume_users(const config::Paths& paths, std::string_view volume, std::string_view except = "");
+
+// What `systemctl set-property --runtime` and our own `update` wrote; the next container of this name must not inherit it.
+std::string runtime_property_folder(const ContainerName& name);
 
 // Rolls renames forward that a crash interrupted. Errc::not_found never.
 Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair);

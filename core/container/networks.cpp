@@ -62,8 +62,7 @@ Result<> write_changed(Engine& engine, const Container& container, const config:
     if (!is_engine_file(engine.paths(), container.definition_file))
         return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
     TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
-    const std::string dropin = TRY(dropin_text(engine, container.name, container.id, changed));
-    TRY(write_dropin(container.name, dropin));
+    TRY(install_units(engine.paths(), container.name, changed, container.definition_file));
     return {};
 }
 

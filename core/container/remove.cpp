@@ -7,11 +7,6 @@ namespace gantry::container {
 
 namespace {
 
-// What `systemctl set-property --runtime` and our own `update` wrote; the next container of this name must not inherit it.
-std::string runtime_property_folder(const ContainerName& name) {
-    return "/run/systemd/system.control/" + unit_name(name) + ".d";
-}
-
 Result<> release_storage(Engine& engine, const Container& container) {
     const std::string driver = container.record && !container.record->storage_driver.empty() ? container.record->storage_driver
                                                                                              : container.definition.storage_driver;
@@ -60,6 +55,10 @@ Result<> stop_for_removal(Engine& engine, const Container& container, bool force
 }
 
 }  // namespace
+
+std::string runtime_property_folder(const ContainerName& name) {
+    return "/run/systemd/system.control/" + unit_name(name) + ".d";
+}
 
 Result<> release_container(Engine& engine, const Container& container, bool volumes) {
     FirstError first;
