@@ -1,0 +1,66 @@
+// What ExecStopPost= does: takes down what a start left outside the container's namespaces.
+#include "container/record.hpp"
+#include "container/units.hpp"
+#include "container/volume_store.hpp"
+#include "driver/loader.hpp"
+#include "os/file.hpp"
+
+namespace gantry::container {
+
+namespace {
+
+class FirstFailure {
+public:
+    void note(Result<> result) {
+        if (!result.ok() && !error_) error_ = std::move(result).error();
+    }
+    Result<> result() { return error_ ? Result<>(*std::move(error_)) : Result<>(); }
+
+private:
+    std::optional<Error> error_;
+};
+
+Result<> release_network(driver::Loader& loader, const ContainerName& name, const driver::NetworkConfig& network, bool keep_lease) {
+    const auto driver = TRY(loader.network(network.driver));
+    return driver->teardown(name.str(), network, keep_lease).context(fmt::format("network '{}'", network.name));
+}
+
+Result<> release_layer(driver::Loader& loader, const ContainerName& name, const Record& record) {
+    const auto driver = TRY(loader.storage(record.storage_driver));
+    TRY(driver->probe());
+    return driver->teardown(name.str());
+}
+
+Result<> release_volumes(const config::Paths& paths, const Record& record) {
+    FirstFailure first;
+    for (const auto& volume : TRY(read_volumes(paths)))
+        if (volume.anonymous && volume.owner == record.id) first.note(erase_volume(paths, volume.name));
+    return first.result();
+}
+
+}  // namespace
+
+Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove) {
+    FirstFailure first;
+    const auto record = read_record(paths, name.str());
+    if (record.ok()) {
+        const bool all = remove || record->auto_remove;
+        driver::Loader loader(paths.drivers, paths.data, paths.run);
+        for (const auto& network : record->networks) first.note(release_network(loader, name, network.config, !all));
+        if (all) {
+            if (record->writable_layer) first.note(release_layer(loader, name, *record));
+            first.note(release_volumes(paths, *record));
+            // Only what the command line wrote: an administrator's file is not ours.
+            if (record->definition_file.starts_with(paths.run) || record->definition_file.starts_with(paths.data))
+                first.note(os::remove_tree(record->definition_file));
+            first.note(remove_dropin(name));
+        }
+    } else if (record.error().code() != Errc::not_found) {
+        first.note(record.error());
+    }
+    // Last: as long as it is there, everything above can be repeated.
+    if (auto so_far = first.result(); !so_far.ok()) return so_far;
+    return os::remove_tree(paths.record(name.str()));
+}
+
+}  // namespace gantry::container
