@@ -1,0 +1,40 @@
+#include "cli/attach.hpp"
+
+#include "cli/context.hpp"
+#include "cli/foreground.hpp"
+#include "cli/rows.hpp"
+
+#include <csignal>
+
+namespace gantry::cli {
+
+namespace {
+
+// The start failed: 126 and 127 are the launcher's verdict on the command; everything else is the engine's failure.
+int failed_start_status(systemd::Manager& systemd, const std::string& unit) {
+    const auto state = systemd.state(unit);
+    if (!state.ok()) return exit_engine_error;
+    return state->exit_status == exit_cannot_execute || state->exit_status == exit_not_found ? state->exit_status : exit_engine_error;
+}
+
+}  // namespace
+
+Result<int> run_attached(container::Engine& engine, const container::Container& container, const AttachOptions& options) {
+    if (container.definition.tty) return error(Errc::unsupported, "containers with a terminal can only be started detached yet: use -d");
+    const std::string unit = unit_name(container.name);
+    auto* systemd = TRY(engine.systemd());
+    // Signals are blocked before the first thread is made, so that all of them go through the relay.
+    Foreground foreground = TRY(Foreground::open(engine.paths(), container, options));
+    TRY(systemd->hold(unit));
+    if (auto started = systemd->start(unit); !started.ok()) {
+        const int status = failed_start_status(*systemd, unit);
+        foreground.finish();
+        complain(started.error().context(fmt::format("start container '{}'", container.name.str())));
+        return status;
+    }
+    const auto state = TRY(systemd->wait_inactive(unit, std::chrono::milliseconds(-1)));
+    foreground.finish();
+    return exit_status(state);
+}
+
+}  // namespace gantry::cli

@@ -1,0 +1,29 @@
+// What a container, image, network or volume looks like to its reader: Docker's words for states, ports, times.
+#pragma once
+
+#include "container/engine.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace gantry::cli {
+
+using Json = nlohmann::ordered_json;
+
+// "Up 3 minutes (healthy)", "Exited (0) 2 hours ago", "Created", "Up 2 minutes (Paused)".
+std::string status_text(const container::Container& container);
+// The exit status as Docker counts it: 128 plus the signal where a signal ended it.
+int exit_status(const systemd::UnitState& unit);
+// "0.0.0.0:8080->80/tcp, :::8080->80/tcp, 443/tcp"
+std::string ports_text(const container::Container& container);
+// One host endpoint per line for `gantry port`: {"80/tcp", "0.0.0.0:8080"}.
+std::vector<std::pair<std::string, std::string>> port_bindings(const container::Container& container);
+// What was or will be executed, in quotes as ps shows it.
+std::string command_text(const container::Container& container);
+std::vector<std::string> network_names(const container::Container& container);
+std::vector<std::string> mount_names(const container::Container& container);
+
+Json container_row(const container::Container& container, bool no_trunc);
+
+std::string labels_text(const std::map<std::string, std::string>& labels);
+
+}  // namespace gantry::cli

@@ -1,0 +1,239 @@
+// network create, ls, rm, connect, disconnect, prune, reload.
+#include "base/units.hpp"
+#include "cli/confirm.hpp"
+#include "cli/format/listing.hpp"
+#include "cli/rows.hpp"
+#include "cli/verbs/verbs.hpp"
+
+namespace gantry::cli {
+
+namespace {
+
+struct CreateOptions {
+    std::string name, driver = "bridge";
+    std::vector<std::string> subnets, gateways, ranges, options, labels;
+    bool internal = false, ipv6 = false, attachable = false;
+};
+
+void declare_create(CLI::App& verb, CreateOptions& options) {
+    verb.add_option("NETWORK", options.name)->required();
+    verb.add_option("-d,--driver", options.driver, "network driver");
+    verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family")->allow_extra_args(false);
+    verb.add_option("--gateway", options.gateways, "gateway of a subnet")->allow_extra_args(false);
+    verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only")->allow_extra_args(false);
+    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too")->allow_extra_args(false);
+    verb.add_option("--label", options.labels, "KEY[=VALUE]")->allow_extra_args(false);
+    verb.add_flag("--internal", options.internal, "no way out");
+    verb.add_flag("--ipv6", options.ipv6, "accepted: networks have IPv6 anyway");
+    verb.add_flag("--attachable", options.attachable, "accepted: every network is")->group("");
+}
+
+bool is_v6(const std::string& text) { return text.find(':') != std::string::npos; }
+
+Result<driver::NetworkConfig> config_from(const CreateOptions& options) {
+    driver::NetworkConfig config;
+    config.name = TRY(ObjectName::parse("network", options.name)).str();
+    config.driver = options.driver;
+    config.internal = options.internal;
+    for (const auto& cidr : options.subnets) {
+        driver::Subnet subnet{cidr, "", ""};
+        for (const auto& gateway : options.gateways)
+            if (is_v6(gateway) == is_v6(cidr)) subnet.gateway = gateway;
+        for (const auto& range : options.ranges)
+            if (is_v6(range) == is_v6(cidr)) subnet.ip_range = range;
+        config.subnets.push_back(std::move(subnet));
+    }
+    if (config.subnets.empty() && !(options.gateways.empty() && options.ranges.empty()))
+        return error(Errc::invalid, "--gateway and --ip-range need --subnet");
+    for (const auto& text : options.options) {
+        const auto equals = text.find('=');
+        const std::string key = text.substr(0, equals), value = equals == std::string::npos ? "" : text.substr(equals + 1);
+        if (key == "mtu" || key == "com.docker.network.driver.mtu") {
+            const int mtu = std::atoi(value.c_str());
+            if (mtu < 68 || mtu > 65535) return error(Errc::invalid, "--opt: mtu '{}' is not in 68..65535", value);
+            config.mtu = static_cast<std::uint32_t>(mtu);
+        } else if (key == "isolate" || key == "isolated") {
+            config.isolated = value != "false";
+        } else {
+            config.options.emplace_back(key, value);
+        }
+    }
+    return config;
+}
+
+Result<int> run_create(Context& context, CreateOptions& options) {
+    auto* engine = TRY(context.engine());
+    std::map<std::string, std::string> labels;
+    for (const auto& text : options.labels) {
+        const auto equals = text.find('=');
+        labels[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
+    }
+    return print(TRY(engine->network_create(TRY(config_from(options)), labels)).config.name + "\n");
+}
+
+struct LsOptions {
+    bool quiet = false, no_trunc = false;
+    std::string format;
+    std::vector<std::string> filters;
+};
+
+void declare_ls(CLI::App& verb, LsOptions& options) {
+    verb.add_flag("-q,--quiet", options.quiet, "only names");
+    verb.add_flag("--no-trunc", options.no_trunc, "accepted: nothing is shortened");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
+    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL")->allow_extra_args(false);
+}
+
+// A network's id is its name: both columns of Docker's listing say it.
+const Listing ls_listing{{{"CreatedAt", "CREATED AT"}, {"Driver", "DRIVER"}, {"ID", "NETWORK ID"}, {"IPv6", "IPV6"},
+                          {"Internal", "INTERNAL"}, {"Labels", "LABELS"}, {"Name", "NAME"}, {"Scope", "SCOPE"}},
+                         "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+                         "ID"};
+
+std::set<std::string> used_networks(const std::vector<container::Container>& containers) {
+    std::set<std::string> used;
+    for (const auto& container : containers)
+        for (const auto& name : network_names(container)) used.insert(name);
+    return used;
+}
+
+Result<int> run_ls(Context& context, LsOptions& options) {
+    const Filters filters = TRY(Filters::parse(options.filters, {"name", "id", "driver", "label", "type", "dangling"}));
+    auto* engine = TRY(context.engine());
+    std::set<std::string> used;
+    if (filters.has("dangling")) used = used_networks(TRY(engine->containers()));
+    std::vector<Json> rows;
+    for (const auto& network : TRY(engine->networks())) {
+        const auto& config = network.config;
+        const auto named = [&](const std::string& value) { return config.name.find(value) != std::string::npos; };
+        if (!filters.match("name", named) || !filters.match("id", named) || !filters.match_labels(network.labels) ||
+            !filters.match("driver", [&](const std::string& value) { return config.driver == value; }) ||
+            !filters.match("type", [&](const std::string& value) { return (value == "builtin") == network.predefined; }) ||
+            !filters.match("dangling", [&](const std::string& value) {
+                return (value == "true" || value == "1") == (!network.predefined && !used.contains(config.name));
+            }))
+            continue;
+        const bool v6 = std::ranges::any_of(config.subnets, [](const auto& subnet) { return is_v6(subnet.cidr); });
+        rows.push_back(Json{{"CreatedAt", rfc3339(network.created * 1000000)}, {"Driver", config.driver}, {"ID", config.name},
+                            {"IPv6", v6 ? "true" : "false"}, {"Internal", config.internal ? "true" : "false"},
+                            {"Labels", labels_text(network.labels)}, {"Name", config.name}, {"Scope", "local"}});
+    }
+    return print(TRY(print_listing(ls_listing, {options.format, options.quiet}, rows)));
+}
+
+struct NamesOptions {
+    std::vector<std::string> names;
+    bool force = false, all = false;
+};
+
+void declare_rm(CLI::App& verb, NamesOptions& options) {
+    verb.add_option("NETWORK", options.names)->required();
+    verb.add_flag("-f,--force", options.force, "a missing network is no error");
+}
+
+Result<int> run_rm(Context& context, NamesOptions& options) {
+    auto* engine = TRY(context.engine());
+    return for_each_object(options.names, [&](const std::string& name) -> Result<> {
+        auto removed = engine->network_remove(name);
+        if (!removed.ok() && !(options.force && removed.error().code() == Errc::not_found)) return removed;
+        TRY(print(name + "\n"));
+        return {};
+    });
+}
+
+void declare_reload(CLI::App& verb, NamesOptions& options) {
+    verb.add_option("NETWORK", options.names, "all if none is given");
+    verb.add_flag("-a,--all", options.all, "all networks");
+}
+
+Result<int> run_reload(Context& context, NamesOptions& options) {
+    auto* engine = TRY(context.engine());
+    std::vector<std::string> names = options.names;
+    if (names.empty())
+        for (const auto& network : TRY(engine->networks()))
+            if (network.config.driver != "host" && network.config.driver != "null") names.push_back(network.config.name);
+    return for_each_object(names, [&](const std::string& name) -> Result<> {
+        TRY(engine->network_reload(name));
+        TRY(print(name + "\n"));
+        return {};
+    });
+}
+
+struct PruneOptions {
+    bool force = false;
+    std::vector<std::string> filters;
+};
+
+void declare_prune(CLI::App& verb, PruneOptions& options) {
+    verb.add_flag("-f,--force", options.force, "do not ask");
+    verb.add_option("--filter", options.filters, "label=KEY[=VALUE], until=TIME")->allow_extra_args(false);
+}
+
+Result<int> run_prune(Context& context, PruneOptions& options) {
+    const Filters filters = TRY(Filters::parse(options.filters, {"label", "until"}));
+    if (!options.force && !TRY(confirm("WARNING! This will remove all custom networks not used by at least one container."))) return 0;
+    auto* engine = TRY(context.engine());
+    const auto used = used_networks(TRY(engine->containers()));
+    std::string removed;
+    for (const auto& network : TRY(engine->networks())) {
+        if (network.predefined || used.contains(network.config.name) || !filters.match_labels(network.labels)) continue;
+        bool young = false;
+        for (const auto& until : filters.values("until")) young |= network.created * 1000000 >= TRY(parse_time(until));
+        if (young) continue;
+        if (auto gone = engine->network_remove(network.config.name); !gone.ok()) complain(gone.error());
+        else removed += network.config.name + "\n";
+    }
+    return print(removed.empty() ? "" : "Deleted Networks:\n" + removed + "\n");
+}
+
+struct ConnectOptions {
+    std::string network, container, ip, ip6;
+    std::vector<std::string> aliases;
+    bool force = false;
+};
+
+void declare_connect(CLI::App& verb, ConnectOptions& options) {
+    verb.add_option("NETWORK", options.network)->required();
+    verb.add_option("CONTAINER", options.container)->required();
+    verb.add_option("--ip", options.ip, "IPv4 address");
+    verb.add_option("--ip6", options.ip6, "IPv6 address");
+    verb.add_option("--alias", options.aliases, "further name on the network")->allow_extra_args(false);
+}
+
+void declare_disconnect(CLI::App& verb, ConnectOptions& options) {
+    verb.add_option("NETWORK", options.network)->required();
+    verb.add_option("CONTAINER", options.container)->required();
+    verb.add_flag("-f,--force", options.force, "accepted for Docker's sake");
+}
+
+Result<int> run_connect(Context& context, ConnectOptions& options) {
+    auto* engine = TRY(context.engine());
+    const auto container = TRY(engine->container(options.container));
+    config::NetworkAttachment attachment;
+    attachment.name = options.network;
+    attachment.ipv4 = options.ip;
+    attachment.ipv6 = options.ip6;
+    attachment.aliases = options.aliases;
+    TRY(engine->network_connect(container, attachment));
+    return 0;
+}
+
+Result<int> run_disconnect(Context& context, ConnectOptions& options) {
+    auto* engine = TRY(context.engine());
+    TRY(engine->network_disconnect(TRY(engine->container(options.container)), options.network));
+    return 0;
+}
+
+}  // namespace
+
+void add_network_verbs(Parents& parents, Context& context) {
+    add_verb(parents.network, context, "create", "Create a network", declare_create, run_create);
+    add_verb(parents.network, context, "ls", "List networks", declare_ls, run_ls)->alias("list");
+    add_verb(parents.network, context, "rm", "Remove networks", declare_rm, run_rm)->alias("remove");
+    add_verb(parents.network, context, "connect", "Connect a container to a network", declare_connect, run_connect);
+    add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect, run_disconnect);
+    add_verb(parents.network, context, "prune", "Remove all unused networks", declare_prune, run_prune);
+    add_verb(parents.network, context, "reload", "Put back rules and interfaces that are gone", declare_reload, run_reload);
+}
+
+}  // namespace gantry::cli

@@ -1,0 +1,97 @@
+// run, create.
+#include "cli/attach.hpp"
+#include "cli/run_flags.hpp"
+#include "cli/verbs/pull_image.hpp"
+#include "cli/verbs/verbs.hpp"
+#include "config/reader.hpp"
+
+#include <fcntl.h>
+
+namespace gantry::cli {
+
+namespace {
+
+// --volumes-from NAME[:ro|rw]: the other container's mounts, unless the target is taken.
+Result<> add_volumes_from(container::Engine& engine, const RunFlags& flags, config::Definition& definition) {
+    for (const auto& text : flags.volumes_from) {
+        const auto colon = text.find(':');
+        const std::string mode = colon == std::string::npos ? "" : text.substr(colon + 1);
+        if (!mode.empty() && mode != "ro" && mode != "rw" && mode != "z" && mode != "Z")
+            return error(Errc::invalid, "--volumes-from: mode '{}' is none of ro, rw", mode);
+        const auto other = TRY_CONTEXT(engine.container(text.substr(0, colon)), "--volumes-from");
+        for (auto mount : other.definition.mounts) {
+            if (std::ranges::any_of(definition.mounts, [&](const auto& own) { return own.target == mount.target; })) continue;
+            if (mode == "ro") mount.read_only = true;
+            definition.mounts.push_back(std::move(mount));
+        }
+    }
+    return {};
+}
+
+Result<> write_cidfile(const std::string& file, const std::string& id) {
+    if (file.empty()) return {};
+    auto fd = TRY_CONTEXT(os::open(file, O_WRONLY | O_CREAT | O_EXCL, 0644), "--cidfile");
+    return os::write_all(fd.get(), id, file);
+}
+
+Result<container::Container> create_container(container::Engine& engine, const RunFlags& flags) {
+    config::Definition definition = TRY(definition_from(flags));
+    if (!flags.cidfile.empty() && os::path_exists(flags.cidfile))
+        return error(Errc::exists, "container ID file found, make sure the other container isn't running or delete {}", flags.cidfile);
+    std::optional<ContainerName> name;
+    if (!flags.name.empty()) name = TRY(ContainerName::parse(flags.name));
+    TRY(add_volumes_from(engine, flags, definition));
+    const auto image = TRY(ensure_image(engine, definition.image, flags.pull, flags.platform, flags.quiet));
+    definition.image_id = image.id.str();
+    auto container = TRY(engine.create(name, std::move(definition)));
+    TRY(write_cidfile(flags.cidfile, container.id));
+    return container;
+}
+
+struct RunOptions : RunFlags {
+    CLI::App* verb = nullptr;
+};
+
+void declare_run(CLI::App& verb, RunOptions& options) {
+    options.verb = &verb;
+    declare_run_flags(verb, options, false);
+    verb.footer("usage: gantry run [OPTIONS] IMAGE [COMMAND] [ARG...]");
+}
+
+void declare_create(CLI::App& verb, RunOptions& options) {
+    options.verb = &verb;
+    declare_run_flags(verb, options, true);
+    verb.footer("usage: gantry create [OPTIONS] IMAGE [COMMAND] [ARG...]");
+}
+
+Result<int> run_run(Context& context, RunOptions& options) {
+    options.image_and_command = options.verb->remaining();
+    auto* engine = TRY(context.engine());
+    const auto container = TRY(create_container(*engine, options));
+    if (!options.detach) return run_attached(*engine, container, {options.interactive, options.sig_proxy, options.detach_keys});
+    if (auto started = TRY(engine->systemd())->start(unit_name(container.name)); !started.ok()) {
+        complain(started.error().context(fmt::format("start container '{}'", container.name.str())));
+        auto state = TRY(engine->systemd())->state(unit_name(container.name));
+        // The launcher's own verdict, 126 or 127, is Docker's exit status too.
+        const int status = state.ok() ? state->exit_status : 0;
+        return status == exit_cannot_execute || status == exit_not_found ? status : exit_engine_error;
+    }
+    return print(container.id + "\n");
+}
+
+Result<int> run_create(Context& context, RunOptions& options) {
+    options.image_and_command = options.verb->remaining();
+    auto* engine = TRY(context.engine());
+    return print(TRY(create_container(*engine, options)).id + "\n");
+}
+
+}  // namespace
+
+void add_run_verbs(Parents& parents, Context& context) {
+    for (CLI::App* parent : {&parents.top, &parents.container}) {
+        add_verb(*parent, context, "run", "Create a container and start it", declare_run, run_run, exit_engine_error);
+        add_verb(*parent, context, "create", "Create a container", declare_create, run_create, exit_engine_error);
+    }
+}
+
+}  // namespace gantry::cli
