@@ -13,9 +13,10 @@ namespace {
 // Under the index lock nothing named can go away any more, and a transfer's hold keeps the rest.
 Result<> check_complete(const Store& store, const Manifest& manifest, const ImageConfig& config) {
     if (manifest.layers.size() != config.diff_ids.size())
-        return error(Errc::invalid, "the manifest has {} layers, the configuration {}", manifest.layers.size(), config.diff_ids.size());
+        return error(Errc::invalid, "the manifest has {} layers, the configuration {}", manifest.layers.size(),
+                     config.diff_ids.size());
     for (const Descriptor& layer : manifest.layers) {
-        struct stat info{};
+        struct stat info {};
         if (stat(store.blob_path(layer.digest).c_str(), &info) != 0) return errno_error("blob '{}'", layer.digest.str());
         if (static_cast<std::uint64_t>(info.st_size) != layer.size)
             return error(Errc::corrupt, "blob '{}' has {} bytes instead of {}", layer.digest.str(), info.st_size, layer.size);
@@ -47,7 +48,8 @@ Result<std::string> name_to_store(const ImageRef& name) {
 
 }  // namespace
 
-Result<Image> Store::add(const Digest& digest, const std::optional<ImageRef>& name, const std::optional<std::string>& digest_name) {
+Result<Image> Store::add(const Digest& digest, const std::optional<ImageRef>& name,
+                         const std::optional<std::string>& digest_name) {
     const os::Fd held = TRY(hold());
     const os::Fd lock = TRY(impl_->lock_index());
     const std::string text = TRY(blob_text(digest));
@@ -56,7 +58,8 @@ Result<Image> Store::add(const Digest& digest, const std::optional<ImageRef>& na
     const ImageConfig parsed_config = TRY(config(image));
     TRY_CONTEXT(check_complete(*this, parsed, parsed_config), "image '{}'", image.id.hex().substr(0, 12));
     for (const driver::LayerKey& key : layer_keys(parsed_config)) image.size += impl_->storage->layer_size(key).value_or(0);
-    TRY(sync_folder(impl_->blob_folder(digest.algorithm())));
+    for (const char* algorithm : {"sha256", "sha512"})
+        if (os::path_exists(impl_->blob_folder(algorithm))) TRY(sync_folder(impl_->blob_folder(algorithm)));
 
     Index index = TRY(read_index(impl_->folder));
     const std::string before = index_text(index);

@@ -56,7 +56,9 @@ Result<> load_image(Loading& loading, const Json& entry) {
         return error(Errc::invalid, "{}: {} layers, but the configuration has {}", what, layers.size(), config.diff_ids.size());
 
     Manifest manifest{"application/vnd.oci.image.manifest.v1+json",
-                      {"application/vnd.oci.image.config.v1+json", config_digest, config_text.size(), {}}, {}, {}};
+                      {"application/vnd.oci.image.config.v1+json", config_digest, config_text.size(), {}},
+                      {},
+                      {}};
     Json layer_list = Json::array();
     for (std::size_t at = 0; at < layers.size(); ++at) {
         manifest.layers.push_back(TRY(describe_layer(loading.tree, layers[at], config.diff_ids[at])));
@@ -64,8 +66,10 @@ Result<> load_image(Loading& loading, const Json& entry) {
     }
     TRY(load_layers(loading, manifest, config, layers));
     TRY(put_blob(loading.store, config_digest, config_text));
-    const std::string text = detail::dump({{"schemaVersion", 2}, {"mediaType", manifest.media_type},
-                                           {"config", descriptor_json(manifest.config)}, {"layers", std::move(layer_list)}});
+    const std::string text = detail::dump({{"schemaVersion", 2},
+                                           {"mediaType", manifest.media_type},
+                                           {"config", descriptor_json(manifest.config)},
+                                           {"layers", std::move(layer_list)}});
     TRY(put_blob(loading.store, digest_of(text), text));
     return load_names(loading, digest_of(text), names);
 }

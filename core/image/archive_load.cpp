@@ -14,7 +14,8 @@ std::string blob_member(const Digest& digest) { return fmt::format("blobs/{}/{}"
 
 Result<std::string> read_blob(const ArchiveTree& tree, const Digest& digest) {
     std::string text = TRY(tree.text(blob_member(digest)));
-    if (digest_of(text, digest.algorithm()) != digest) return error(Errc::corrupt, "'{}' has other content than its name says", digest.str());
+    if (digest_of(text, digest.algorithm()) != digest)
+        return error(Errc::corrupt, "'{}' has other content than its name says", digest.str());
     return text;
 }
 
@@ -26,7 +27,8 @@ std::vector<std::string> docker_names(const ArchiveTree& tree, const Digest& con
     if (!list.is_array()) return {};
     for (const detail::Json& entry : list) {
         if (!entry.is_object()) continue;
-        if (detail::string_member(entry, "Config", "manifest.json").value_or("").find(config.hex()) == std::string::npos) continue;
+        if (detail::string_member(entry, "Config", "manifest.json").value_or("").find(config.hex()) == std::string::npos)
+            continue;
         return detail::strings_member(entry, "RepoTags", "manifest.json").value_or({});
     }
     return {};
@@ -41,7 +43,8 @@ Result<> feed_layer(Loading& loading, LayerIngest& ingest, const ArchiveTree::Me
         TRY(ingest.write(piece));
         done += piece.size();
         source.consume(piece.size());
-        if (loading.progress) loading.progress({std::string(blob.digest.hex().substr(0, 12)), "Loading layer", done, blob.size});
+        if (loading.progress)
+            loading.progress({std::string(blob.digest.hex().substr(0, 12)), "Loading layer", done, blob.size});
     }
 }
 
@@ -73,9 +76,11 @@ std::optional<ImageRef> archive_name(const std::string& text) {
     return name;
 }
 
-Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConfig& config, const std::vector<std::string>& members) {
+Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConfig& config,
+                     const std::vector<std::string>& members) {
     if (manifest.layers.size() != config.diff_ids.size() || members.size() != config.diff_ids.size())
-        return error(Errc::invalid, "the manifest has {} layers, the configuration {}", manifest.layers.size(), config.diff_ids.size());
+        return error(Errc::invalid, "the manifest has {} layers, the configuration {}", manifest.layers.size(),
+                     config.diff_ids.size());
     const auto keys = loading.store.layer_keys(config);
     for (std::size_t at = 0; at < keys.size(); ++at)
         TRY(load_layer(loading, manifest.layers[at], config.diff_ids[at], keys[at], at ? keys[at - 1] : "", members[at]));

@@ -17,7 +17,8 @@ Result<> load_oci(Loading& loading);
 Result<> load_docker(Loading& loading);
 
 // Brings in every layer that is not there. members: their names in the archive, lowest first.
-Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConfig& config, const std::vector<std::string>& members);
+Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConfig& config,
+                     const std::vector<std::string>& members);
 // The manifest's blobs are there: it becomes an image with these names, or without one.
 Result<> load_names(Loading& loading, const Digest& manifest, const std::vector<ImageRef>& names);
 

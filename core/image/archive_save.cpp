@@ -35,14 +35,16 @@ void add_once(std::vector<std::string>& list, const std::string& text) {
 }
 
 // `docker save NAME` without a tag means every tag of the repository; an id goes out without a name.
-Result<std::vector<std::pair<Image, std::vector<std::string>>>> images_for(const std::vector<Image>& all, const std::string& text) {
+Result<std::vector<std::pair<Image, std::vector<std::string>>>> images_for(const std::vector<Image>& all,
+                                                                           const std::string& text) {
     std::vector<std::pair<Image, std::vector<std::string>>> found;
     const auto ref = ImageRef::parse(text);
     if (ref.ok() && ref->tag.empty() && !ref->digest) {
         const std::string repository = ref->normalized().repository() + ":";
         for (const Image& image : all) {
             std::vector<std::string> names;
-            std::ranges::copy_if(image.names, std::back_inserter(names), [&](const std::string& name) { return name.starts_with(repository); });
+            std::ranges::copy_if(image.names, std::back_inserter(names),
+                                 [&](const std::string& name) { return name.starts_with(repository); });
             if (!names.empty()) found.emplace_back(image, std::move(names));
         }
     }
@@ -57,8 +59,9 @@ Result<std::vector<std::pair<Image, std::vector<std::string>>>> images_for(const
 Result<> add_blob(const Store& store, Selection& selection, const Descriptor& blob) {
     for (const Descriptor& known : selection.blobs)
         if (known.digest == blob.digest) return {};
-    struct stat info{};
-    if (stat(store.blob_path(blob.digest).c_str(), &info) != 0) return error(Errc::corrupt, "blob '{}' is missing", blob.digest.str());
+    struct stat info {};
+    if (stat(store.blob_path(blob.digest).c_str(), &info) != 0)
+        return error(Errc::corrupt, "blob '{}' is missing", blob.digest.str());
     if (blob.size != static_cast<std::uint64_t>(info.st_size))
         return error(Errc::corrupt, "blob '{}' has {} bytes instead of {}", blob.digest.str(), info.st_size, blob.size);
     selection.blobs.push_back(blob);
@@ -137,7 +140,7 @@ Result<> write_archive(const Store& store, const Selection& selection, bool dock
 
 // A file appears whole or not at all.
 Result<> save_file(const Store& store, const Selection& selection, bool docker, const std::string& target) {
-    struct stat info{};
+    struct stat info {};
     if (stat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
         if (S_ISDIR(info.st_mode)) return error(Errc::invalid, "'{}' is a folder", target);
         const os::Fd device = TRY(os::open(target, O_WRONLY));  // a fifo, /dev/null
@@ -158,7 +161,7 @@ Result<> save_layout(const Store& store, const Selection& selection, const std::
     Index index = index_for(selection, TRY(read_index(target)));
     for (const Descriptor& blob : selection.blobs) {
         const std::string path = target + "/" + member_name(blob.digest);
-        struct stat info{};
+        struct stat info {};
         if (stat(path.c_str(), &info) == 0 && static_cast<std::uint64_t>(info.st_size) == blob.size) continue;
         TRY(os::make_dirs(fmt::format("{}/blobs/{}", target, blob.digest.algorithm())));
         const os::Fd from = TRY(store.open_blob(blob.digest));

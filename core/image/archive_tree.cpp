@@ -53,7 +53,8 @@ Result<os::Fd> spool(const Store& store, int from, std::string head, const std::
             input.remove_prefix(step.consumed);
             taken += step.consumed;
             given += step.produced;
-            if (given > spool_free + 256 * taken) return error(Errc::invalid, "'{}' unpacks to more than 256 times its size", source);
+            if (given > spool_free + 256 * taken)
+                return error(Errc::invalid, "'{}' unpacks to more than 256 times its size", source);
             TRY(os::write_all(to.get(), {out.data(), step.produced}, source));
             if (step.consumed == 0 && step.produced == 0) break;
         }
@@ -76,7 +77,7 @@ Result<os::Fd> spool(const Store& store, int from, std::string head, const std::
 Result<ArchiveTree> ArchiveTree::open(const Store& store, const std::string& source) {
     ArchiveTree tree;
     os::Fd input = TRY(source == "-" ? os::open("/dev/stdin", O_RDONLY) : os::open(source, O_RDONLY));
-    struct stat info{};
+    struct stat info {};
     if (fstat(input.get(), &info) != 0) return errno_error("stat '{}'", source);
     if (S_ISDIR(info.st_mode)) {
         tree.folder_ = true;
@@ -93,7 +94,7 @@ Result<ArchiveTree> ArchiveTree::open(const Store& store, const std::string& sou
 }
 
 Result<> ArchiveTree::read_index(const std::string& source) {
-    struct stat info{};
+    struct stat info {};
     if (fstat(fd_.get(), &info) != 0) return errno_error("stat");
     FileSource file(fd_.get(), source, 0, static_cast<std::uint64_t>(info.st_size));
     TarReader reader(file);
@@ -140,7 +141,7 @@ Result<ArchiveTree::Member> ArchiveTree::member(const std::string& name) const {
     auto opened = os::open_beneath(fd_.get(), path, O_RDONLY | O_NONBLOCK);
     if (!opened.ok() && opened.error().code() == Errc::not_found) return error(Errc::not_found, "the folder has no '{}'", name);
     member.own = TRY(std::move(opened));
-    struct stat info{};
+    struct stat info {};
     if (fstat(member.own.get(), &info) != 0) return errno_error("stat '{}'", name);
     if (!S_ISREG(info.st_mode)) return error(Errc::invalid, "'{}' is not a file", name);
     member.fd = member.own.get();
@@ -153,7 +154,8 @@ Result<std::string> ArchiveTree::text(const std::string& name) const {
     if (found.size > detail::json_limit) return error(Errc::invalid, "'{}' is larger than {} bytes", name, detail::json_limit);
     std::string text(found.size, '\0');
     FileSource source = found.from(0);
-    if (!text.empty() && !TRY(read_exactly(source, text.data(), text.size()))) return error(Errc::invalid, "'{}' ends early", name);
+    if (!text.empty() && !TRY(read_exactly(source, text.data(), text.size())))
+        return error(Errc::invalid, "'{}' ends early", name);
     return text;
 }
 

@@ -20,7 +20,7 @@ public:
     Result<std::string> text(const std::string& name) const;
 
     struct Member {
-        os::Fd own;         // of a folder's file
+        os::Fd own;  // of a folder's file
         int fd = -1;
         std::uint64_t offset = 0, size = 0;
         [[nodiscard]] FileSource from(std::uint64_t start) const { return {fd, "archive", offset + start, size - start}; }

@@ -42,7 +42,10 @@ Result<std::string_view> FunctionSource::peek() {
 }
 
 FileSource::FileSource(int fd, std::string name, std::uint64_t offset, std::uint64_t size)
-    : fd_(fd), name_(std::move(name)), position_(offset), limit_(size > UINT64_MAX - offset ? UINT64_MAX : offset + size),
+    : fd_(fd),
+      name_(std::move(name)),
+      position_(offset),
+      limit_(size > UINT64_MAX - offset ? UINT64_MAX : offset + size),
       buffer_(256U << 10) {}
 
 Result<std::string_view> FileSource::peek() {

@@ -56,7 +56,7 @@ private:
     Store& store_;
     bool repair_, deep_;
     std::vector<Finding> findings_;
-    std::set<Digest> seen_;            // blobs shared by images are told once
+    std::set<Digest> seen_;  // blobs shared by images are told once
     std::set<driver::LayerKey> keys_;
 };
 
@@ -65,7 +65,7 @@ Index Checker::rebuild_index() {
     Index index;
     for (const std::string& name : os::list_dir(store_.impl().blob_folder("sha256")).value_or({})) {
         const auto digest = Digest::parse("sha256:" + name);
-        struct stat info{};
+        struct stat info {};
         if (!digest.ok() || stat(store_.blob_path(*digest).c_str(), &info) != 0 || info.st_size > (4 << 20)) continue;
         const auto text = store_.blob_text(*digest);
         if (!text.ok()) continue;
@@ -88,15 +88,17 @@ Result<Index> Checker::read_or_rebuild_index() {
     TRY(os::rename(path, kept));
     Index rebuilt = rebuild_index();
     TRY(write_index(store_.impl().folder, rebuilt));
-    found("image index", fmt::format("{}; it was rebuilt with {} images without names, the old file is '{}'", index.error().message(),
-                                     rebuilt.records.size(), kept), true);
+    found("image index",
+          fmt::format("{}; it was rebuilt with {} images without names, the old file is '{}'", index.error().message(),
+                      rebuilt.records.size(), kept),
+          true);
     return rebuilt;
 }
 
 // True if the blob can be used.
 bool Checker::check_blob(const std::string& object, const Descriptor& blob) {
     const bool first = seen_.insert(blob.digest).second;
-    struct stat info{};
+    struct stat info {};
     if (stat(store_.blob_path(blob.digest).c_str(), &info) != 0) {
         if (first) found(object, fmt::format("blob '{}' is missing; pull the image again", blob.digest.str()), false);
         return false;
@@ -106,8 +108,10 @@ bool Checker::check_blob(const std::string& object, const Descriptor& blob) {
         problem = fmt::format("blob '{}' has {} bytes instead of {}", blob.digest.str(), info.st_size, blob.size);
     } else if (deep_ && first) {
         const auto digest = hash_file(store_, blob.digest);
-        if (!digest.ok()) problem = digest.error().message();
-        else if (*digest != blob.digest) problem = fmt::format("blob '{}' has other content than its name says", blob.digest.str());
+        if (!digest.ok())
+            problem = digest.error().message();
+        else if (*digest != blob.digest)
+            problem = fmt::format("blob '{}' has other content than its name says", blob.digest.str());
     }
     if (problem.empty()) return true;
     // Out of the way, so that a pull fetches it again instead of taking it for good.
@@ -121,7 +125,8 @@ void Checker::unpack_again(const std::string& object, const Manifest& manifest, 
     const std::string problem = fmt::format("layer '{}' is missing", keys[at].substr(0, 12));
     if (!repair_) return found(object, problem + "; its blob is there", false);
     auto done = [&]() -> Result<> {
-        const auto ingest = TRY(LayerIngest::begin(store_, manifest.layers[at], config.diff_ids[at], keys[at], at ? keys[at - 1] : ""));
+        const auto ingest =
+            TRY(LayerIngest::begin(store_, manifest.layers[at], config.diff_ids[at], keys[at], at ? keys[at - 1] : ""));
         return ingest->finish();
     }();
     if (done.ok() || done.error().code() == Errc::exists) return found(object, problem + "; it was unpacked again", true);
@@ -144,7 +149,9 @@ void Checker::check_layers(const IndexRecord& record, const Manifest& manifest, 
         else if (!*there && blob)
             unpack_again(object, manifest, config, at);
         else if (!*there)
-            found(object, fmt::format("layer '{}' is missing, and so is its blob; pull the image again", keys[at].substr(0, 12)), false);
+            found(object,
+                  fmt::format("layer '{}' is missing, and so is its blob; pull the image again", keys[at].substr(0, 12)),
+                  false);
     }
 }
 
@@ -153,7 +160,8 @@ void Checker::check_record(const IndexRecord& record) {
     const Digest digest = image ? image->manifest : record.digest;
     const auto trouble = [&](const Digest& blob, const Error& error) {
         const bool removed = error.code() == Errc::corrupt && remove_blob(blob);
-        found(label_of(record), fmt::format("{}; {}pull the image again", error.message(), removed ? "it was removed, " : ""), false);
+        found(label_of(record), fmt::format("{}; {}pull the image again", error.message(), removed ? "it was removed, " : ""),
+              false);
     };
     const auto text = store_.blob_text(digest);
     if (!text.ok()) return trouble(digest, text.error());
@@ -175,16 +183,17 @@ Result<> Checker::check_orphans(const Index& index) {
     const Sweep::Orphans orphans = TRY(Sweep::orphans(store_, needed));
     if (repair_) sweep.remove(orphans);
     const bool gone = repair_ && sweep.result().ok();
-    for (const Digest& digest : orphans.blobs) found("image store", fmt::format("blob '{}' belongs to no image", digest.str()), gone);
-    for (const driver::LayerKey& key : orphans.layers) found("image store", fmt::format("layer '{}' belongs to no image", key.substr(0, 12)), gone);
-    for (const std::string& name : orphans.partials) found("image store", fmt::format("partial blob '{}' of a transfer that broke off", name), gone);
+    for (const Digest& digest : orphans.blobs)
+        found("image store", fmt::format("blob '{}' belongs to no image", digest.str()), gone);
+    for (const driver::LayerKey& key : orphans.layers)
+        found("image store", fmt::format("layer '{}' belongs to no image", key.substr(0, 12)), gone);
+    for (const std::string& name : orphans.partials)
+        found("image store", fmt::format("partial blob '{}' of a transfer that broke off", name), gone);
     for (const std::string& path : orphans.strays) found("image store", fmt::format("temporary file '{}'", path), gone);
     return {};
 }
 
 Result<std::vector<Finding>> Checker::run() {
-    // Stagings without an owner first: unpacking again would wait for none of them, but space matters.
-    for (const std::string& line : TRY(store_.storage().recover(!repair_))) found("storage", line, repair_);
     Index index;
     {
         const os::Fd lock = TRY(store_.impl().lock_index());

@@ -114,7 +114,10 @@ Compression compression_of(std::string_view head) {
     if (head.starts_with("\x28\xb5\x2f\xfd")) return Compression::zstd;
     // A skippable frame (RFC 8878 3.1.2) may come first: 0x184D2A50 to 5F, little-endian.
     if (head.size() >= 4 && (head[0] & '\xf0') == '\x50' && head.substr(1, 3) == "\x2a\x4d\x18") return Compression::zstd;
-    if (head.starts_with("\xfd" "7zXZ") || head.starts_with("BZh")) return Compression::unsupported;
+    if (head.starts_with("\xfd"
+                         "7zXZ") ||
+        head.starts_with("BZh"))
+        return Compression::unsupported;
     return Compression::none;
 }
 

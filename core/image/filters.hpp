@@ -10,7 +10,8 @@ struct PruneFilter {
     std::optional<std::int64_t> until;            // seconds since the epoch: only images made before
     std::optional<std::string> label, not_label;  // "KEY" or "KEY=VALUE"
 
-    // until: "10m", "24h" (so long ago), "2024-01-02", "2024-01-02T03:04:05", with "Z" or an offset, or seconds since the epoch.
+    // until: "10m", "24h" (so long ago), "2024-01-02", "2024-01-02T03:04:05", with "Z" or an offset, or seconds since the
+    // epoch.
     static Result<PruneFilter> parse(const std::map<std::string, std::string>& filters);
     [[nodiscard]] bool takes(const Store& store, const Image& image) const;
 };

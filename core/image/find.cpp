@@ -52,7 +52,9 @@ Result<Match> match_id(std::vector<Image>& images, std::string_view prefix, std:
     Image* found = nullptr;
     for (Image& image : images) {
         if (!image.id.hex().starts_with(prefix)) continue;
-        if (found) return error(Errc::invalid, "image id '{}' is ambiguous: '{}' and '{}' have it", text, short_id(*found), short_id(image));
+        if (found)
+            return error(Errc::invalid, "image id '{}' is ambiguous: '{}' and '{}' have it", text, short_id(*found),
+                         short_id(image));
         found = &image;
     }
     if (!found) return error(Errc::not_found, "no such image '{}'", text);

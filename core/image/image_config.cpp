@@ -34,7 +34,8 @@ Result<> parse_run_config(const Json& object, ImageConfig& config) {
     config.shell = TRY(detail::strings_member(object, "Shell", what));
     config.on_build = TRY(detail::strings_member(object, "OnBuild", what));
     config.labels = TRY(detail::map_member(object, "Labels", what));
-    if (const Json* health = TRY(detail::object_member(object, "Healthcheck", what))) config.health = TRY(parse_health(*health));
+    if (const Json* health = TRY(detail::object_member(object, "Healthcheck", what)))
+        config.health = TRY(parse_health(*health));
     return {};
 }
 

@@ -44,8 +44,13 @@ Result<> take_entry(const Json& entry, Index& index) {
 
     IndexRecord* record = index.find(digest);
     if (!record) {
-        index.records.push_back({TRY(detail::string_member(entry, "mediaType", what)), digest,
-                                 static_cast<std::uint64_t>(std::max<std::int64_t>(size, 0)), {}, {}, std::move(annotations), {}});
+        index.records.push_back({TRY(detail::string_member(entry, "mediaType", what)),
+                                 digest,
+                                 static_cast<std::uint64_t>(std::max<std::int64_t>(size, 0)),
+                                 {},
+                                 {},
+                                 std::move(annotations),
+                                 {}});
         record = &index.records.back();
         Json rest = entry;
         for (const char* known : {"mediaType", "digest", "size", "annotations"}) rest.erase(known);
@@ -104,7 +109,8 @@ std::string index_text(const Index& index) {
         if (record.names.empty()) manifests.push_back(entry_json(record, nullptr));
         for (const std::string& name : record.names) manifests.push_back(entry_json(record, &name));
     }
-    Json root = {{"schemaVersion", 2}, {"mediaType", "application/vnd.oci.image.index.v1+json"}, {"manifests", std::move(manifests)}};
+    Json root = {
+        {"schemaVersion", 2}, {"mediaType", "application/vnd.oci.image.index.v1+json"}, {"manifests", std::move(manifests)}};
     return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -120,7 +126,8 @@ Result<Index> read_index(const std::string& folder) {
 
 Result<> write_index(const std::string& folder, const Index& index) {
     const std::string text = index_text(index);
-    if (text.size() > detail::json_limit) return error(Errc::no_space, "the image index would exceed {} bytes", detail::json_limit);
+    if (text.size() > detail::json_limit)
+        return error(Errc::no_space, "the image index would exceed {} bytes", detail::json_limit);
     return os::write_file_atomic(folder + "/index.json", text);
 }
 

@@ -19,10 +19,10 @@ struct LayerIngest::Impl {
     driver::LayerKey key, parent;
     std::optional<driver::LayerStaging> staging;  // none: the layer is there already
     os::Fd folder;
-    os::Fd file;                                  // the partial blob, locked; or the whole one
-    bool whole = false;                           // file is a blob of the store, only read
+    os::Fd file;         // the partial blob, locked; or the whole one
+    bool whole = false;  // file is a blob of the store, only read
     bool finished = false;
-    bool discard = false;                         // what was kept of the blob is of no use
+    bool discard = false;  // what was kept of the blob is of no use
     std::uint64_t received = 0, replayed = 0;
     Hasher hasher;
     Chunk chunk;
@@ -53,9 +53,9 @@ Result<> LayerIngest::Impl::open_staging() {
 }
 
 Result<> LayerIngest::Impl::open_file() {
-    struct stat info{};
-    if (auto fd = store.open_blob(blob.digest); fd.ok() && fstat(fd->get(), &info) == 0 &&
-                                                static_cast<std::uint64_t>(info.st_size) == blob.size) {
+    struct stat info {};
+    if (auto fd = store.open_blob(blob.digest);
+        fd.ok() && fstat(fd->get(), &info) == 0 && static_cast<std::uint64_t>(info.st_size) == blob.size) {
         if (!staging) return error(Errc::exists, "blob '{}' and its layer are there already", blob.digest.str());
         file = std::move(fd).value();
         whole = true;
@@ -69,14 +69,16 @@ Result<> LayerIngest::Impl::open_partial() {
     const std::string path = store.impl().partial_path(blob.digest);
     for (;;) {
         file = TRY(os::lock_file(path));
-        struct stat mine{}, named{};
+        struct stat mine {
+        }, named{};
         if (fstat(file.get(), &mine) != 0) return errno_error("stat '{}'", path);
         // While we waited, whoever had the lock may have finished: then the name is gone, or another file's.
         if (stat(path.c_str(), &named) != 0 || named.st_ino != mine.st_ino) {
             if (store.has_blob(blob.digest)) return open_file();
             continue;
         }
-        if (static_cast<std::uint64_t>(mine.st_size) > blob.size && ftruncate(file.get(), 0) != 0) return errno_error("truncate '{}'", path);
+        if (static_cast<std::uint64_t>(mine.st_size) > blob.size && ftruncate(file.get(), 0) != 0)
+            return errno_error("truncate '{}'", path);
         return {};
     }
 }
@@ -108,7 +110,8 @@ Result<> LayerIngest::Impl::replay() {
 }
 
 Result<> LayerIngest::Impl::feed(std::string_view data, bool keep) {
-    if (data.size() > blob.size - received) return error(Errc::corrupt, "more than the {} bytes that the manifest says", blob.size);
+    if (data.size() > blob.size - received)
+        return error(Errc::corrupt, "more than the {} bytes that the manifest says", blob.size);
     received += data.size();
     while (!data.empty()) {
         const std::size_t part = std::min(data.size(), chunk.room());
@@ -151,10 +154,12 @@ Result<> LayerIngest::Impl::check() {
     auto outcome = pipeline->finish();
     const Digest digest = hasher.finish();
     // Told first: a wrong blob explains whatever it did to the unpacker.
-    if (digest != blob.digest) return error(Errc::corrupt, "the data have digest '{}' instead of '{}'", digest.str(), blob.digest.str());
+    if (digest != blob.digest)
+        return error(Errc::corrupt, "the data have digest '{}' instead of '{}'", digest.str(), blob.digest.str());
     const LayerPipeline::Outcome done = TRY(std::move(outcome));
     if (done.diff_id != diff_id)
-        return error(Errc::corrupt, "the unpacked data have digest '{}', the image's configuration says '{}'", done.diff_id.str(), diff_id.str());
+        return error(Errc::corrupt, "the unpacked data have digest '{}', the image's configuration says '{}'",
+                     done.diff_id.str(), diff_id.str());
     pipeline.reset();
     folder.reset();
     if (staging) {
@@ -192,7 +197,10 @@ LayerIngest::~LayerIngest() {
     if (impl_->finished) return;
     if (impl_->file && !impl_->discard && !impl_->whole && impl_->chunk.size > 0)
         static_cast<void>(os::write_all(impl_->file.get(), impl_->chunk.view(), impl_->blob.digest.str()));
-    if (impl_->file && impl_->discard) unlink((impl_->whole ? impl_->store.blob_path(impl_->blob.digest) : impl_->store.impl().partial_path(impl_->blob.digest)).c_str());
+    if (impl_->file && impl_->discard)
+        unlink(
+            (impl_->whole ? impl_->store.blob_path(impl_->blob.digest) : impl_->store.impl().partial_path(impl_->blob.digest))
+                .c_str());
     static_cast<void>(impl_->stop());
 }
 
@@ -214,7 +222,8 @@ Result<> LayerIngest::restart() {
     }
     if (had_staging) TRY_CONTEXT(self.open_staging(), "{}", self.label());
     if (self.whole) TRY_CONTEXT(self.open_partial(), "{}", self.label());
-    if (ftruncate(self.file.get(), 0) != 0 || lseek(self.file.get(), 0, SEEK_SET) < 0) return errno_error("truncate '{}'", self.blob.digest.str());
+    if (ftruncate(self.file.get(), 0) != 0 || lseek(self.file.get(), 0, SEEK_SET) < 0)
+        return errno_error("truncate '{}'", self.blob.digest.str());
     self.discard = false;
     self.replayed = 0;
     return self.start();

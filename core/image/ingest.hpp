@@ -42,6 +42,7 @@ public:
     Result<> finish();
 
     struct Impl;
+
 private:
     explicit LayerIngest(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;

@@ -45,7 +45,8 @@ private:
 LayerPipeline::LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size)
     : folder_(folder), format_(format), diff_algorithm_(std::move(diff_algorithm)) {
     // The same bound on what headers announce: such a file is refused before its first byte is written.
-    if (blob_size < limits_.bytes / bytes_per_byte) limits_.bytes = std::min(limits_.bytes, free_bytes + bytes_per_byte * blob_size);
+    if (blob_size < limits_.bytes / bytes_per_byte)
+        limits_.bytes = std::min(limits_.bytes, free_bytes + bytes_per_byte * blob_size);
 }
 
 LayerPipeline::~LayerPipeline() {

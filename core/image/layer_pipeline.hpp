@@ -13,8 +13,8 @@ namespace gantry::image {
 
 class LayerPipeline {
 public:
-    // folder: where the layer is unpacked; -1 only computes the diff ID. diff_algorithm: "sha256" or "sha512". blob_size: of the
-    // whole compressed layer, which bounds what it may unpack to.
+    // folder: where the layer is unpacked; -1 only computes the diff ID. diff_algorithm: "sha256" or "sha512". blob_size: of
+    // the whole compressed layer, which bounds what it may unpack to.
     LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size);
     ~LayerPipeline();  // gives up
 

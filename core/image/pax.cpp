@@ -32,13 +32,15 @@ Result<TarTime> parse_time(std::string_view text, std::string_view key) {
 }
 
 Result<std::string> parse_name(std::string_view value, std::string_view key) {
-    if (value.find('\0') != std::string_view::npos) return error(Errc::invalid, "archive: pax record '{}' has a zero byte", key);
+    if (value.find('\0') != std::string_view::npos)
+        return error(Errc::invalid, "archive: pax record '{}' has a zero byte", key);
     return std::string(value);
 }
 
 Result<std::uint32_t> parse_id(std::string_view value, std::string_view key) {
     const std::uint64_t id = TRY(parse_decimal(value, key));
-    if (id >= UINT32_MAX) return error(Errc::invalid, "archive: pax record '{}' is out of range", key);  // -1 means "keep" to chown(2)
+    if (id >= UINT32_MAX)
+        return error(Errc::invalid, "archive: pax record '{}' is out of range", key);  // -1 means "keep" to chown(2)
     return static_cast<std::uint32_t>(id);
 }
 
@@ -122,7 +124,8 @@ Result<PaxRecords> parse_pax(std::string_view text) {
     PaxRecords records;
     while (!text.empty() && text.front() != '\0') {
         const std::size_t space = text.find(' ');
-        if (space == std::string_view::npos || space == 0 || space > 10) return error(Errc::invalid, "archive: pax header is damaged");
+        if (space == std::string_view::npos || space == 0 || space > 10)
+            return error(Errc::invalid, "archive: pax header is damaged");
         const std::uint64_t length = TRY(parse_decimal(text.substr(0, space), "pax record length"));
         if (length < space + 3 || length > text.size() || text[length - 1] != '\n')
             return error(Errc::invalid, "archive: pax header is damaged");
@@ -184,7 +187,8 @@ Result<> check_sparse(const TarEntry& entry) {
         at = run.offset + run.size;
         sum += run.size;
     }
-    if (sum != entry.stored) return error(Errc::invalid, "archive: the map of sparse file '{}' does not fit its data", entry.path);
+    if (sum != entry.stored)
+        return error(Errc::invalid, "archive: the map of sparse file '{}' does not fit its data", entry.path);
     return {};
 }
 

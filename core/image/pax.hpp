@@ -15,10 +15,10 @@ Result<> apply_pax(const PaxRecords& records, TarEntry& entry);
 
 struct PaxSparse {
     bool present = false;
-    bool map_in_data = false;                // version 1.0: the map is the first part of the data
+    bool map_in_data = false;  // version 1.0: the map is the first part of the data
     std::optional<std::uint64_t> real_size;
     std::optional<std::string> name;
-    std::vector<SparseRun> runs;             // versions 0.0 and 0.1
+    std::vector<SparseRun> runs;  // versions 0.0 and 0.1
 };
 Result<PaxSparse> parse_pax_sparse(const PaxRecords& records);
 

@@ -14,7 +14,7 @@ namespace gantry::image {
 namespace {
 
 std::uint64_t file_size(const std::string& path) {
-    struct stat info{};
+    struct stat info {};
     return stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
 }
 

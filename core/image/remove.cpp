@@ -113,7 +113,8 @@ Result<std::vector<std::string>> Store::remove(std::string_view text, const std:
     const bool by_id = match.name.empty() && match.digest.empty();
 
     // A name (or digest) among several: only it goes.
-    const bool last = by_id || (!match.name.empty() ? image.names.size() == 1 : image.names.empty() && image.digests.size() == 1);
+    const bool last =
+        by_id || (!match.name.empty() ? image.names.size() == 1 : image.names.empty() && image.digests.size() == 1);
     if (!last) {
         drop_reference(index, match.name, match.digest);
         TRY(write_index(impl_->folder, index));
@@ -135,7 +136,8 @@ Result<std::vector<std::string>> Store::remove(std::string_view text, const std:
     return removal.lines;
 }
 
-Result<Store::Pruned> Store::prune(bool all, const std::vector<Digest>& users, const std::map<std::string, std::string>& filters) {
+Result<Store::Pruned> Store::prune(bool all, const std::vector<Digest>& users,
+                                   const std::map<std::string, std::string>& filters) {
     const PruneFilter filter = TRY(PruneFilter::parse(filters));
     const bool named_too = filter.dangling ? !*filter.dangling : all;
     const os::Fd lock = TRY(impl_->lock_index());
@@ -149,7 +151,8 @@ Result<Store::Pruned> Store::prune(bool all, const std::vector<Digest>& users, c
     Pruned pruned;
     pruned.bytes = TRY(carry_out(*this, index, removal, filters.empty()));
     pruned.lines = std::move(removal.lines);
-    for (std::string& line : pruned.lines) line[0] = static_cast<char>(line[0] | 0x20);  // `docker image prune` writes them small
+    for (std::string& line : pruned.lines)
+        line[0] = static_cast<char>(line[0] | 0x20);  // `docker image prune` writes them small
     return pruned;
 }
 

@@ -57,7 +57,8 @@ Result<os::Fd> Store::open_blob(const Digest& digest) const {
 Result<std::string> Store::blob_text(const Digest& digest) const {
     os::Fd fd = TRY(open_blob(digest));
     std::string text = TRY(os::read_fd(fd.get(), digest.str(), detail::json_limit));
-    if (digest_of(text, digest.algorithm()) != digest) return error(Errc::corrupt, "blob '{}' has other content than its name says", digest.str());
+    if (digest_of(text, digest.algorithm()) != digest)
+        return error(Errc::corrupt, "blob '{}' has other content than its name says", digest.str());
     return text;
 }
 
@@ -71,7 +72,7 @@ Result<> commit_blob(Store::Impl& impl, const std::string& from, const Digest& d
 Result<> put_blob(Store& store, const Digest& digest, std::string_view data) {
     if (digest_of(data, digest.algorithm()) != digest)
         return error(Errc::corrupt, "blob '{}': the content has another digest", digest.str());
-    if (store.has_blob(digest)) return {};
+    if (store.blob_text(digest).ok()) return {};  // one with other content is replaced
     const std::string temporary = fmt::format("{}/put-{}", store.impl().partial_folder(), random_container_id().substr(0, 16));
     auto written = [&]() -> Result<> {
         os::Fd fd = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0644));

@@ -29,7 +29,7 @@ struct Descriptor {
 
 struct Platform {
     std::string os = "linux", architecture, variant;
-    static Platform host();                          // of this build: amd64, arm64/v8, ...
+    static Platform host();                                // of this build: amd64, arm64/v8, ...
     static Result<Platform> parse(std::string_view text);  // "linux/arm64/v8", "arm64"
     [[nodiscard]] std::string str() const;
 };
@@ -68,12 +68,12 @@ Result<Manifest> parse_manifest(std::string_view json);
 Result<ImageConfig> parse_image_config(std::string_view json);
 
 struct Image {
-    Digest id;                    // of its configuration, as Docker's IMAGE ID
-    Digest manifest;              // of its manifest blob
+    Digest id;                         // of its configuration, as Docker's IMAGE ID
+    Digest manifest;                   // of its manifest blob
     std::vector<std::string> names;    // normalized references with a tag
     std::vector<std::string> digests;  // "docker.io/library/nginx@sha256:..." as pulled
-    std::uint64_t size = 0;       // bytes of the unpacked layers
-    std::string created;          // RFC 3339, from the configuration
+    std::uint64_t size = 0;            // bytes of the unpacked layers
+    std::string created;               // RFC 3339, from the configuration
 };
 
 struct Finding {
@@ -94,7 +94,7 @@ public:
     Result<std::vector<Image>> list() const;
     Result<Manifest> manifest(const Image& image) const;
     Result<ImageConfig> config(const Image& image) const;
-    Result<std::string> blob_text(const Digest& digest) const;      // verified on reading; for JSON blobs
+    Result<std::string> blob_text(const Digest& digest) const;  // verified on reading; for JSON blobs
     Result<os::Fd> open_blob(const Digest& digest) const;
     [[nodiscard]] bool has_blob(const Digest& digest) const;
     [[nodiscard]] std::string blob_path(const Digest& digest) const;
@@ -107,14 +107,20 @@ public:
     Result<os::Fd> hold() const;
 
     // A manifest whose blobs and layers are all there becomes an image; a name that pointed elsewhere moves.
-    Result<Image> add(const Digest& manifest, const std::optional<ImageRef>& name, const std::optional<std::string>& digest_name);
+    Result<Image> add(const Digest& manifest, const std::optional<ImageRef>& name,
+                      const std::optional<std::string>& digest_name);
     Result<> tag(const Image& image, const ImageRef& name);
     // Takes a name away; the last one (or an id) removes the image, its blobs and the layers nobody else has. users: image ids
-    // that containers use; those are Errc::in_use unless force. Returns what `docker rmi` prints ("Untagged: ...", "Deleted: ...").
+    // that containers use; those are Errc::in_use unless force. Returns what `docker rmi` prints ("Untagged: ...", "Deleted:
+    // ...").
     Result<std::vector<std::string>> remove(std::string_view text, const std::vector<Digest>& users, bool force);
-    struct Pruned { std::vector<std::string> lines; std::uint64_t bytes = 0; };
+    struct Pruned {
+        std::vector<std::string> lines;
+        std::uint64_t bytes = 0;
+    };
     Result<Pruned> prune(bool all, const std::vector<Digest>& users, const std::map<std::string, std::string>& filters);
-    // Index, blobs, layers, what a crash left; the storage driver's recover() too. deep: every blob is hashed again.
+    // Index, blobs, layers, and what a crash left of them; the storage driver's recover() is the caller's. deep: every blob is
+    // hashed again.
     Result<std::vector<Finding>> check(bool repair, bool deep);
 
     driver::StorageDriver& storage() const;

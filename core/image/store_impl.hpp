@@ -1,6 +1,6 @@
 // What the files of the store share. Locks, in the order they are taken:
-//     <images>/.transfer  shared by transfers (Store::hold); whoever removes unnamed blobs or layers takes it exclusively, without waiting
-//     <images>/.lock      exclusive for the moment in which index.json changes
+//     <images>/.transfer  shared by transfers (Store::hold); whoever removes unnamed blobs or layers takes it exclusively,
+//     without waiting <images>/.lock      exclusive for the moment in which index.json changes
 #pragma once
 
 #include "image/index.hpp"
@@ -14,14 +14,19 @@ struct Store::Impl {
     std::string folder;  // paths.images()
 
     [[nodiscard]] std::string partial_folder() const { return folder + "/partial"; }
-    [[nodiscard]] std::string partial_path(const Digest& digest) const { return partial_folder() + "/" + std::string(digest.hex()); }
-    [[nodiscard]] std::string blob_folder(std::string_view algorithm) const { return fmt::format("{}/blobs/{}", folder, algorithm); }
+    [[nodiscard]] std::string partial_path(const Digest& digest) const {
+        return partial_folder() + "/" + std::string(digest.hex());
+    }
+    [[nodiscard]] std::string blob_folder(std::string_view algorithm) const {
+        return fmt::format("{}/blobs/{}", folder, algorithm);
+    }
     [[nodiscard]] Result<os::Fd> lock_index() const;
     // The transfer lock for a removal; nothing while a transfer runs.
     [[nodiscard]] Result<std::optional<os::Fd>> lock_removal() const;
 };
 
-// The image that a record is; nothing for one that cannot be (a blob missing or not an image, an index of other platforms only).
+// The image that a record is; nothing for one that cannot be (a blob missing or not an image, an index of other platforms
+// only).
 std::optional<Image> image_of(const Store& store, const IndexRecord& record);
 // Records with the same configuration are one image.
 std::vector<Image> images_of(const Store& store, const Index& index);

@@ -8,7 +8,9 @@ namespace {
 
 constexpr std::uint64_t header_limit = 1U << 20;  // of one extension header; Go's archive/tar has the same bound
 
-std::string_view field(const std::array<char, 512>& block, std::size_t at, std::size_t size) { return {block.data() + at, size}; }
+std::string_view field(const std::array<char, 512>& block, std::size_t at, std::size_t size) {
+    return {block.data() + at, size};
+}
 
 std::string text_field(const std::array<char, 512>& block, std::size_t at, std::size_t size) {
     const std::string_view raw = field(block, at, size);
@@ -36,7 +38,8 @@ Result<std::int64_t> number_field(std::string_view raw, std::string_view what) {
             ended = digits;
             continue;
         }
-        if (c < '0' || c > '7' || ended || value > INT64_MAX >> 3) return error(Errc::invalid, "archive: {} is not a number", what);
+        if (c < '0' || c > '7' || ended || value > INT64_MAX >> 3)
+            return error(Errc::invalid, "archive: {} is not a number", what);
         value = value << 3 | (c - '0');
         digits = true;
     }
@@ -85,7 +88,9 @@ Result<TarType> type_of(char flag, const std::string& path) {
     case '5':
     case 'D': return TarType::folder;
     case '6': return TarType::fifo;
-    default: return error(Errc::invalid, "archive: entry '{}' has the unknown type 0x{:02x}", path, static_cast<unsigned char>(flag));
+    default:
+        return error(Errc::invalid, "archive: entry '{}' has the unknown type 0x{:02x}", path,
+                     static_cast<unsigned char>(flag));
     }
 }
 
@@ -168,7 +173,8 @@ Result<TarEntry> TarReader::entry_of(const Block& block) {
     entry.mode = static_cast<std::uint32_t>(TRY(number_field(field(block, 100, 8), "mode")) & 07777);
     // A field that a pax record replaces may hold anything: writers put what fits.
     const auto has = [&](std::string_view key) {
-        return pax_ && std::ranges::any_of(*pax_, [&](const auto& record) { return record.first == key && !record.second.empty(); });
+        return pax_ &&
+               std::ranges::any_of(*pax_, [&](const auto& record) { return record.first == key && !record.second.empty(); });
     };
     if (!has("uid")) entry.uid = TRY(id_field(field(block, 108, 8), "uid"));
     if (!has("gid")) entry.gid = TRY(id_field(field(block, 116, 8), "gid"));
@@ -234,7 +240,8 @@ Result<> TarReader::take_pax_sparse(TarEntry& entry) {
         for (std::size_t at = 0; at < block.size() && numbers.size() < wanted; ++at) {
             if (block[at] != '\n') {
                 digits += block[at];
-                if (digits.size() > 20) return error(Errc::invalid, "archive: the map of sparse file '{}' is wrong", entry.path);
+                if (digits.size() > 20)
+                    return error(Errc::invalid, "archive: the map of sparse file '{}' is wrong", entry.path);
                 continue;
             }
             numbers.push_back(TRY(parse_decimal(digits, "sparse map")));

@@ -3,7 +3,8 @@
 // Why not libarchive: the layer formats need what it hides or does otherwise (every pax record as it stands, xattrs of both
 // namespaces, sparse maps of all four kinds, Go's rules for entries without data, which decide what Docker would unpack), a
 // bound on each hostile length, and data handed to write(2) from the buffer it was inflated into. Its own reader copies once
-// more and its disk writer resolves every path from the root. What is left to write is the format itself, which is this file and pax.cpp.
+// more and its disk writer resolves every path from the root. What is left to write is the format itself, which is this file
+// and pax.cpp.
 #pragma once
 
 #include "image/byte_source.hpp"
@@ -28,15 +29,15 @@ struct SparseRun {
 
 struct TarEntry {
     TarType type = TarType::file;
-    std::string path, link;          // as stored, not cleaned
-    std::uint32_t mode = 0;          // permission and set-id bits
+    std::string path, link;  // as stored, not cleaned
+    std::uint32_t mode = 0;  // permission and set-id bits
     std::uint32_t uid = 0, gid = 0;
     std::uint32_t major = 0, minor = 0;
     TarTime modified;
     std::optional<TarTime> accessed;
-    std::uint64_t size = 0;          // of the file
-    std::uint64_t stored = 0;        // bytes of data() that follow
-    bool sparse = false;             // the data are those of runs, in order; the rest are holes
+    std::uint64_t size = 0;    // of the file
+    std::uint64_t stored = 0;  // bytes of data() that follow
+    bool sparse = false;       // the data are those of runs, in order; the rest are holes
     std::vector<SparseRun> runs;
     std::map<std::string, std::string> xattrs;
 };
@@ -63,9 +64,9 @@ private:
     Result<> skip_entry();
 
     ByteSource& source_;
-    std::uint64_t left_ = 0;     // of the entry's data
-    std::uint64_t padding_ = 0;  // after it
-    std::size_t given_ = 0;      // of the piece data() returned last
+    std::uint64_t left_ = 0;                            // of the entry's data
+    std::uint64_t padding_ = 0;                         // after it
+    std::size_t given_ = 0;                             // of the piece data() returned last
     std::optional<std::string> long_path_, long_link_;  // of GNU 'L' and 'K'
     std::optional<Records> pax_;                        // of 'x'
 };

@@ -28,7 +28,9 @@ Result<> TarWriter::header(std::string_view path, std::uint64_t size) {
     put(136, "00000000000");  // no time: the same image gives the same archive
     put(148, "        ");
     block[156] = '0';
-    put(257, std::string_view("ustar\0" "00", 8));
+    put(257, std::string_view("ustar\0"
+                              "00",
+                              8));
     unsigned sum = 0;
     for (const char c : block) sum += static_cast<unsigned char>(c);
     put(148, fmt::format("{:06o}", sum) + std::string("\0 ", 2));

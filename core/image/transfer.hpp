@@ -10,8 +10,8 @@ namespace gantry::image {
 
 // What a long transfer tells while it runs, from any of its threads, one call at a time.
 struct Progress {
-    std::string layer;      // first 12 digits of the blob's digest; empty for a line about the whole image
-    std::string status;     // "Pulling fs layer", "Downloading", "Pull complete", "Already exists", ... as Docker prints
+    std::string layer;   // first 12 digits of the blob's digest; empty for a line about the whole image
+    std::string status;  // "Pulling fs layer", "Downloading", "Pull complete", "Already exists", ... as Docker prints
     std::uint64_t current = 0, total = 0;  // bytes
 };
 using ProgressFn = std::function<void(const Progress&)>;
@@ -24,8 +24,8 @@ struct PullOptions {
 
 struct PullResult {
     Image image;
-    std::string name;     // "docker.io/library/nginx:1.25"
-    Digest digest;        // of what the name pointed at (an index or a manifest)
+    std::string name;  // "docker.io/library/nginx:1.25"
+    Digest digest;     // of what the name pointed at (an index or a manifest)
     bool up_to_date = false;
 };
 
@@ -37,9 +37,12 @@ Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageR
 
 // Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
 // ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).
-struct Credentials { std::string user, password, identity_token; };
-// Asks the registry whether it takes them, then writes them (mode 0600) to $REGISTRY_AUTH_FILE, else for root to <etc>/auth.json,
-// else to ~/.config/containers/auth.json; or into the credential helper that file names. Returns the file's path.
+struct Credentials {
+    std::string user, password, identity_token;
+};
+// Asks the registry whether it takes them, then writes them (mode 0600) to $REGISTRY_AUTH_FILE, else for root to
+// <etc>/auth.json, else to ~/.config/containers/auth.json; or into the credential helper that file names. Returns the file's
+// path.
 Result<std::string> login(const config::Paths& paths, const config::Engine& engine, const std::string& registry,
                           const Credentials& credentials);
 // From that file (and helper). Errc::not_found where it has none, also if docker's or podman's own file has.

@@ -21,7 +21,9 @@ std::array<timespec, 2> times_of(const TarTime& accessed, const TarTime& modifie
     return {timespec{accessed.seconds, accessed.nanoseconds}, timespec{modified.seconds, modified.nanoseconds}};
 }
 
-std::array<timespec, 2> times_of(const TarEntry& entry) { return times_of(entry.accessed.value_or(entry.modified), entry.modified); }
+std::array<timespec, 2> times_of(const TarEntry& entry) {
+    return times_of(entry.accessed.value_or(entry.modified), entry.modified);
+}
 
 // Which extended attributes of an archive are the image's to set. trusted.* would let a layer write overlayfs' own marks
 // (whiteouts, redirects to other folders of the host's layers); labels of the security modules are the host's policy.
@@ -60,7 +62,8 @@ Result<std::uint64_t> Unpacker::run() {
 
 Result<> Unpacker::charge(std::uint64_t bytes, const std::string& path) {
     bytes_ += bytes;
-    if (bytes_ > limits_.bytes) return error(Errc::invalid, "'{}': the layer's files exceed the limit of {} bytes", path, limits_.bytes);
+    if (bytes_ > limits_.bytes)
+        return error(Errc::invalid, "'{}': the layer's files exceed the limit of {} bytes", path, limits_.bytes);
     return {};
 }
 
@@ -97,8 +100,9 @@ Result<> Unpacker::make_entry(const TarEntry& entry, const Place& place) {
 Result<> Unpacker::set_owner_and_mode(const TarEntry& entry, int fd, const std::string& path) {
     if (fchown(fd, entry.uid, entry.gid) != 0) return errno_error("chown '{}' to {}:{}", path, entry.uid, entry.gid);
     if (fchmod(fd, entry.mode) != 0) return errno_error("chmod '{}'", path);
-    return set_xattrs(entry, path,
-                      [&](const char* name, const std::string& value) { return fsetxattr(fd, name, value.data(), value.size(), 0); });
+    return set_xattrs(entry, path, [&](const char* name, const std::string& value) {
+        return fsetxattr(fd, name, value.data(), value.size(), 0);
+    });
 }
 
 Result<> Unpacker::set_xattrs(const TarEntry& entry, const std::string& path,
@@ -125,7 +129,7 @@ Result<> Unpacker::make_folder(const TarEntry& entry, const Place& place) {
     bool hides_lower = false;
     if (mkdirat(place.parent, name, 0700) != 0) {
         if (errno != EEXIST) return errno_error("make folder");
-        struct stat info{};
+        struct stat info {};
         if (fstatat(place.parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat");
         if (!S_ISDIR(info.st_mode)) {
             // A whiteout of the same name came before: what the layers below have there must stay hidden.
@@ -173,7 +177,8 @@ Result<> Unpacker::write_data(const TarEntry& entry, int fd) {
         if (lseek(fd, static_cast<off_t>(run.offset), SEEK_SET) < 0) return errno_error("seek");
         for (std::uint64_t left = run.size; left > 0;) {
             if (piece.empty()) piece = TRY(reader_.data());
-            const std::string_view part = piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
+            const std::string_view part =
+                piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size())));
             TRY(os::write_all(fd, part, entry.path));
             piece.remove_prefix(part.size());
             left -= part.size();
@@ -194,10 +199,13 @@ Result<> Unpacker::make_hard_link(const TarEntry& entry, const Place& place) {
     const auto link = [&] { return linkat(from, target_name.c_str(), parent.get(), place.name.c_str(), 0); };  // never follows
     if (link() == 0) return {};
     if (errno == EEXIST) {
-        struct stat old{}, wanted{};
-        if (fstatat(from, target_name.c_str(), &wanted, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("hard link to '{}'", target);
+        struct stat old {
+        }, wanted{};
+        if (fstatat(from, target_name.c_str(), &wanted, AT_SYMLINK_NOFOLLOW) != 0)
+            return errno_error("hard link to '{}'", target);
         if (fstatat(parent.get(), place.name.c_str(), &old, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat");
-        if (old.st_ino == wanted.st_ino && old.st_dev == wanted.st_dev) return {};  // the same name by another way, or linked already
+        if (old.st_ino == wanted.st_ino && old.st_dev == wanted.st_dev)
+            return {};  // the same name by another way, or linked already
         os::Fd kept(fcntl(from, F_DUPFD_CLOEXEC, 0));
         if (!kept) return errno_error("duplicate a descriptor");
         TRY(tree_.remove(parent.get(), place.name, place.path));
@@ -215,7 +223,8 @@ Result<> Unpacker::make_symbolic_link(const TarEntry& entry, const Place& place)
     }
     if (fchownat(place.parent, place.name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("chown");
     // User attributes of links are refused by the kernel (xattr(7)) and file capabilities make no sense: none are set.
-    if (utimensat(place.parent, place.name.c_str(), times_of(entry).data(), AT_SYMLINK_NOFOLLOW) != 0) return errno_error("set times");
+    if (utimensat(place.parent, place.name.c_str(), times_of(entry).data(), AT_SYMLINK_NOFOLLOW) != 0)
+        return errno_error("set times");
     return {};
 }
 
@@ -245,9 +254,10 @@ Result<> Unpacker::set_folder_times() {
         // It may have been removed or replaced by a later entry.
         const auto parent = tree_.folder(parent_path(path), false);
         const std::string name(base_name(path));
-        struct stat info{};
+        struct stat info {};
         if (!parent.ok() || fstatat(*parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode)) continue;
-        if (utimensat(*parent, name.c_str(), both.data(), AT_SYMLINK_NOFOLLOW) != 0) return errno_error("set times of '{}'", path);
+        if (utimensat(*parent, name.c_str(), both.data(), AT_SYMLINK_NOFOLLOW) != 0)
+            return errno_error("set times of '{}'", path);
     }
     return {};
 }

@@ -67,7 +67,7 @@ Result<> UnpackTree::make_folder(std::string_view path) {
     const std::string name(base_name(path));
     int made_it = mkdirat(parent, name.c_str(), 0755);
     bool opaque = false;
-    struct stat info{};
+    struct stat info {};
     if (made_it != 0 && errno == EEXIST && fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISCHR(info.st_mode) && info.st_rdev == 0) {
         // A whiteout came before, and now something goes below its name.
@@ -110,7 +110,7 @@ Result<> UnpackTree::each_child(int parent, const std::string& name, const std::
 }
 
 Result<> UnpackTree::remove(int parent, const std::string& name, std::string_view path) {
-    struct stat info{};
+    struct stat info {};
     if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return {};
         return errno_error("stat '{}'", path);

@@ -15,8 +15,8 @@
 
 namespace gantry::image {
 
-// "./a//b/../c/" becomes "a/c", the root itself "". Leaving the root by ".." is Errc::invalid (Docker calls it a breakout), as are
-// names with zero bytes and longer than PATH_MAX. "/a" is "a".
+// "./a//b/../c/" becomes "a/c", the root itself "". Leaving the root by ".." is Errc::invalid (Docker calls it a breakout), as
+// are names with zero bytes and longer than PATH_MAX. "/a" is "a".
 Result<std::string> clean_path(std::string_view path);
 
 std::string_view parent_path(std::string_view clean);

@@ -12,7 +12,7 @@ namespace {
 Result<std::uint64_t> folder_bytes(const std::string& folder) {
     std::uint64_t sum = 0;
     for (const std::string& name : TRY(os::list_dir(folder))) {
-        struct stat info{};
+        struct stat info {};
         if (stat((folder + "/" + name).c_str(), &info) == 0) sum += static_cast<std::uint64_t>(info.st_size);
     }
     return sum;
@@ -57,7 +57,8 @@ Result<StoreUsage> usage(const Store& store) {
     for (std::size_t at = 0; at < total.images.size(); ++at)
         for (const driver::LayerKey& key : keys_of_image[at])
             (owners[key] > 1 ? total.images[at].shared : total.images[at].unique) += sizes[key];
-    for (const std::string& folder : {store.impl().blob_folder("sha256"), store.impl().blob_folder("sha512"), store.impl().partial_folder()})
+    for (const std::string& folder :
+         {store.impl().blob_folder("sha256"), store.impl().blob_folder("sha512"), store.impl().partial_folder()})
         total.blobs += TRY(folder_bytes(folder));
     return total;
 }

@@ -6,8 +6,8 @@
 namespace gantry::image {
 
 struct HistoryLine {
-    std::string id;          // "sha256:..." for the image itself (the first line), else "<missing>", as Docker prints
-    std::string created;     // RFC 3339
+    std::string id;       // "sha256:..." for the image itself (the first line), else "<missing>", as Docker prints
+    std::string created;  // RFC 3339
     std::string created_by, comment;
     std::uint64_t size = 0;  // bytes of the layer's files; 0 for an instruction that made none
 };

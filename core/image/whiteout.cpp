@@ -1,5 +1,5 @@
-// Deletions in a layer (image-spec layer.md, "Whiteouts"). They concern the layers below only: what this layer has itself stays,
-// whichever comes first in the archive.
+// Deletions in a layer (image-spec layer.md, "Whiteouts"). They concern the layers below only: what this layer has itself
+// stays, whichever comes first in the archive.
 #include "image/unpack.hpp"
 
 #include "os/file.hpp"
@@ -35,7 +35,7 @@ Result<> Unpacker::whiteout(const Place& place, const std::string& hidden) {
 
     if (mknodat(place.parent, hidden.c_str(), S_IFCHR, 0) == 0) return {};
     if (errno != EEXIST) return errno_error("make whiteout '{}'", path);
-    struct stat info{};
+    struct stat info {};
     if (fstatat(place.parent, hidden.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat '{}'", path);
     if (!S_ISDIR(info.st_mode)) return {};  // this layer's own file hides the lower one by itself
     os::Fd folder = TRY(os::open_at(place.parent, hidden, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
@@ -59,7 +59,7 @@ Result<> Unpacker::opaque(const Place& place) {
 // `applied`: removes what the layers below have at path and keeps what this one has.
 Result<> Unpacker::remove_from_below(int parent, const std::string& name, const std::string& path) {
     if (!made_here(path)) return tree_.remove(parent, name, path);
-    struct stat info{};
+    struct stat info {};
     if (fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) return {};
         return errno_error("stat '{}'", path);

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A tmpfs in a mount namespace of our own: fast, small, and gone with the process. Its parent folder is what must stay as it is.
+// A tmpfs in a mount namespace of our own: fast, small, and gone with the process. Its parent folder is what must stay as it
+// is.
 const std::string base = "/tmp/gantry-fuzz-tar";
 const std::string target = base + "/target";
 
@@ -35,8 +36,11 @@ void prepare() {
 bool outside_is_untouched() {
     struct stat file {};
     if (lstat((base + "/outside/file").c_str(), &file) != 0) return false;
-    const auto entries = [](const std::string& folder) { return std::distance(fs::directory_iterator(folder), fs::directory_iterator()); };
-    return file.st_size == 0 && file.st_nlink == 1 && file.st_mode == (S_IFREG | 0600) && entries(base) == 2 && entries(base + "/outside") == 1;
+    const auto entries = [](const std::string& folder) {
+        return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+    };
+    return file.st_size == 0 && file.st_nlink == 1 && file.st_mode == (S_IFREG | 0600) && entries(base) == 2 &&
+           entries(base + "/outside") == 1;
 }
 
 // Mutated headers have wrong checksums, and nothing behind the check would ever be reached: half of the inputs get right ones.
@@ -74,9 +78,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
             return n;
         };
         const image::UnpackLimits limits{.bytes = 16U << 20, .entries = 1000};
-        const auto done = image::unpack_tar(read, folder.get(), choice & 2U ? driver::LayerFormat::applied : driver::LayerFormat::overlay, limits);
-        if (done) fuzz::require(*done <= limits.bytes, "unpacked bytes are bounded");
-        else fuzz::require(done.error().message().find('\n') == std::string::npos, "an error is one line");
+        const auto done = image::unpack_tar(read, folder.get(),
+                                            choice & 2U ? driver::LayerFormat::applied : driver::LayerFormat::overlay, limits);
+        if (done)
+            fuzz::require(*done <= limits.bytes, "unpacked bytes are bounded");
+        else
+            fuzz::require(done.error().message().find('\n') == std::string::npos, "an error is one line");
     }
     fuzz::require(outside_is_untouched(), "nothing outside the folder is touched");
     std::error_code failed;

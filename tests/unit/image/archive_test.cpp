@@ -63,7 +63,8 @@ TEST_F(ArchiveTest, EveryFormatGoesRound) {
         EXPECT_TRUE(other.check(false, true)->empty());
         ASSERT_TRUE(other.remove("web:1.0", {}, false).ok());
     }
-    for (const auto& entry : fs::directory_iterator(scratch.path())) EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos);
+    for (const auto& entry : fs::directory_iterator(scratch.path()))
+        EXPECT_EQ(entry.path().string().find(".tmp"), std::string::npos);
 }
 
 TEST_F(ArchiveTest, CompressedArchives) {
@@ -111,10 +112,19 @@ TEST_F(ArchiveTest, SeveralImagesAndNames) {
 TEST_F(ArchiveTest, OldDockerArchive) {
     const std::string config = config_for({base, top, base});
     const std::string id(digest_of(config).hex());
-    const Tar tar = Tar().folder("aaa/").file("aaa/VERSION", "1.0").file("aaa/layer.tar", base).file("bbb/layer.tar", gzip(top))
-                        .symlink("ccc/layer.tar", "../aaa/layer.tar").file(id + ".json", config)
-                        .file("manifest.json", R"([{"Config":")" + id + R"(.json","RepoTags":["web:1","localhost:5000/x/web:2"],"Layers":["aaa/layer.tar","bbb/layer.tar","ccc/layer.tar"]}])")
-                        .file("repositories", "{}");
+    const Tar tar =
+        Tar()
+            .folder("aaa/")
+            .file("aaa/VERSION", "1.0")
+            .file("aaa/layer.tar", base)
+            .file("bbb/layer.tar", gzip(top))
+            .symlink("ccc/layer.tar", "../aaa/layer.tar")
+            .file(id + ".json", config)
+            .file(
+                "manifest.json",
+                R"([{"Config":")" + id +
+                    R"(.json","RepoTags":["web:1","localhost:5000/x/web:2"],"Layers":["aaa/layer.tar","bbb/layer.tar","ccc/layer.tar"]}])")
+            .file("repositories", "{}");
     ASSERT_TRUE(os::write_file_atomic(file, tar.text()).ok());
     EXPECT_THAT(loaded(file), testing::ElementsAre("web:1", "localhost:5000/x/web:2"));
     const auto image = other.find("web:1");
@@ -129,9 +139,11 @@ TEST_F(ArchiveTest, OldDockerArchive) {
 TEST_F(ArchiveTest, ABareWordIsALocalName) {
     const Blobs blobs = named("web:1.0");
     ASSERT_TRUE(save(store, {"web:1.0"}, ArchiveFormat::oci_layout, scratch / "layout").ok());
-    ASSERT_TRUE(os::write_file_atomic(scratch / "layout/index.json",
-                                      R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                                          blobs.manifest.str() + R"(","size":1,"annotations":{"org.opencontainers.image.ref.name":"nginx"}}]})").ok());
+    ASSERT_TRUE(os::write_file_atomic(
+                    scratch / "layout/index.json",
+                    R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                        blobs.manifest.str() + R"(","size":1,"annotations":{"org.opencontainers.image.ref.name":"nginx"}}]})")
+                    .ok());
     EXPECT_THAT(loaded(scratch / "layout"), testing::ElementsAre("localhost/nginx:latest"));
     EXPECT_EQ(other.find("nginx")->id, blobs.config) << "found by its short name";
 }
@@ -140,12 +152,17 @@ TEST_F(ArchiveTest, NestedIndexOfPlatforms) {
     const Blobs blobs = named("web:1.0");
     ASSERT_TRUE(save(store, {"web:1.0"}, ArchiveFormat::oci_layout, scratch / "layout").ok());
     const auto nest = [&](const std::string& architecture) {
-        const std::string inner = R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                                  blobs.manifest.str() + R"(","size":1,"platform":{"os":"linux","architecture":")" + architecture + R"("}}]})";
-        EXPECT_TRUE(os::write_file_atomic((scratch / "layout/blobs/sha256/") + std::string(digest_of(inner).hex()), inner).ok());
-        EXPECT_TRUE(os::write_file_atomic(scratch / "layout/index.json",
-                                          R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":")" +
-                                              digest_of(inner).str() + R"(","size":1,"annotations":{"io.containerd.image.name":"docker.io/library/web:9"}}]})").ok());
+        const std::string inner =
+            R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+            blobs.manifest.str() + R"(","size":1,"platform":{"os":"linux","architecture":")" + architecture + R"("}}]})";
+        EXPECT_TRUE(
+            os::write_file_atomic((scratch / "layout/blobs/sha256/") + std::string(digest_of(inner).hex()), inner).ok());
+        EXPECT_TRUE(os::write_file_atomic(
+                        scratch / "layout/index.json",
+                        R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":")" +
+                            digest_of(inner).str() +
+                            R"(","size":1,"annotations":{"io.containerd.image.name":"docker.io/library/web:9"}}]})")
+                        .ok());
     };
     nest(Platform::host().architecture);
     EXPECT_THAT(loaded(scratch / "layout"), testing::ElementsAre("web:9"));
@@ -157,7 +174,9 @@ TEST_F(ArchiveTest, NestedIndexOfPlatforms) {
 
 TEST_F(ArchiveTest, HostileArchives) {
     const std::string config = config_for({base});
-    const auto with = [&](const std::string& manifest) { return Tar().file("c.json", config).file("l.tar", base).file("manifest.json", manifest).text(); };
+    const auto with = [&](const std::string& manifest) {
+        return Tar().file("c.json", config).file("l.tar", base).file("manifest.json", manifest).text();
+    };
     EXPECT_THAT(refused("not an archive at all, but longer than one block? no"), testing::HasSubstr("load"));
     EXPECT_THAT(refused(Tar().file("x", "x").text()), testing::HasSubstr("neither"));
     EXPECT_THAT(refused(with("{")), testing::HasSubstr("manifest.json"));
@@ -167,13 +186,19 @@ TEST_F(ArchiveTest, HostileArchives) {
     EXPECT_THAT(refused(with(R"([{"Config":"/etc/passwd","Layers":["l.tar"]}])")), testing::HasSubstr("no '/etc/passwd'"));
     EXPECT_THAT(refused(with(R"([{"Config":"c.json","Layers":[]}])")), testing::HasSubstr("0 layers"));
     EXPECT_THAT(refused(with(R"([{"Config":"c.json","Layers":["missing"]}])")), testing::HasSubstr("missing"));
-    EXPECT_THAT(refused(with(R"([{"Config":"c.json","RepoTags":["a b"],"Layers":["l.tar"]}])")), testing::HasSubstr("RepoTags"));
+    EXPECT_THAT(refused(with(R"([{"Config":"c.json","RepoTags":["a b"],"Layers":["l.tar"]}])")),
+                testing::HasSubstr("RepoTags"));
     EXPECT_THAT(refused(with(R"([{"Config":"c.json","Layers":["c.json"]}])")), testing::HasSubstr("archive"));
-    EXPECT_THAT(refused(Tar().symlink("manifest.json", "a").symlink("a", "b").symlink("b", "a").text()), testing::HasSubstr("neither"));
+    EXPECT_THAT(refused(Tar().symlink("manifest.json", "a").symlink("a", "b").symlink("b", "a").text()),
+                testing::HasSubstr("neither"));
     EXPECT_THAT(refused(Tar().symlink("manifest.json", "/etc/passwd").text()), testing::HasSubstr("neither"));
     EXPECT_THAT(refused(Tar().raw({"manifest.json", '0', {}, 0644, 0, 0, 0, 1ULL << 40}).text()), testing::HasSubstr("load"));
     const std::string lie = Tar().file("evil", "evil").text();
-    EXPECT_THAT(refused(Tar().file("c.json", config).file("l.tar", lie).file("manifest.json", R"([{"Config":"c.json","Layers":["l.tar"]}])").text()),
+    EXPECT_THAT(refused(Tar()
+                            .file("c.json", config)
+                            .file("l.tar", lie)
+                            .file("manifest.json", R"([{"Config":"c.json","Layers":["l.tar"]}])")
+                            .text()),
                 testing::HasSubstr("digest"));
     EXPECT_FALSE(load(other, scratch / "nothing", {}).ok());
 }

@@ -28,7 +28,7 @@ struct HostileTarTest : testing::Test {
         for (const auto& entry : fs::recursive_directory_iterator(scratch.path()))
             if (!entry.path().string().starts_with(root)) names.push_back(entry.path().string());
         EXPECT_EQ(names.size(), 4u) << "something was made outside: " << testing::PrintToString(names);
-        struct stat info{};
+        struct stat info {};
         ASSERT_EQ(stat((scratch / "a/file").c_str(), &info), 0);
         EXPECT_EQ(info.st_nlink, 1u) << "linked from inside";
         EXPECT_EQ(info.st_uid, 0u);
@@ -81,7 +81,8 @@ TEST_F(HostileTarTest, ThroughSymbolicLinks) {
     harmless(Tar().symlink("out", victim + "/secret").file("out", "pwned"));
     harmless(Tar().symlink("out", victim + "/secret").raw({"out", '3', {}, 0666, 7, 7, 0, {}, 1, 3}));
     harmless(Tar().symlink("out", victim + "/secret").raw({"out", '2', "elsewhere", 0777, 7, 7}));
-    harmless(Tar().symlink("proc", "/proc/self/root").file("proc/tmp/x", "x").symlink("cwd", "/proc/self/cwd").file("cwd/x", "x"));
+    harmless(
+        Tar().symlink("proc", "/proc/self/root").file("proc/tmp/x", "x").symlink("cwd", "/proc/self/cwd").file("cwd/x", "x"));
 }
 
 TEST_F(HostileTarTest, ThroughAFolderThatBecomesALink) {
@@ -89,16 +90,22 @@ TEST_F(HostileTarTest, ThroughAFolderThatBecomesALink) {
     // The unpacker remembers folders: it must forget them when something takes their place.
     harmless(Tar().folder("d").file("d/x", "x").symlink("d", victim).file("d/secret", "pwned"));
     harmless(Tar().folder("d").folder("d/e").file("d/e/x", "x").symlink("d", "..").file("d/e/secret", "pwned"));
-    const Tar again = Tar().symlink("l", "one").folder("one").folder("two").file("l/x", "1").symlink("l", "two").file("l/x", "2");
+    const Tar again =
+        Tar().symlink("l", "one").folder("one").folder("two").file("l/x", "1").symlink("l", "two").file("l/x", "2");
     ASSERT_TRUE(unpack(again.text(), root).ok());
     EXPECT_EQ(read_text(root + "/one/x"), "1");
     EXPECT_EQ(read_text(root + "/two/x"), "2");
 }
 
 TEST_F(HostileTarTest, FolderTimesThroughALinkMadeLater) {
-    struct stat before{}, after{};
+    struct stat before {
+    }, after{};
     ASSERT_EQ(stat((scratch / "a/victim").c_str(), &before), 0);
-    harmless(Tar().raw({"d", '5', {}, 0755, 0, 0, 1}).raw({"d/e", '5', {}, 0755, 0, 0, 1}).symlink("d", scratch / "a").symlink("d/e", "victim"));
+    harmless(Tar()
+                 .raw({"d", '5', {}, 0755, 0, 0, 1})
+                 .raw({"d/e", '5', {}, 0755, 0, 0, 1})
+                 .symlink("d", scratch / "a")
+                 .symlink("d/e", "victim"));
     harmless(Tar().raw({"victim", '5', {}, 0700, 9, 9, 1}).symlink("victim", scratch / "a/victim"));
     ASSERT_EQ(stat((scratch / "a/victim").c_str(), &after), 0);
     EXPECT_EQ(before.st_mtim.tv_sec, after.st_mtim.tv_sec);
@@ -145,8 +152,10 @@ TEST_F(HostileTarTest, Bounds) {
     Tar many;
     for (int at = 0; at < 20; ++at) many.folder("same");
     refused(many, "entries", {1000, 19});
-    refused(Tar().pax({{"GNU.sparse.major", "1"}, {"GNU.sparse.realsize", "9223372036854775807"}, {"GNU.sparse.name", "s"}})
-                .file("x", "0\n" + std::string(510, '\0')), "bytes");
+    refused(Tar()
+                .pax({{"GNU.sparse.major", "1"}, {"GNU.sparse.realsize", "9223372036854775807"}, {"GNU.sparse.name", "s"}})
+                .file("x", "0\n" + std::string(510, '\0')),
+            "bytes");
 }
 
 TEST_F(HostileTarTest, SizesThatLie) {
@@ -160,8 +169,9 @@ TEST_F(HostileTarTest, SizesThatLie) {
 }
 
 TEST_F(HostileTarTest, DamagedExtendedHeaders) {
-    for (const std::string& text : {std::string("0 a=b\n"), std::string("99 a=b\n"), std::string("x a=b\n"), std::string("6 a=b"),
-                                    std::string("6 =b\n\n"), std::string("5 ab\n"), std::string("99999999999999999999 a=b\n"), std::string("7 path\n")})
+    for (const std::string& text :
+         {std::string("0 a=b\n"), std::string("99 a=b\n"), std::string("x a=b\n"), std::string("6 a=b"),
+          std::string("6 =b\n\n"), std::string("5 ab\n"), std::string("99999999999999999999 a=b\n"), std::string("7 path\n")})
         refused(Tar().raw({"x", 'x'}, text).file("a", "x"), "archive");
     refused(Tar().pax({{"path", std::string("a\0b", 3)}}).file("a", "x"), "zero byte");
     refused(Tar().pax({{"path", std::string(5000, 'p')}}).file("a", "x"), "path of");
@@ -169,7 +179,9 @@ TEST_F(HostileTarTest, DamagedExtendedHeaders) {
 }
 
 TEST_F(HostileTarTest, WrongSparseMaps) {
-    const auto with_map = [](const std::string& map) { return Tar().pax({{"GNU.sparse.size", "100"}, {"GNU.sparse.map", map}}).file("a", "abcde"); };
+    const auto with_map = [](const std::string& map) {
+        return Tar().pax({{"GNU.sparse.size", "100"}, {"GNU.sparse.map", map}}).file("a", "abcde");
+    };
     refused(with_map("0,6"), "sparse");
     refused(with_map("99,5"), "sparse");
     refused(with_map("10,3,5,2"), "sparse");

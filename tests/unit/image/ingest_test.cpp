@@ -17,18 +17,24 @@ struct IngestTest : testing::Test {
     const Digest diff_id = digest_of(archive);
     const driver::LayerKey key{diff_id.hex()};
 
-    Descriptor describe(const std::string& data) { return {"application/vnd.oci.image.layer.v1.tar", digest_of(data), data.size(), {}}; }
-    std::string partial(const Descriptor& blob) { return store.paths().images() + "/partial/" + std::string(blob.digest.hex()); }
+    Descriptor describe(const std::string& data) {
+        return {"application/vnd.oci.image.layer.v1.tar", digest_of(data), data.size(), {}};
+    }
+    std::string partial(const Descriptor& blob) {
+        return store.paths().images() + "/partial/" + std::string(blob.digest.hex());
+    }
     bool staging_empty() { return fs::is_empty(scratch / "storage/staging"); }
 };
 
 TEST_F(IngestTest, EveryCompression) {
-    for (const std::string& data : {archive, gzip(archive), zstd(archive), gzip(archive.substr(0, 1000)) + gzip(archive.substr(1000))}) {
+    for (const std::string& data :
+         {archive, gzip(archive), zstd(archive), gzip(archive.substr(0, 1000)) + gzip(archive.substr(1000))}) {
         const Descriptor blob = describe(data);
         ASSERT_TRUE(driver.layer_remove(key).ok());
         auto layer = LayerIngest::begin(store, blob, diff_id, key, "");
         ASSERT_TRUE(layer.ok()) << layer.error().message();
-        for (std::size_t at = 0; at < data.size(); at += 10'000) ASSERT_TRUE((*layer)->write(std::string_view(data).substr(at, 10'000)).ok());
+        for (std::size_t at = 0; at < data.size(); at += 10'000)
+            ASSERT_TRUE((*layer)->write(std::string_view(data).substr(at, 10'000)).ok());
         const auto done = (*layer)->finish();
         ASSERT_TRUE(done.ok()) << done.error().message();
         EXPECT_EQ(read_text(driver.layer(key) + "/etc/motd"), std::string(700'000, 'm'));
@@ -99,7 +105,10 @@ TEST_F(IngestTest, EndingEarlyKeepsThePart) {
 TEST_F(IngestTest, RestartForgetsThePart) {
     const std::string data = gzip(archive);
     const Descriptor blob = describe(data);
-    { ASSERT_TRUE(LayerIngest::begin(store, blob, diff_id, key, "").value()->write(std::string_view(data).substr(0, 500)).ok()); }
+    {
+        ASSERT_TRUE(
+            LayerIngest::begin(store, blob, diff_id, key, "").value()->write(std::string_view(data).substr(0, 500)).ok());
+    }
     auto layer = LayerIngest::begin(store, blob, diff_id, key, "");
     ASSERT_EQ((*layer)->offset(), 500u);
     ASSERT_TRUE((*layer)->restart().ok());

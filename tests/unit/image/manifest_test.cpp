@@ -10,7 +10,8 @@ const std::string digest_a = "sha256:" + std::string(64, 'a');
 const std::string digest_b = "sha256:" + std::string(64, 'b');
 
 std::string manifest_with(const std::string& layers) {
-    return R"({"schemaVersion":2,"config":{"mediaType":"c","digest":")" + digest_a + R"(","size":7},"layers":[)" + layers + "]}";
+    return R"({"schemaVersion":2,"config":{"mediaType":"c","digest":")" + digest_a + R"(","size":7},"layers":[)" + layers +
+           "]}";
 }
 
 TEST(ManifestTest, ReadsWhatBothFormatsSay) {
@@ -37,13 +38,15 @@ TEST(ManifestTest, ErrorsNameTheMember) {
     EXPECT_THAT(message(manifest_with("3")), testing::HasSubstr("layer 1"));
     EXPECT_THAT(message(manifest_with(R"({"digest":"sha256:zz","size":1})")), testing::HasSubstr("layer 1"));
     EXPECT_THAT(message(manifest_with(R"({"digest":")" + digest_b + R"(","size":-1})")), testing::HasSubstr("negative"));
-    EXPECT_THAT(message(manifest_with(R"({"digest":")" + digest_b + R"(","size":18446744073709551615})")), testing::HasSubstr("'size'"));
+    EXPECT_THAT(message(manifest_with(R"({"digest":")" + digest_b + R"(","size":18446744073709551615})")),
+                testing::HasSubstr("'size'"));
     EXPECT_THAT(message(manifest_with(R"({"digest":")" + digest_b + R"(","size":"1"})")), testing::HasSubstr("'size'"));
 }
 
 TEST(ManifestTest, BoundsSizeDepthAndLayers) {
     EXPECT_FALSE(parse_manifest(std::string(5U << 20, ' ')).ok());
-    const auto deep = parse_manifest(R"({"schemaVersion":2,"x":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+    const auto deep =
+        parse_manifest(R"({"schemaVersion":2,"x":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
     ASSERT_FALSE(deep.ok());
     EXPECT_THAT(deep.error().message(), testing::HasSubstr("nested"));
     std::string layers;
@@ -59,7 +62,8 @@ TEST(ImageConfigTest, ReadsWhatDockerWrites) {
             "config":{"User":"1:2","WorkingDir":"/w","Env":["A=b"],"Entrypoint":null,"Cmd":["sh"],"Volumes":{"/v":{}},
                       "ExposedPorts":{"80/tcp":{}},"Labels":{"k":"v"},"StopSignal":"SIGQUIT","Shell":["/bin/sh","-c"],"OnBuild":null,
                       "Healthcheck":{"Test":["CMD","x"],"Interval":3000000000,"Retries":4}},
-            "rootfs":{"type":"layers","diff_ids":[")" + digest_a + R"("]},
+            "rootfs":{"type":"layers","diff_ids":[")" +
+        digest_a + R"("]},
             "history":[{"created_by":"one"},{"created_by":"two","empty_layer":true}]})");
     ASSERT_TRUE(config.ok()) << config.error().message();
     EXPECT_EQ(config->platform.str(), "linux/arm64/v8");

@@ -39,8 +39,9 @@ TEST_F(RemoveTest, SharedLayersStay) {
     name(second, "two");
     const auto lines = store.remove("one", {}, false);
     ASSERT_TRUE(lines.ok()) << lines.error().message();
-    EXPECT_THAT(*lines, testing::ElementsAre("Untagged: one:latest", "Deleted: " + first.config.str(),
-                                             "Deleted: " + digest_of(first.diff_ids[0].str() + " " + first.diff_ids[1].str()).str()));
+    EXPECT_THAT(*lines,
+                testing::ElementsAre("Untagged: one:latest", "Deleted: " + first.config.str(),
+                                     "Deleted: " + digest_of(first.diff_ids[0].str() + " " + first.diff_ids[1].str()).str()));
     EXPECT_EQ(blob_count(), 4u);
     EXPECT_THAT(layers(), testing::UnorderedElementsAre(key(second.diff_ids[0]), key(second.diff_ids[1])));
     ASSERT_TRUE(store.remove("two", {}, false).ok());
@@ -162,7 +163,8 @@ struct CheckTest : RemoveTest {
         ASSERT_TRUE(check(false, true).empty());
     }
     static std::string only(const std::vector<Finding>& findings) {
-        return findings.size() == 1 ? findings[0].object + ": " + findings[0].problem : fmt::format("{} findings", findings.size());
+        return findings.size() == 1 ? findings[0].object + ": " + findings[0].problem
+                                    : fmt::format("{} findings", findings.size());
     }
 };
 

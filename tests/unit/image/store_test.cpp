@@ -25,9 +25,9 @@ TEST_F(StoreTest, AnImageIsFoundByAllItsNames) {
     EXPECT_EQ(image->id, blobs.config);
     EXPECT_EQ(image->size, 7u);
     EXPECT_EQ(image->created, "2024-01-02T03:04:05Z");
-    for (const std::string& text : {std::string("web:1.0"), std::string("docker.io/library/web:1.0"), std::string("library/web:1.0"),
-                                    blobs.config.str(), std::string(blobs.config.hex()), std::string(blobs.config.hex().substr(0, 12)),
-                                    "web@" + blobs.manifest.str()}) {
+    for (const std::string& text :
+         {std::string("web:1.0"), std::string("docker.io/library/web:1.0"), std::string("library/web:1.0"), blobs.config.str(),
+          std::string(blobs.config.hex()), std::string(blobs.config.hex().substr(0, 12)), "web@" + blobs.manifest.str()}) {
         const auto found = store.find(text);
         ASSERT_TRUE(found.ok()) << text << ": " << found.error().message();
         EXPECT_EQ(found->id, blobs.config);
@@ -67,9 +67,10 @@ TEST_F(StoreTest, TheIndexSpeaksToOtherTools) {
 
 TEST_F(StoreTest, EntriesOfOtherToolsAreImagesToo) {
     const Blobs blobs = put_image(store, {base, top});
-    ASSERT_TRUE(os::write_file_atomic(store.paths().images() + "/index.json",
-                                      R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                                          blobs.manifest.str() + R"(","size":1,"platform":{"os":"linux","architecture":"amd64"},
+    ASSERT_TRUE(os::write_file_atomic(
+                    store.paths().images() + "/index.json",
+                    R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                        blobs.manifest.str() + R"(","size":1,"platform":{"os":"linux","architecture":"amd64"},
                                           "annotations":{"org.opencontainers.image.ref.name":"docker.io/library/u:1"}}]})")
                     .ok());
     const auto image = store.find("u:1");
@@ -94,12 +95,16 @@ TEST_F(StoreTest, ABlobThatIsNotWhatItsNameSays) {
     ASSERT_TRUE(os::write_file_atomic(store.blob_path(blobs.config), "{}").ok());
     EXPECT_EQ(store.config(*image).error().code(), Errc::corrupt);
     EXPECT_EQ(put_blob(store, digest_of("a"), "b").error().code(), Errc::corrupt);
+    const Blobs again = put_image(store, {base});
+    EXPECT_EQ(again.config, blobs.config);
+    EXPECT_TRUE(store.config(*image).ok()) << "putting the right one mends it";
 }
 
 TEST_F(StoreTest, LayerKeysFollowTheFormat) {
     ImageConfig config;
     config.diff_ids = {digest_of("a"), digest_of("b")};
-    EXPECT_EQ(store.layer_keys(config), (std::vector<std::string>{std::string(digest_of("a").hex()), std::string(digest_of("b").hex())}));
+    EXPECT_EQ(store.layer_keys(config),
+              (std::vector<std::string>{std::string(digest_of("a").hex()), std::string(digest_of("b").hex())}));
     FolderDriver applied(scratch / "other", driver::LayerFormat::applied);
     const Store chained = Store::open(paths_below(scratch.path()), applied).value();
     const std::string chain = digest_of("a").str() + " " + digest_of("b").str();

@@ -85,7 +85,10 @@ Tar& Tar::raw(const Header& header, std::string_view data) {
     put(148, "        ");
     block[156] = header.type;
     put(157, std::string_view(header.link).substr(0, 100));
-    put(257, header.gnu ? std::string_view("ustar  \0", 8) : std::string_view("ustar\0" "00", 8));
+    put(257, header.gnu ? std::string_view("ustar  \0", 8)
+                        : std::string_view("ustar\0"
+                                           "00",
+                                           8));
     put(329, octal(header.major, 8));
     put(337, octal(header.minor, 8));
     unsigned sum = 0;
@@ -162,7 +165,8 @@ Result<std::uint64_t> unpack(const std::string& archive, const std::string& fold
         fd.get(), format, limits);
 }
 
-Result<> ingest(Store& store, const Descriptor& blob, const Digest& diff_id, const driver::LayerKey& parent, std::string_view data) {
+Result<> ingest(Store& store, const Descriptor& blob, const Digest& diff_id, const driver::LayerKey& parent,
+                std::string_view data) {
     const bool overlay = store.storage().layer_format() == driver::LayerFormat::overlay;
     std::string chain = diff_id.str();
     if (!overlay && !parent.empty()) chain = digest_of("sha256:" + parent + " " + diff_id.str()).str();

@@ -40,7 +40,9 @@ public:
     Result<std::vector<driver::LayerKey>> layer_list() override;
 
     Result<> validate(const driver::RootfsRequest&) override { return {}; }
-    Result<driver::Rootfs> prepare(const driver::RootfsRequest&) override { return error(Errc::unsupported, "not a real driver"); }
+    Result<driver::Rootfs> prepare(const driver::RootfsRequest&) override {
+        return error(Errc::unsupported, "not a real driver");
+    }
     Result<driver::RootfsStatus> status(const std::string&) override { return driver::RootfsStatus{}; }
     Result<std::vector<driver::Change>> diff(const std::string&, const std::vector<driver::LayerKey>&) override {
         return std::vector<driver::Change>{};
@@ -102,7 +104,8 @@ struct Blobs {
 };
 // An image of these plain archives, each stored as it is, gzipped or as zstd in turn.
 Blobs put_image(Store& store, const std::vector<std::string>& archives, const std::string& marker = "x");
-Result<> ingest(Store& store, const Descriptor& blob, const Digest& diff_id, const driver::LayerKey& parent, std::string_view data);
+Result<> ingest(Store& store, const Descriptor& blob, const Digest& diff_id, const driver::LayerKey& parent,
+                std::string_view data);
 
 std::string read_text(const std::string& path);
 config::Paths paths_below(const std::string& root);

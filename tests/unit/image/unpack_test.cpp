@@ -22,7 +22,7 @@ struct UnpackTest : testing::Test {
         ASSERT_TRUE(done.ok()) << done.error().message();
     }
     struct stat info(const std::string& name) {
-        struct stat info{};
+        struct stat info {};
         EXPECT_EQ(lstat((root + "/" + name).c_str(), &info), 0) << name;
         return info;
     }
@@ -33,15 +33,22 @@ struct UnpackTest : testing::Test {
         return size < 0 ? "none" : std::string(value, static_cast<std::size_t>(size));
     }
     bool whiteout(const std::string& name) {
-        struct stat found{};
+        struct stat found {};
         return lstat((root + "/" + name).c_str(), &found) == 0 && S_ISCHR(found.st_mode) && found.st_rdev == 0;
     }
     bool opaque(const std::string& name) { return xattr(name, "trusted.overlay.opaque") == "y"; }
 };
 
 TEST_F(UnpackTest, FilesFoldersAndLinks) {
-    good(Tar().folder("./").folder("./usr/").folder("usr/bin", 0711).file("usr/bin/a", "hello", 04755).symlink("bin", "usr/bin")
-             .hardlink("usr/bin/b", "usr/bin/a").raw({"fifo", '6', {}, 0600}).file("./implied/deep/file", "x"));
+    good(Tar()
+             .folder("./")
+             .folder("./usr/")
+             .folder("usr/bin", 0711)
+             .file("usr/bin/a", "hello", 04755)
+             .symlink("bin", "usr/bin")
+             .hardlink("usr/bin/b", "usr/bin/a")
+             .raw({"fifo", '6', {}, 0600})
+             .file("./implied/deep/file", "x"));
     EXPECT_EQ(text("usr/bin/a"), "hello");
     EXPECT_EQ(info("usr/bin/a").st_mode, S_IFREG | 04755u);
     EXPECT_EQ(info("usr/bin").st_mode, S_IFDIR | 0711u);
@@ -61,7 +68,10 @@ TEST_F(UnpackTest, UmaskDoesNotMatter) {
 }
 
 TEST_F(UnpackTest, OwnersAndSetIdBits) {
-    good(Tar().raw({"dir", '5', {}, 02775, 1, 7}).raw({"dir/file", '0', {}, 06755, 1000, 1001}, "x").raw({"dir/link", '2', "file", 0777, 5, 6})
+    good(Tar()
+             .raw({"dir", '5', {}, 02775, 1, 7})
+             .raw({"dir/file", '0', {}, 06755, 1000, 1001}, "x")
+             .raw({"dir/link", '2', "file", 0777, 5, 6})
              .raw({"dir/sub", '5', {}, 0755, 0, 0}));
     EXPECT_EQ(info("dir").st_mode & 07777, 02775u);
     EXPECT_EQ(info("dir").st_gid, 7u);
@@ -73,9 +83,15 @@ TEST_F(UnpackTest, OwnersAndSetIdBits) {
 }
 
 TEST_F(UnpackTest, TimesAlsoOfFoldersAndLinks) {
-    good(Tar().raw({"dir", '5', {}, 0755, 0, 0, 1000}).raw({"dir/a", '0', {}, 0644, 0, 0, 2000}, "x").raw({"l", '2', "x", 0777, 0, 0, 3000})
-             .pax({{"mtime", "1700000000.123456789"}, {"atime", "1600000000.5"}}).file("dir/b", "x")
-             .pax({{"mtime", "-1.25"}}).file("dir/old", "x").raw({"./", '5', {}, 0755, 0, 0, 4000}));
+    good(Tar()
+             .raw({"dir", '5', {}, 0755, 0, 0, 1000})
+             .raw({"dir/a", '0', {}, 0644, 0, 0, 2000}, "x")
+             .raw({"l", '2', "x", 0777, 0, 0, 3000})
+             .pax({{"mtime", "1700000000.123456789"}, {"atime", "1600000000.5"}})
+             .file("dir/b", "x")
+             .pax({{"mtime", "-1.25"}})
+             .file("dir/old", "x")
+             .raw({"./", '5', {}, 0755, 0, 0, 4000}));
     EXPECT_EQ(info("dir").st_mtim.tv_sec, 1000);
     EXPECT_EQ(info("dir/a").st_mtim.tv_sec, 2000);
     EXPECT_EQ(info("l").st_mtim.tv_sec, 3000);
@@ -99,10 +115,16 @@ TEST_F(UnpackTest, Devices) {
 TEST_F(UnpackTest, ExtendedAttributes) {
     // VFS_CAP_REVISION_2 with cap_net_raw+ep (linux/capability.h).
     const std::string capability("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20);
-    good(Tar().pax({{"SCHILY.xattr.security.capability", capability}, {"SCHILY.xattr.user.note", std::string("a\0b\n", 4)},
-                    {"SCHILY.xattr.trusted.overlay.opaque", "y"}, {"SCHILY.xattr.security.selinux", "x"}}).raw({"ping", '0', {}, 0755, 3, 4}, "x")
-             .pax({{"LIBARCHIVE.xattr.user.b%2e64", "aGVsbG8"}}).folder("dir")
-             .pax({{"SCHILY.xattr.trusted.overlay.redirect", "/etc"}, {"SCHILY.xattr.user.overlay.opaque", "y"}}).folder("evil"));
+    good(Tar()
+             .pax({{"SCHILY.xattr.security.capability", capability},
+                   {"SCHILY.xattr.user.note", std::string("a\0b\n", 4)},
+                   {"SCHILY.xattr.trusted.overlay.opaque", "y"},
+                   {"SCHILY.xattr.security.selinux", "x"}})
+             .raw({"ping", '0', {}, 0755, 3, 4}, "x")
+             .pax({{"LIBARCHIVE.xattr.user.b%2e64", "aGVsbG8"}})
+             .folder("dir")
+             .pax({{"SCHILY.xattr.trusted.overlay.redirect", "/etc"}, {"SCHILY.xattr.user.overlay.opaque", "y"}})
+             .folder("evil"));
     EXPECT_EQ(xattr("ping", "security.capability"), capability);
     EXPECT_EQ(xattr("ping", "user.note"), std::string("a\0b\n", 4));
     EXPECT_EQ(xattr("ping", "trusted.overlay.opaque"), "none");
@@ -117,8 +139,16 @@ TEST_F(UnpackTest, LongNamesOfEveryKind) {
     const std::string pax_name = part + "/" + part + "/pax-ü";
     const std::string gnu_name = part + "/" + part + "/gnu";
     Tar::Header ustar{"ustar", '0'};
-    good(Tar().pax({{"path", pax_name}, {"size", "3"}}).raw({"short", '0'}, "abc").long_name(gnu_name).file("cut", "gnu")
-             .long_name("link").long_name(gnu_name, 'K').symlink("cut", "cut").pax({{"linkpath", pax_name}}).hardlink("hard", "cut"));
+    good(Tar()
+             .pax({{"path", pax_name}, {"size", "3"}})
+             .raw({"short", '0'}, "abc")
+             .long_name(gnu_name)
+             .file("cut", "gnu")
+             .long_name("link")
+             .long_name(gnu_name, 'K')
+             .symlink("cut", "cut")
+             .pax({{"linkpath", pax_name}})
+             .hardlink("hard", "cut"));
     EXPECT_EQ(text(pax_name), "abc");
     EXPECT_EQ(text(gnu_name), "gnu");
     EXPECT_EQ(fs::read_symlink(root + "/link"), gnu_name);
@@ -142,19 +172,32 @@ void expect_sparse(const std::string& path) {
     wanted.replace(0, 3, "abc");
     wanted.replace(1U << 20, 2, "xy");
     EXPECT_EQ(read_text(path), wanted) << path;
-    struct stat info{};
+    struct stat info {};
     ASSERT_EQ(stat(path.c_str(), &info), 0);
     EXPECT_LT(info.st_blocks, 64) << path << " has no holes";
 }
 
 TEST_F(UnpackTest, SparseFilesOfPax) {
     const std::string map = "2\n0\n3\n1048576\n2\n";
-    good(Tar().pax({{"GNU.sparse.size", "2097152"}, {"GNU.sparse.numblocks", "2"}, {"GNU.sparse.offset", "0"}, {"GNU.sparse.numbytes", "3"},
-                    {"GNU.sparse.offset", "1048576"}, {"GNU.sparse.numbytes", "2"}}).file("v00", "abcxy")
-             .pax({{"GNU.sparse.size", "2097152"}, {"GNU.sparse.numblocks", "2"}, {"GNU.sparse.name", "v01"}, {"GNU.sparse.map", "0,3,1048576,2"}})
+    good(Tar()
+             .pax({{"GNU.sparse.size", "2097152"},
+                   {"GNU.sparse.numblocks", "2"},
+                   {"GNU.sparse.offset", "0"},
+                   {"GNU.sparse.numbytes", "3"},
+                   {"GNU.sparse.offset", "1048576"},
+                   {"GNU.sparse.numbytes", "2"}})
+             .file("v00", "abcxy")
+             .pax({{"GNU.sparse.size", "2097152"},
+                   {"GNU.sparse.numblocks", "2"},
+                   {"GNU.sparse.name", "v01"},
+                   {"GNU.sparse.map", "0,3,1048576,2"}})
              .file("GNUSparseFile.1/v01", "abcxy")
-             .pax({{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.name", "v10"}, {"GNU.sparse.realsize", "2097152"}})
-             .file("GNUSparseFile.1/v10", map + std::string(512 - map.size(), '\0') + "abcxy").file("after", "after"));
+             .pax({{"GNU.sparse.major", "1"},
+                   {"GNU.sparse.minor", "0"},
+                   {"GNU.sparse.name", "v10"},
+                   {"GNU.sparse.realsize", "2097152"}})
+             .file("GNUSparseFile.1/v10", map + std::string(512 - map.size(), '\0') + "abcxy")
+             .file("after", "after"));
     for (const char* name : {"v00", "v01", "v10"}) expect_sparse(root + "/" + name);
     EXPECT_EQ(text("after"), "after");
 }
@@ -189,9 +232,25 @@ TEST_F(UnpackTest, SparseFilesOfOldGnu) {
 }
 
 TEST_F(UnpackTest, LaterEntriesReplaceEarlierOnes) {
-    good(Tar().file("a", "file").folder("a").file("a/in", "x").folder("b").file("b/in", "x").file("b", "now a file").symlink("c", "a")
-             .folder("c").symlink("d", "a").file("d", "not through the link").file("e", "1").hardlink("f", "e").file("f", "2").symlink("g", "a")
-             .symlink("g", "b").folder("dir", 0700).file("dir/kept", "x").folder("dir", 0750));
+    good(Tar()
+             .file("a", "file")
+             .folder("a")
+             .file("a/in", "x")
+             .folder("b")
+             .file("b/in", "x")
+             .file("b", "now a file")
+             .symlink("c", "a")
+             .folder("c")
+             .symlink("d", "a")
+             .file("d", "not through the link")
+             .file("e", "1")
+             .hardlink("f", "e")
+             .file("f", "2")
+             .symlink("g", "a")
+             .symlink("g", "b")
+             .folder("dir", 0700)
+             .file("dir/kept", "x")
+             .folder("dir", 0750));
     EXPECT_EQ(text("a/in"), "x");
     EXPECT_EQ(text("b"), "now a file");
     EXPECT_TRUE(S_ISDIR(info("c").st_mode));
@@ -204,7 +263,13 @@ TEST_F(UnpackTest, LaterEntriesReplaceEarlierOnes) {
 }
 
 TEST_F(UnpackTest, ParentsThroughLinksStayInside) {
-    good(Tar().folder("usr").folder("usr/lib").symlink("lib", "usr/lib").file("lib/a", "a").symlink("abs", "/usr/lib").file("abs/b", "b")
+    good(Tar()
+             .folder("usr")
+             .folder("usr/lib")
+             .symlink("lib", "usr/lib")
+             .file("lib/a", "a")
+             .symlink("abs", "/usr/lib")
+             .file("abs/b", "b")
              .hardlink("abs/c", "lib/a"));
     EXPECT_EQ(text("usr/lib/a"), "a");
     EXPECT_EQ(text("usr/lib/b"), "b");
@@ -212,9 +277,24 @@ TEST_F(UnpackTest, ParentsThroughLinksStayInside) {
 }
 
 TEST_F(UnpackTest, OverlayWhiteouts) {
-    good(Tar().folder("d").file("d/.wh.gone", "").folder("o").file("o/.wh..wh..opq", "").file("o/own", "x").file(".wh..wh.plnk", "")
-             .file("x/.wh.y", "").file(".wh.back", "").folder("back").file("both", "own").file(".wh.both", "").folder("dir").file(".wh.dir", "")
-             .file(".wh.implied", "").file("implied/file", "x").file(".wh.again", "").file(".wh.again", ""));
+    good(Tar()
+             .folder("d")
+             .file("d/.wh.gone", "")
+             .folder("o")
+             .file("o/.wh..wh..opq", "")
+             .file("o/own", "x")
+             .file(".wh..wh.plnk", "")
+             .file("x/.wh.y", "")
+             .file(".wh.back", "")
+             .folder("back")
+             .file("both", "own")
+             .file(".wh.both", "")
+             .folder("dir")
+             .file(".wh.dir", "")
+             .file(".wh.implied", "")
+             .file("implied/file", "x")
+             .file(".wh.again", "")
+             .file(".wh.again", ""));
     EXPECT_TRUE(whiteout("d/gone"));
     EXPECT_TRUE(whiteout("x/y"));
     EXPECT_TRUE(whiteout("again"));
@@ -230,10 +310,27 @@ TEST_F(UnpackTest, OverlayWhiteouts) {
 }
 
 TEST_F(UnpackTest, AppliedWhiteouts) {
-    good(Tar().file("gone", "x").folder("tree").file("tree/deep/file", "x").folder("o").file("o/lower", "x").file("o/both", "lower").folder("keep")
-             .file("keep/lower", "x").file("stays", "x"), LayerFormat::applied);
-    good(Tar().file(".wh.gone", "").file(".wh.tree", "").file("o/both", "own").file("o/.wh..wh..opq", "").file("o/own", "x").file("keep/own", "x")
-             .file(".wh.keep", "").file(".wh.never", ""), LayerFormat::applied);
+    good(Tar()
+             .file("gone", "x")
+             .folder("tree")
+             .file("tree/deep/file", "x")
+             .folder("o")
+             .file("o/lower", "x")
+             .file("o/both", "lower")
+             .folder("keep")
+             .file("keep/lower", "x")
+             .file("stays", "x"),
+         LayerFormat::applied);
+    good(Tar()
+             .file(".wh.gone", "")
+             .file(".wh.tree", "")
+             .file("o/both", "own")
+             .file("o/.wh..wh..opq", "")
+             .file("o/own", "x")
+             .file("keep/own", "x")
+             .file(".wh.keep", "")
+             .file(".wh.never", ""),
+         LayerFormat::applied);
     EXPECT_FALSE(fs::exists(root + "/gone"));
     EXPECT_FALSE(fs::exists(root + "/tree"));
     EXPECT_FALSE(fs::exists(root + "/o/lower"));
