@@ -27,15 +27,19 @@ HttpOutcome Connection::perform(const ApiRequest& request) {
 HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
     HttpOutcome outcome = perform_on("https", request);
     std::string found = "https";
-    if (outcome.fault == Fault::tls || outcome.fault == Fault::connect || outcome.fault == Fault::lost) {
+    const auto silent = [](const HttpOutcome& one) {
+        return one.fault == Fault::tls || one.fault == Fault::connect || ((one.fault == Fault::lost || one.fault == Fault::stalled) &&
+                                                                          one.response.status == 0);
+    };
+    if (silent(outcome)) {
         HttpOutcome plain = perform_on("http", request);
         // Of two failures the one that got further tells more.
-        if (outcome.fault == Fault::tls || plain.fault == Fault::none) {
+        if (outcome.fault == Fault::tls || !silent(plain)) {
             outcome = std::move(plain);
             found = "http";
         }
     }
-    if (outcome.fault == Fault::connect || outcome.fault == Fault::lost || outcome.fault == Fault::cancelled) return outcome;
+    if (outcome.response.status == 0) return outcome;  // nobody spoke: the next attempt finds out
     const std::scoped_lock lock(mutex_);
     scheme_ = found;
     if (found == "http") authorizer_.allow_plain();

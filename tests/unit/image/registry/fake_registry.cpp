@@ -130,7 +130,7 @@ Reply error_reply(int status, const std::string& code, const std::string& messag
 
 RegistryTest::RegistryTest()
     : paths_(paths_below(scratch_.path())), driver_(scratch_ / "driver"), store_(std::move(Store::open(paths_, driver_)).value()) {
-    settings_.stall_window = registry::Milliseconds(300);
+    settings_.stall_window = registry::Milliseconds(400);
     settings_.connect_timeout = registry::Milliseconds(2000);
     settings_.backoff = registry::Milliseconds(10);
     settings_.backoff_limit = registry::Milliseconds(40);
