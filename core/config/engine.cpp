@@ -100,6 +100,7 @@ constexpr Key<Registry> registry_keys[] = {
     {"certificate", [](const Item& i, Registry& r) { get_file(i, r.certificate); }},
     {"key", [](const Item& i, Registry& r) { get_file(i, r.key); }},
     {"blocked", [](const Item& i, Registry& r) { get(i, r.blocked); }},
+    {"foreign_layers", [](const Item& i, Registry& r) { get(i, r.foreign_layers); }},
 };
 
 constexpr Key<Engine> storage_keys[] = {
@@ -111,6 +112,13 @@ constexpr Key<Engine> network_keys[] = {
 };
 constexpr Key<Engine> pull_keys[] = {
     {"jobs", [](const Item& i, Engine& e) { get_count(i, 1, 64, e.pull_jobs); }},
+    {"stall",
+     [](const Item& i, Engine& e) {
+         std::optional<Microseconds> span;
+         get_duration(i, span);
+         if (span && span->count() < 1'000'000) return i.fail("less than a second");
+         if (span) e.pull_stall_seconds = static_cast<std::uint64_t>(span->count() / 1'000'000);
+     }},
     {"search", [](const Item& i, Engine& e) { get_registries(i, e.search_registries); }},
 };
 constexpr Key<Engine> daemon_keys[] = {

@@ -32,6 +32,7 @@ struct Registry {  // [registry."HOST[:PORT]"]
     bool insecure = false;             // plain HTTP, or TLS unchecked
     std::string ca, certificate, key;  // files; else <etc>/certs.d/HOST[:PORT]/{ca.crt,client.cert,client.key} (docker's names)
     bool blocked = false;
+    bool foreign_layers = false;       // layers that the registry lacks are fetched from the addresses that the manifest gives
 };
 
 struct Engine {
@@ -41,6 +42,7 @@ struct Engine {
     std::map<std::string, Registry> registries;
     std::map<std::string, std::string> aliases;                // short name to full reference
     std::uint32_t pull_jobs = 3;                               // layers fetched at once, per image (Docker's default)
+    std::uint64_t pull_stall_seconds = 30;                     // a transfer below 1 KiB/s for so long is broken off and resumed
     std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
     std::uint64_t idle_exit_seconds = 60;
 };

@@ -30,8 +30,8 @@ struct PullResult {
 };
 
 // A missing image, and only what is missing of it. Short names are tried in the configured registries' order; the next one is
-// asked where one does not know the name or denies it, not where one cannot be reached. Lines about the whole image (no layer)
-// are Docker's: "1.25: Pulling from library/nginx", "Digest: sha256:...", "Status: Downloaded newer image for nginx:1.25".
+// asked where one does not know the name or denies it, not where one cannot be reached. One line is about the whole image (no
+// layer): "1.25: Pulling from library/nginx"; what Docker prints at the end follows from the result. Errors name the registry.
 // cancel is looked at every 50 ms; what came until then is kept and resumed by the next pull.
 Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options);
 

@@ -233,15 +233,16 @@ Result<> store_credentials(const std::string& file, const std::string& key, cons
 
 Result<bool> erase_credentials(const std::string& file, const std::string& key) {
     if (!os::path_exists(file)) return false;
-    return TRY_CONTEXT(change(file, [&](Json& root) -> Result<bool> {
+    const auto edit = [&](Json& root) -> Result<bool> {
         const std::string helper = helper_for_writing(root, key);
         bool erased = false;
-        if (!helper.empty() && TRY(helper_get(helper, server_of(key)))) {
-            TRY(helper_erase(helper, server_of(key)));
-            erased = true;
+        if (!helper.empty()) {
+            erased = TRY(helper_get(helper, server_of(key))).has_value();
+            if (erased) TRY(helper_erase(helper, server_of(key)));
         }
         return erase_key(root, key) || erased;
-    }), "remove credentials from '{}'", file);
+    };
+    return TRY_CONTEXT(change(file, edit), "remove credentials from '{}'", file);
 }
 
 Result<bool> has_credentials(const std::string& file, const std::string& key) {

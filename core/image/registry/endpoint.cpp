@@ -36,7 +36,7 @@ Result<Endpoint> endpoint_of(const config::Paths& paths, const config::Engine& e
 
     const config::Registry none;
     const config::Registry& chosen = settings ? *settings : none;
-    Endpoint endpoint{registry, host_for(registry), "", false, chosen.insecure || is_loopback_host(registry), {}};
+    Endpoint endpoint{registry, host_for(registry), "", false, chosen.insecure || is_loopback_host(registry), chosen.foreign_layers, {}};
     const std::string folder = paths.etc + "/certs.d/" + registry;
     endpoint.tls = {file_for(chosen.ca, folder, {"ca.crt"}), file_for(chosen.certificate, folder, {"client.cert", "client.crt"}),
                     file_for(chosen.key, folder, {"client.key"}), chosen.insecure};

@@ -15,6 +15,7 @@ struct Endpoint {
     std::string prefix;    // of a mirror: what goes before the repository's path, "" or "hub/"
     bool mirror = false;
     bool plain_allowed = false;  // loopback or insecure: HTTP will do where TLS is not spoken
+    bool foreign_layers = false;  // layers may come from the addresses in their descriptors (image-spec descriptor.md, "urls")
     Tls tls;
 };
 

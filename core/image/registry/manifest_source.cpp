@@ -38,7 +38,7 @@ Result<std::optional<Digest>> Repository::head(const std::string& tag) {
 Result<Document> Repository::manifest(const std::string& reference, const std::optional<Digest>& expected) {
     ApiRequest request{"GET", path_ + "/manifests/" + reference, scope_};
     request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
-    const std::string what = fmt::format("manifest '{}'", reference);
+    const std::string what = fmt::format("manifest '{}{}{}'", path_, reference.find(':') == std::string::npos ? ":" : "@", reference);
     const HttpOutcome outcome = ask(request);
     if (outcome.fault == Fault::too_large)
         return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", connection_.endpoint().registry, what, manifest_limit);

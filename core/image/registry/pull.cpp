@@ -31,11 +31,11 @@ public:
         for (const ImageRef& full : list) {
             auto pulled = from_registry(full);
             if (pulled.ok()) return pulled;
-            Error failure = std::move(pulled).error().context(fmt::format("pull '{}'", full.str()));
+            Error failure = std::move(pulled).error();
             if (list.size() == 1 || !next_registry_helps(failure.code())) return failure;
             if (!first) first = std::move(failure);
         }
-        return error(first->code(), "'{}' is in none of the {} registries to search; {}", ref.str(), list.size(), first->message());
+        return error(first->code(), "'{}' is in none of the {} registries to search: {}", ref.str(), list.size(), first->message());
     }
 
 private:
@@ -163,8 +163,6 @@ private:
         std::optional<ImageRef> name;
         if (!full.digest) name = full;
         Image image = TRY(store_.add(manifest, name, full.repository() + "@" + pointed_at.str()));
-        reporter_.line("Digest: " + pointed_at.str());
-        reporter_.line(fmt::format("Status: {} for {}", up_to_date ? "Image is up to date" : "Downloaded newer image", full.familiar()));
         return PullResult{std::move(image), full.str(), pointed_at, up_to_date};
     }
 
@@ -191,7 +189,9 @@ Result<PullResult> pull_with(Store& store, const config::Engine& engine, const I
 namespace gantry::image {
 
 Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options) {
-    return registry::pull_with(store, engine, ref, options, {});
+    registry::Settings settings;
+    settings.stall_window = std::chrono::seconds(engine.pull_stall_seconds);
+    return registry::pull_with(store, engine, ref, options, settings);
 }
 
 }  // namespace gantry::image

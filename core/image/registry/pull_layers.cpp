@@ -102,7 +102,7 @@ private:
     }
 
     BlobOutcome fetch_foreign(Repository& source, BlobTarget& target, BlobOutcome missing) {
-        if (!source.connection().settings().foreign_urls)
+        if (!source.connection().endpoint().foreign_layers)
             return {error(Errc::not_found, "layer '{}' is only to be had from other addresses ('{}'), which are not asked", name_,
                           host_of(job_.blob.urls.front())), false};
         for (const std::string& url : job_.blob.urls) {

@@ -25,7 +25,6 @@ struct Settings {
     std::uint64_t progress = 64U << 10;    // bytes that an attempt must bring to count as progress
 
     int redirects = 10;
-    bool foreign_urls = false;             // fetch layers from the "urls" of their descriptors (image-spec descriptor.md)
 
     // Asked at least every 50 ms, from any thread; true stops everything.
     std::function<bool()> cancelled = [] { return false; };

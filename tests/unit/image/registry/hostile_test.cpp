@@ -32,7 +32,7 @@ protected:
         ASSERT_FALSE(pulled.ok());
         EXPECT_EQ(pulled.error().code(), code) << pulled.error().message();
         EXPECT_THAT(pulled.error().message(), HasSubstr(text));
-        EXPECT_THAT(pulled.error().message(), HasSubstr("pull '" + name_ + "'"));
+        EXPECT_THAT(pulled.error().message(), HasSubstr("registry '" + registry_.host() + "'"));
         EXPECT_EQ(pulled.error().message().find('\n'), std::string::npos);
         EXPECT_FALSE(store_.find(name_).ok());
         expect_clean();
@@ -194,7 +194,7 @@ TEST_F(HostileRegistry, GivesPartsOfARange) {
 
 TEST_F(HostileRegistry, UnknownManifest) {
     bend("/manifests/", [](const Request&, Reply& reply) { reply = error_reply(404, "MANIFEST_UNKNOWN", "manifest unknown"); });
-    expect_error(Errc::not_found, "manifest '1' is unknown (HTTP 404: manifest unknown)");
+    expect_error(Errc::not_found, "manifest 'team/app:1' is unknown (HTTP 404: manifest unknown)");
 }
 
 TEST_F(HostileRegistry, UnknownBlob) {
@@ -302,7 +302,7 @@ TEST_F(HostileRegistry, ForeignLayersOnlyWhereAllowed) {
     ASSERT_FALSE(refused.ok());
     EXPECT_THAT(refused.error().message(), HasSubstr("only to be had from other addresses"));
     EXPECT_TRUE(elsewhere.server().requests().empty());
-    settings_.foreign_urls = true;
+    engine_.registries[registry_.host()].foreign_layers = true;
     const auto pulled = pull(name_);
     EXPECT_TRUE(pulled.ok()) << pulled.error().message();
 }

@@ -30,8 +30,6 @@ TEST_F(Pull, BringsAnImage) {
     EXPECT_EQ(fs::file_size(layer_file(image_.layers[1], "b")), 300'000U);
     EXPECT_TRUE(said("1: Pulling from " + registry_.host() + "/team/app"));
     EXPECT_TRUE(said("Pull complete"));
-    EXPECT_TRUE(said("Digest: " + image_.digest.str()));
-    EXPECT_TRUE(said("Status: Downloaded newer image for " + name_));
     ASSERT_TRUE(store_.find(name_).ok());
     expect_clean();
 }
@@ -54,7 +52,6 @@ TEST_F(Pull, AgainAsksOnlyWhatTheTagIs) {
     ASSERT_TRUE(again.ok()) << again.error().message();
     EXPECT_TRUE(again->up_to_date);
     EXPECT_EQ(registry_.server().requests().size(), 1U);
-    EXPECT_TRUE(said("Status: Image is up to date for " + name_));
 }
 
 TEST_F(Pull, SharedLayersAreNotFetchedAgain) {

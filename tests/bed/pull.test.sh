@@ -1,0 +1,136 @@
+# pull, login and logout against Debian's docker-registry: both manifest forms, Basic login, TLS with an authority of our own,
+# platforms, mirrors, resuming.
+
+fresh() {  # forget all images
+    gantry images -q --no-trunc | sort -u | while read -r id; do gantry rmi -f "$id"; done >/dev/null
+}
+store_is_good() {
+    local found
+    found=$(gantry system check --deep 2>&1) || fail "system check: $found"
+}
+
+test_both_manifest_forms() {
+    registry_start
+    busybox_image
+    push /tmp/busybox-image busybox:oci oci
+    push /tmp/busybox-image busybox:docker v2s2
+    fresh
+    output=$(gantry pull $registry/busybox:oci 2>&1)
+    assert_contains "$output" 'oci: Pulling from'
+    assert_contains "$output" 'Pull complete'
+    assert_contains "$output" "Downloaded newer image for $registry/busybox:oci"
+    output=$(gantry pull $registry/busybox:oci 2>&1)
+    assert_contains "$output" 'Image is up to date'
+    # The layers are the same, whatever the manifest is called: nothing is fetched again.
+    output=$(gantry pull $registry/busybox:docker 2>&1)
+    assert_contains "$output" 'Already exists'
+    assert_lacks "$output" 'Download complete'
+    local digest
+    digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://$registry/busybox:docker)
+    gantry pull -q "$registry/busybox@$digest"
+    store_is_good
+}
+
+test_missing_things_are_one_clear_error() {
+    registry_start
+    busybox_image
+    push /tmp/busybox-image busybox:oci oci
+    assert_fails gantry pull $registry/busybox:nothing
+    assert_contains "$output" "manifest 'busybox:nothing' is unknown"
+    assert_eq 1 "$(grep -c . <<<"$(grep -v -e Pulling <<<"$output")")" 'lines of the error'
+    assert_fails gantry pull 127.0.0.1:1/busybox:x
+    assert_contains "$output" '127.0.0.1:1'
+    assert_fails gantry pull --platform linux/s390x $registry/busybox:oci
+    assert_contains "$output" s390x
+    store_is_good
+}
+
+test_basic_login() {
+    mkdir -p /etc/docker/registry
+    # "me" and "s3cret", bcrypt as the registry wants it
+    python3 - <<'P' >/etc/docker/registry/htpasswd
+import crypt
+print("me:" + crypt.crypt("s3cret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
+P
+    registry_start 'auth: {htpasswd: {realm: bed, path: /etc/docker/registry/htpasswd}}'
+    busybox_image
+    skopeo copy --quiet --insecure-policy --dest-tls-verify=false --dest-creds me:s3cret oci:/tmp/busybox-image:latest docker://$registry/secret:1
+    fresh
+    assert_fails gantry pull $registry/secret:1
+    assert_contains "$output" 'needs a login'
+    output=$(gantry login -u me --password-stdin $registry <<<wrong 2>&1) && fail 'a wrong password was taken'
+    assert_contains "$output" 'wrong user or password'
+    gantry login -u me --password-stdin $registry <<<s3cret
+    assert_eq 600 "$(stat -c %a /etc/gantry/auth.json)"
+    gantry pull -q $registry/secret:1
+    gantry logout $registry
+    assert_lacks "$(cat /etc/gantry/auth.json)" $registry
+    gantry rmi $registry/secret:1
+    assert_fails gantry pull $registry/secret:1
+    # What skopeo (and podman) wrote is honoured too.
+    mkdir -p /root/.config/containers
+    skopeo login --tls-verify=false --authfile /root/.config/containers/auth.json -u me -p s3cret $registry
+    HOME=/root gantry pull -q $registry/secret:1
+    rm /root/.config/containers/auth.json
+}
+
+test_tls_with_an_authority_of_our_own() {
+    mkdir -p /etc/docker/registry
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=bed -addext subjectAltName=IP:127.0.0.1 \
+        -keyout /etc/docker/registry/key.pem -out /etc/docker/registry/cert.pem
+    chmod 644 /etc/docker/registry/*.pem
+    registry_start
+    # YAML takes the last of two "http" keys in few readers only: write it whole.
+    cat >/etc/docker/registry/config.yml <<Y
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: /var/lib/docker-registry}}
+http: {addr: "$registry", tls: {certificate: /etc/docker/registry/cert.pem, key: /etc/docker/registry/key.pem}}
+Y
+    systemctl restart docker-registry.service
+    eventually 20 curl -sk -o /dev/null https://$registry/v2/
+    busybox_image
+    push /tmp/busybox-image busybox:tls
+    fresh
+    assert_fails gantry pull $registry/busybox:tls
+    assert_contains "$output" certificate
+    mkdir -p /etc/gantry/certs.d/$registry
+    cp /etc/docker/registry/cert.pem /etc/gantry/certs.d/$registry/ca.crt
+    gantry pull -q $registry/busybox:tls
+    rm -r /etc/gantry/certs.d
+    store_is_good
+}
+
+test_mirror_and_short_name() {
+    registry_start
+    busybox_image
+    push /tmp/busybox-image hub/library/thing:1
+    cat >/etc/gantry/gantry.toml <<T
+[pull]
+search = ["registry.invalid:5000"]
+[registry."registry.invalid:5000"]
+mirrors = ["127.0.0.1:1", "$registry/hub"]
+T
+    fresh
+    gantry pull -q library/thing:1
+    assert_contains "$(gantry images)" registry.invalid:5000/library/thing
+    rm /etc/gantry/gantry.toml
+}
+
+test_a_killed_pull_is_resumed() {
+    registry_start
+    mkdir -p /var/tmp/large
+    head -c 60000000 /dev/urandom >/var/tmp/large/data
+    oci_image /var/tmp/large-image '{"Cmd":["/x"]}' /var/tmp/large
+    push /var/tmp/large-image large:1
+    fresh
+    # Slow enough to be caught in the middle.
+    gantry pull -q $registry/large:1 &
+    local pid=$!
+    eventually 10 bash -c '[ "$(cat /var/lib/gantry/images/partial/* 2>/dev/null | wc -c)" -gt 1000000 ]' || true
+    kill -9 $pid 2>/dev/null || true
+    wait $pid || true
+    gantry pull -q $registry/large:1
+    store_is_good
+    rm -r /var/tmp/large /var/tmp/large-image
+}
