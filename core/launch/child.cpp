@@ -1,131 +1,132 @@
 #include "launch/child.hpp"
 
-#include "os/clone.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
-#include "os/unix_socket.hpp"
 
 #include <fcntl.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <cerrno>
+#include <csignal>
 
 namespace gantry::launch {
 
 namespace {
 
-constexpr int engine_error = 125;  // Docker's exit status for a failure of the engine
+constexpr int engine_error = 125;  // Docker's exit status for a container that could not be started
 
+[[noreturn]] void fail(Channel& channel, int status, const Error& reason) {
+    const std::string text = fmt::format("E{} {}", status, reason.message());
+    [[maybe_unused]] const auto told = os::write_all(channel.from_child.write.get(), text, "the launcher");
+    // Our end is the unit's: the launcher says why first, then closes its pipe.
+    channel.from_child.write.reset();
+    char nothing = 0;
+    while (read(channel.to_child.read.get(), &nothing, 1) > 0 || errno == EINTR) errno = 0;
+    _exit(status);
+}
 
-Result<> name_host(const Plan& plan) {
-    if (plan.definition.uts.kind != config::NamespaceMode::Kind::private_) return {};
-    if (sethostname(plan.hostname.data(), plan.hostname.size()) != 0) return errno_error("set the host name '{}'", plan.hostname);
-    const auto& domain = plan.definition.domainname;
-    if (!domain.empty() && setdomainname(domain.data(), domain.size()) != 0) return errno_error("set the domain name '{}'", domain);
+void wait_for(const Channel& channel, Go expected) {
+    char got = 0;
+    ssize_t count = 0;
+    do count = read(channel.to_child.read.get(), &got, 1);
+    while (count < 0 && errno == EINTR);
+    if (count != 1 || got != static_cast<char>(expected)) _exit(engine_error);
+}
+
+// A process that is the first of a PID namespace ignores signals without a handler: without one, `systemctl stop` during a start
+// would wait for its timeout. Exec puts the default back.
+void die_on_stop(int) { _exit(128 + SIGTERM); }
+
+Result<> loopback_up() {
+    const os::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return errno_error("make a socket");
+    ifreq request{};
+    memcpy(request.ifr_name, "lo", 3);
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return errno_error("bring up the loopback interface");
     return {};
 }
 
-// The root on a mount point of its own; where does not matter, nobody else sees it.
-Result<os::Fd> attach_root(const Plan& plan, const os::Fd& rootfs) {
-    const std::string folder = plan.paths.run + "/root";
-    TRY(os::make_dirs(folder, 0700));
-    TRY(os::attach_mount(rootfs.get(), AT_FDCWD, folder, "root file system"));
-    return os::open(folder, O_PATH | O_DIRECTORY);
-}
-
-Result<> write_sysctls(const Plan& plan) {
-    if (plan.definition.sysctls.empty()) return {};
-    const os::Fd folder = TRY(os::open("/proc/sys", O_PATH | O_DIRECTORY));
-    for (const auto& [name, value] : plan.definition.sysctls) TRY(sandbox::write_sysctl(folder.get(), name, value));
+Result<> set_names(const Plan& plan) {
+    if (!plan.own_uts) return {};
+    if (sethostname(plan.hostname.data(), plan.hostname.size()) != 0) return errno_error("set hostname '{}'", plan.hostname);
+    const std::string& domain = plan.definition.domainname;
+    if (!domain.empty() && setdomainname(domain.data(), domain.size()) != 0) return errno_error("set domain name '{}'", domain);
     return {};
 }
 
-Result<> use_terminal(const os::Fd& slave, const sandbox::Identity& who) {
-    if (setsid() < 0 && errno != EPERM) return errno_error("start a session");
-    if (ioctl(slave.get(), TIOCSCTTY, 0) != 0) return errno_error("take the terminal");
-    if (fchown(slave.get(), who.uid, static_cast<gid_t>(-1)) != 0) return errno_error("own the terminal");
-    for (int fd = 0; fd < 3; ++fd)
-        if (dup2(slave.get(), fd) < 0) return errno_error("use the terminal");
-    return {};
+Result<> assemble(const Plan& plan, ChildState& state) {
+    // In a mount namespace of its own already; attached somewhere so that it can become "/".
+    if (!plan.ids.empty() && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return errno_error("make the mounts slaves");
+    TRY(os::attach_mount(state.root.get(), AT_FDCWD, plan.paths.run + "/root"));
+    const int root = state.root.get();
+    const os::Fd sysctls = TRY(mount_kernel_file_systems(plan, state.sources, root));
+    TRY_CONTEXT(make_devices(plan, state.sources, root), "devices");
+    TRY(mount_user_mounts(plan, state.sources, root));
+    TRY_CONTEXT(mount_credentials(plan, root), "credentials");
+    for (const auto& [name, value] : plan.definition.sysctls) TRY(sandbox::write_sysctl(sysctls.get(), name, value));
+    if (plan.workdir != "/") TRY_CONTEXT(os::make_dirs_in_root(root, plan.workdir), "working folder '{}'", plan.workdir);
+    TRY(protect_paths(plan, root));
+    return os::enter_root(root);
 }
 
-Result<> use_streams(std::array<os::Fd, 3>& stdio) {
+Result<> start_fresh(const Plan& plan) {
+    reset_signals();
+    signal(SIGTERM, die_on_stop);
+    // systemd made the launcher a session's leader; a new process of it is none.
     setsid();
-    for (int fd = 0; fd < 3; ++fd)
-        if (stdio[static_cast<std::size_t>(fd)] && dup2(stdio[static_cast<std::size_t>(fd)].get(), fd) < 0) return errno_error("set standard stream {}", fd);
+    ::umask(0);
+    // /proc/PID/exe is gantry-launch until exec: nobody inside may open it (CVE-2019-5736).
+    if (prctl(PR_SET_DUMPABLE, 0) != 0) return errno_error("become undumpable");
+    if (plan.ids.empty()) return {};
+    if (setresgid(0, 0, 0) != 0 || setresuid(0, 0, 0) != 0) return errno_error("become root of the user namespace");
     return {};
 }
 
-Result<> enter_workdir(const std::string& path) {
-    if (chdir(path.c_str()) == 0) return {};
-    if (errno != ENOENT) return errno_error("working directory '{}'", path);
-    TRY_CONTEXT(os::make_dirs(path), "working directory");
-    if (chdir(path.c_str()) != 0) return errno_error("working directory '{}'", path);
+Result<> enter_folder(const Plan& plan) {
+    if (chdir(plan.workdir.c_str()) != 0) return errno_error("enter working folder '{}'", plan.workdir);
+    // CVE-2024-21626: a working folder that leads through a descriptor of the host's would not be below the root.
+    char path[4096];
+    if (!getcwd(path, sizeof path) || path[0] != '/') return error(Errc::denied, "working folder '{}' is outside the container", plan.workdir);
     return {};
-}
-
-Result<> wait_for_go(const os::Fd& launcher) {
-    const auto message = TRY(os::receive_message(launcher.get()));
-    if (message.text != "go") return error(Errc::cancelled, "the launcher is gone");
-    return {};
-}
-
-// Descriptors 3 and up that systemd passed (sd_listen_fds(3)) stay; all others of ours end with the exec.
-Result<> keep_descriptors(const Plan& plan, int launcher) {
-    std::vector<int> kept;
-    for (const auto& entry : plan.environment)
-        if (entry.starts_with("LISTEN_FDS="))
-            for (int fd = 3; fd < 3 + std::atoi(entry.c_str() + 11); ++fd)
-                if (fd != launcher) kept.push_back(fd);
-    return os::close_on_exec_from(3, kept);
-}
-
-Result<> become_payload(ChildSide& side) {
-    const Plan& plan = *side.plan;
-    TRY(name_host(plan));
-    const os::Fd root = TRY(attach_root(plan, side.rootfs));
-    TRY(mount_system(plan, root.get()));
-    TRY(mount_name_files(plan, root.get()));
-    TRY(mount_definition(plan, root.get(), side.sources));
-    auto privileges = plan.privileges;
-    privileges.who = TRY(sandbox::resolve_user(root.get(), plan.run_as, plan.definition.groups));
-    Console console;
-    if (plan.definition.tty) {
-        console = TRY(make_console(root.get()));
-        TRY(os::send_message(side.launcher.get(), "console", {console.master.get()}));
-        console.master.reset();
-    }
-    TRY(wait_for_go(side.launcher));
-    // Before the paths below are made read-only, and after the network's own settings.
-    TRY(os::enter_root(root.get()));
-    TRY(write_sysctls(plan));
-    const os::Fd inside = TRY(os::open("/", O_PATH | O_DIRECTORY));
-    TRY(enter_workdir(plan.workdir));
-    TRY(hide_paths(plan, inside.get()));
-    TRY(plan.definition.tty ? use_terminal(console.slave, privileges.who) : use_streams(side.stdio));
-    TRY(keep_descriptors(plan, side.launcher.get()));
-    auto environment = plan.environment;
-    if (std::ranges::none_of(environment, [](const auto& entry) { return entry.starts_with("HOME="); }))
-        environment.push_back("HOME=" + privileges.who.home);
-    if (std::getenv("CREDENTIALS_DIRECTORY")) environment.emplace_back("CREDENTIALS_DIRECTORY=/run/credentials");
-    TRY(sandbox::become(privileges));
-    side.executing = true;
-    return sandbox::execute(plan.argv, environment);
 }
 
 }  // namespace
 
-int run_child(ChildSide& side) {
-    // Nobody may look into this process before it is the payload: it still has descriptors of the host.
-    prctl(PR_SET_DUMPABLE, 0);
-    const auto result = become_payload(side);
-    const Error& failure = result.error();
-    const int code = side.executing ? sandbox::exit_code_of(failure) : engine_error;
-    [[maybe_unused]] auto told = os::send_message(side.launcher.get(), fmt::format("failed {} {}", code, failure.message()));
-    return code;
+void run_child(const Plan& plan, ChildState& state, Channel& channel) {
+    channel.to_child.write.reset();
+    channel.from_child.read.reset();
+    const auto step = [&](Result<> result) {
+        if (!result.ok()) fail(channel, engine_error, result.error());
+    };
+    if (!plan.ids.empty()) wait_for(channel, Go::maps);
+    step(start_fresh(plan));
+    step(set_names(plan));
+    if (plan.own_net) step(loopback_up());
+    step(assemble(plan, state));
+    step(take_stdio(plan, state.stdio).context("standard streams"));
+    wait_for(channel, Go::network);
+    step(enter_folder(plan));
+    // LISTEN_FDS= keep 3 and up; everything else of ours ends with exec.
+    step(os::close_on_exec_from(3 + plan.sockets));
+    step(sandbox::become(plan.privileges).context("privileges"));
+    auto found = sandbox::find_executable(plan.argv, plan.environment);
+    if (!found.ok()) fail(channel, sandbox::exit_code_of(found.error()), found.error());
+    step(os::write_all(channel.from_child.write.get(), "x", "the launcher"));
+    wait_for(channel, Go::exec);
+    const Error failure = state.sources.init ? sandbox::execute_init(state.sources.init.get(), found.value(), plan.argv, plan.environment)
+                                             : sandbox::execute_file(found.value(), plan.argv, plan.environment);
+    // Reachable only where the look-up above was wrong (a file replaced since, a broken format): the unit is up already, so this
+    // goes to the container's own standard error.
+    const std::string text = failure.message() + "\n";
+    [[maybe_unused]] const auto told = os::write_all(STDERR_FILENO, text, "standard error");
+    _exit(sandbox::exit_code_of(failure));
 }
 
 }  // namespace gantry::launch

@@ -1,25 +1,32 @@
-// The container's side of a start: what its first process does between clone3 and exec.
+// The container's first process between clone and exec, and what it and the launcher say to each other.
+//
+//     launcher                          child
+//     Go::maps     (user namespace)  ->   becomes root there; mounts, enters the root, devices, terminal
+//     Go::network  (attached)        ->   privileges, looks the command up
+//                                    <-   "x": all that is left is exec     or   "E<status> message" and exit
+//     Go::exec     (READY=1 is sent) ->   exec
+// The end of a pipe means that the other side died; the child then exits with 125.
 #pragma once
 
 #include "launch/mounts.hpp"
-
-#include <array>
+#include "launch/stdio.hpp"
+#include "launch/kernel.hpp"
+#include "os/clone.hpp"
 
 namespace gantry::launch {
 
-struct ChildSide {
-    const Plan* plan = nullptr;
-    std::vector<OpenedMount> sources;
-    os::Fd rootfs;                // detached
-    os::Fd launcher;              // our end of the pair; see below
-    std::array<os::Fd, 3> stdio;  // empty with a terminal
-    bool executing = false;       // every step is done, the exec is what failed
+enum class Go : char { maps = 'm', network = 'n', exec = 'e' };
+
+struct Channel {
+    Pipe to_child, from_child;
 };
 
-// Messages on the pair, launcher's first: "go" (networks and name files are there). Ours: "console" with the terminal's master;
-// "failed CODE text" when a step failed; then the end. The end without "failed" is a successful exec (the descriptor is
-// close-on-exec). An end before "go" means that the launcher died: nothing is executed.
-// Returns only on failure: the exit status.
-int run_child(ChildSide& side);
+struct ChildState {
+    Sources sources;
+    Stdio stdio;
+    os::Fd root;  // the assembled root file system, detached
+};
+
+[[noreturn]] void run_child(const Plan& plan, ChildState& state, Channel& channel);
 
 }  // namespace gantry::launch

@@ -3,113 +3,101 @@
 #include "os/file.hpp"
 
 #include <fcntl.h>
-#include <sstream>
-#include <sys/stat.h>
 
 namespace gantry::launch {
 
 namespace {
 
-bool host_names(const Plan& plan) { return plan.definition.network_mode == config::NetworkMode::host; }
-bool joined(const Plan& plan) { return plan.definition.network_mode == config::NetworkMode::container; }
-
-Result<> write_in_place(const std::string& path, std::string_view text) {
-    const os::Fd file = TRY(os::open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
-    if (fchmod(file.get(), 0644) != 0) return errno_error("chmod '{}'", path);
-    return os::write_all(file.get(), text, path);
+std::vector<std::string> words_of(std::string_view line) {
+    std::vector<std::string> out;
+    std::size_t at = 0;
+    while ((at = line.find_first_not_of(" \t", at)) != std::string_view::npos) {
+        const std::size_t end = std::min(line.find_first_of(" \t", at), line.size());
+        out.emplace_back(line.substr(at, end - at));
+        at = end;
+    }
+    return out;
 }
 
-std::string without_prefix(const std::string& address) { return address.substr(0, address.find('/')); }
+std::string joined(const char* keyword, const std::vector<std::string>& values) {
+    if (values.empty()) return "";
+    std::string line = keyword;
+    for (const std::string& value : values) line += " " + value;
+    return line + "\n";
+}
 
-Result<std::string> hosts_text(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
-    std::string text;
-    if (host_names(plan)) {
-        text = os::read_file("/etc/hosts").value_or("127.0.0.1\tlocalhost\n");
-    } else {
-        text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\n"
-               "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
-    }
+bool only_for_host(std::string_view server) { return server.starts_with("127.") || server == "::1"; }
+
+std::string host_resolv_conf() {
+    std::string text = os::read_file("/etc/resolv.conf", 65536).value_or("");
+    // systemd-resolved's stub answers on the host's loopback; it keeps the real servers beside (systemd-resolved(8)).
+    if (text.find("127.0.0.53") != std::string::npos)
+        if (auto real = os::read_file("/run/systemd/resolve/resolv.conf", 65536); real.ok()) return std::move(real).value();
+    return text;
+}
+
+std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
+    std::string text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
+                       "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+    std::string gateway;
+    for (const auto& network : networks)
+        if (gateway.empty() && !network.gateways.empty()) gateway = network.gateways.front();
     for (const auto& [name, address] : plan.definition.extra_hosts) {
-        std::string target = address;
-        if (address == "host-gateway") {
-            if (networks.empty() || networks[0].gateways.empty())
-                return error(Errc::invalid, "extra host '{}': there is no network whose gateway host-gateway could be", name);
-            target = networks[0].gateways[0];
-        }
-        text += target + "\t" + name + "\n";
+        const std::string resolved = address == "host-gateway" ? (plan.own_net ? gateway : "127.0.0.1") : address;
+        if (!resolved.empty()) text += fmt::format("{}\t{}\n", resolved, name);
     }
-    std::string names = plan.hostname;
-    if (!plan.definition.domainname.empty()) names = plan.hostname + "." + plan.definition.domainname + " " + plan.hostname;
+    const std::string names = plan.definition.domainname.empty() ? plan.hostname
+                                                                 : fmt::format("{}.{} {}", plan.hostname, plan.definition.domainname, plan.hostname);
     for (const auto& network : networks)
-        for (const auto& address : network.addresses) text += without_prefix(address) + "\t" + names + "\n";
+        for (const std::string& address : network.addresses) text += fmt::format("{}\t{}\n", address.substr(0, address.find('/')), names);
+    if (networks.empty()) text += fmt::format("127.0.1.1\t{}\n", names);
     return text;
 }
 
-// A resolver on the host's loopback cannot be reached from another network namespace; systemd-resolved keeps the real ones in
-// a file of its own (systemd-resolved.service(8)).
-bool is_loopback(const std::string& address) { return address.starts_with("127.") || address == "::1"; }
-
-struct Resolver {
-    std::vector<std::string> servers, search, options;
-};
-
-Resolver read_resolver(const std::string& path) {
-    Resolver resolver;
-    std::istringstream lines(os::read_file(path).value_or(""));
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::string key, word;
-        words >> key;
-        auto* into = key == "nameserver" ? &resolver.servers : key == "options" ? &resolver.options : nullptr;
-        if (key == "search" || key == "domain") {
-            resolver.search.clear();  // the last one counts (resolv.conf(5))
-            into = &resolver.search;
-        }
-        while (into && words >> word) into->push_back(word);
-    }
-    return resolver;
-}
-
-std::string resolver_text(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
-    const auto& definition = plan.definition;
-    Resolver resolver = read_resolver("/etc/resolv.conf");
-    if (!host_names(plan)) {
-        if (std::ranges::any_of(resolver.servers, is_loopback) && os::path_exists("/run/systemd/resolve/resolv.conf"))
-            resolver = read_resolver("/run/systemd/resolve/resolv.conf");
-        std::erase_if(resolver.servers, is_loopback);
-    }
-    for (const auto& network : networks)
-        if (!network.dns.empty()) resolver.servers = network.dns;
-    if (!definition.dns.empty()) resolver.servers = definition.dns;
-    if (!definition.dns_search.empty()) resolver.search = definition.dns_search;
-    if (!definition.dns_options.empty()) resolver.options = definition.dns_options;
-    if (definition.dns_search == std::vector<std::string>{"."}) resolver.search.clear();
-    std::string text;
-    for (const auto& server : resolver.servers) text += "nameserver " + server + "\n";
-    if (!resolver.search.empty()) text += fmt::format("search {}\n", fmt::join(resolver.search, " "));
-    if (!resolver.options.empty()) text += fmt::format("options {}\n", fmt::join(resolver.options, " "));
-    return text;
+Result<> overwrite(const std::string& file, std::string_view text) {
+    const os::Fd fd = TRY(os::open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644));
+    return os::write_all(fd.get(), text, file);
 }
 
 }  // namespace
 
-std::string name_file(const Plan& plan, const std::string& file) {
-    const std::string owner = joined(plan) && file != "hostname" ? plan.definition.network_container : plan.name.str();
-    return plan.paths.record(owner) + "/" + file;
+std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net, const std::vector<std::string>& network_dns) {
+    std::vector<std::string> servers = definition.dns, search = definition.dns_search, options = definition.dns_options;
+    if (servers.empty()) servers = network_dns;
+    const bool take_servers = servers.empty(), take_search = search.empty(), take_options = options.empty();
+    while (!host.empty()) {
+        const auto end = host.find('\n');
+        const auto words = words_of(host.substr(0, end));
+        host.remove_prefix(end == std::string_view::npos ? host.size() : end + 1);
+        if (words.size() < 2) continue;
+        if (words[0] == "nameserver" && take_servers && !(own_net && only_for_host(words[1]))) servers.push_back(words[1]);
+        if ((words[0] == "search" || words[0] == "domain") && take_search) search.assign(words.begin() + 1, words.end());
+        if (words[0] == "options" && take_options) options.insert(options.end(), words.begin() + 1, words.end());
+    }
+    std::string text;
+    for (const std::string& server : servers) text += fmt::format("nameserver {}\n", server);
+    if (search != std::vector<std::string>{"."}) text += joined("search", search);  // docker run --dns-search .: none
+    return text + joined("options", options);
 }
 
-Result<> make_name_files(const Plan& plan) {
-    TRY(write_in_place(name_file(plan, "hostname"), plan.hostname + "\n"));
-    if (joined(plan)) return {};
-    for (const char* file : {"hosts", "resolv.conf"}) TRY(write_in_place(name_file(plan, file), ""));
-    return {};
+Result<> write_files(const Plan& plan) {
+    TRY(overwrite(plan.record_dir() + "/hostname", plan.hostname + "\n"));
+    TRY(overwrite(plan.record_dir() + "/resolv.conf", resolv_conf(host_resolv_conf(), plan.definition, plan.own_net, {})));
+    if (plan.own_net) return overwrite(plan.record_dir() + "/hosts", hosts(plan, {}));
+    const std::string host = os::read_file("/etc/hosts", 1U << 20).value_or("127.0.0.1\tlocalhost\n");
+    std::string extra;
+    for (const auto& [name, address] : plan.definition.extra_hosts)
+        extra += fmt::format("{}\t{}\n", address == "host-gateway" ? "127.0.0.1" : address, name);
+    return overwrite(plan.record_dir() + "/hosts", host + extra);
 }
 
-Result<> fill_name_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
-    if (joined(plan)) return {};
-    const std::string hosts = TRY(hosts_text(plan, networks));
-    TRY(write_in_place(name_file(plan, "hosts"), hosts));
-    return write_in_place(name_file(plan, "resolv.conf"), resolver_text(plan, networks));
+Result<> complete_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
+    if (networks.empty()) return {};
+    TRY(overwrite(plan.record_dir() + "/hosts", hosts(plan, networks)));
+    std::vector<std::string> dns;
+    for (const auto& network : networks) dns.insert(dns.end(), network.dns.begin(), network.dns.end());
+    if (dns.empty()) return {};
+    return overwrite(plan.record_dir() + "/resolv.conf", resolv_conf(host_resolv_conf(), plan.definition, plan.own_net, dns));
 }
 
 }  // namespace gantry::launch

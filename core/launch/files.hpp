@@ -1,15 +1,17 @@
-// /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: files of its record, bound into its root.
+// hosts, resolv.conf and hostname in the container's record folder, which are bound into it.
 #pragma once
 
+#include "gantry/driver/network.hpp"
 #include "launch/plan.hpp"
 
 namespace gantry::launch {
 
-// Makes the three files, so that they can be bound while networks are still being attached.
-Result<> make_name_files(const Plan& plan);
-// Writes hosts and resolv.conf in place (the same inodes), now that the addresses are known.
-Result<> fill_name_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks);
-// The record's folder; with NetworkMode::container the other container's, whose names hold.
-std::string name_file(const Plan& plan, const std::string& file);
+// Made before the container is: hosts without its own addresses, which nobody knows yet.
+Result<> write_files(const Plan& plan);
+// hosts once more, in place (the file is bound already), with what the networks gave.
+Result<> complete_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks);
+
+// The host's resolv.conf without servers that only the host reaches (127.0.0.0/8, ::1), unless the container shares its network.
+std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net, const std::vector<std::string>& network_dns);
 
 }  // namespace gantry::launch

@@ -1,70 +1,72 @@
-// gantry-launch NAME           ExecStart= of ctr@NAME.service
-// gantry-launch --reap NAME    ExecStopPost=
+// gantry-launch NAME         ExecStart= of ctr@NAME.service
+// gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
 #include "container/exit_status.hpp"
 #include "container/record.hpp"
 #include "launch/notify.hpp"
 #include "launch/start.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <unistd.h>
+
+#include <cstdlib>
+
+namespace gantry::launch {
 
 namespace {
 
-using namespace gantry;
-
-// systemd's log level prefix (sd-daemon(3)): the line is an error in the journal.
-void log_error(const Error& error) { std::fprintf(stderr, "<3>%s\n", error.message().c_str()); }
-
-int start(const ContainerName& name) {
-    const auto failure = launch::start_container(name);
-    if (!failure) return 0;
-    log_error(failure->error);
-    // `systemctl status` and the command line show it: systemd keeps the text until the next start.
-    if (auto systemd = launch::Notifier::connect(); systemd.ok()) {
-        std::string line = failure->error.message();
-        for (char& c : line)
-            if (c == '\n') c = ' ';
-        [[maybe_unused]] auto told = systemd->send("STATUS=" + line);
-    }
-    return failure->code;
+// One line, for the journal with its priority (sd-daemon(3)); a terminal gets none.
+void complain(const Error& reason) {
+    const std::string line = fmt::format("{}gantry: {}\n", isatty(STDERR_FILENO) ? "" : "<3>", reason.message());
+    [[maybe_unused]] const ssize_t put = write(STDERR_FILENO, line.data(), line.size());
 }
 
-const char* variable(const char* name) {
-    const char* value = std::getenv(name);
+// Also where `systemctl status` and the command line find it.
+void report(const Error& reason) {
+    complain(reason);
+    if (const auto manager = Notifier::connect(); manager.ok()) [[maybe_unused]] const auto told = manager->send("STATUS=" + reason.message());
+}
+
+std::string variable(const char* name) {
+    const char* value = getenv(name);
     return value ? value : "";
 }
 
 int reap(const ContainerName& name) {
-    const auto paths = config::Paths::from_environment();
+    const config::Paths paths = config::Paths::from_environment();
     const auto record = container::read_record(paths, name.str());
-    auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
-    if (record.ok()) status.started_us = record->started_us;
-    const bool remove = record.ok() && record->auto_remove;
-    if (!remove)
-        if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) log_error(written.error());
-    if (auto reaped = container::reap(paths, name, false); !reaped.ok()) {
-        log_error(reaped.error().context("clean up after '" + name.str() + "'"));
-        return 1;
+    if (!record.ok() || !record->auto_remove) {
+        // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
+        auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
+        if (record.ok()) status.started_us = record->started_us;
+        if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) complain(written.error());
     }
-    return 0;
+    const auto reaped = container::reap(paths, name, false);
+    if (!reaped.ok()) complain(reaped.error().context(fmt::format("clean up after container '{}'", name.str())));
+    return reaped.ok() ? 0 : 1;
 }
 
-int run(int argc, char** argv) {
-    const std::string_view first = argc > 1 ? argv[1] : "";
-    const bool reaping = first == "--reap";
-    if (argc != (reaping ? 3 : 2) || (first.starts_with("-") && !reaping)) {
-        std::fprintf(stderr, "usage: gantry-launch [--reap] NAME\nStarts a container in the place of its unit; see ctr@.service.\n");
+int run(const std::vector<std::string_view>& arguments) {
+    const bool reaping = !arguments.empty() && arguments[0] == "--reap";
+    if (arguments.size() != (reaping ? 2U : 1U)) {
+        complain(error(Errc::invalid, "usage: gantry-launch [--reap] NAME"));
         return 125;
     }
-    const auto name = ContainerName::parse(argv[argc - 1]);
+    const auto name = ContainerName::parse(arguments.back());
     if (!name.ok()) {
-        log_error(name.error());
+        complain(name.error());
         return 125;
     }
-    return reaping ? reap(*name) : start(*name);
+    if (reaping) return reap(*name);
+    const auto failure =
+        start(*name, [&](const Failure& why) { report(why.reason.context(fmt::format("start container '{}'", name->str()))); });
+    return failure ? failure->status : 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return run(argc, argv); }
+}  // namespace gantry::launch
+
+int main(int argc, char** argv) {
+    const int status = gantry::launch::run(std::vector<std::string_view>(argv + 1, argv + argc));
+    // Nothing is left to be destroyed that the kernel does not end faster.
+    _exit(status);
+}

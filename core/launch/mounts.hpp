@@ -1,30 +1,24 @@
-// The file systems of a container: what every container has, what its definition adds, what is hidden. All of it happens in
-// the container's own mount namespace, below a root that is not yet "/"; every path in it is resolved inside that root.
+// The container's view: kernel file systems, devices, binds, volumes, what is hidden. Runs in the child, in its namespaces, before
+// it enters the new root. Every target is resolved inside root (openat2 RESOLVE_IN_ROOT): a link of the image or of a volume
+// cannot lead outside.
 #pragma once
 
 #include "launch/plan.hpp"
-#include "os/fd.hpp"
+#include "launch/sources.hpp"
 
 namespace gantry::launch {
 
-// Sources on the host, opened while the launcher still has the host's mounts (so that a shared bind stays one).
-struct OpenedMount {
-    const config::Mount* mount = nullptr;
-    os::Fd tree;          // detached; empty for tmpfs
-    bool folder = true;   // the source is one
-};
-Result<std::vector<OpenedMount>> open_mount_sources(const Plan& plan);
+// root: the root file system, attached in this namespace. Returns an open /proc/sys of the container, for sysctls.
+Result<os::Fd> mount_kernel_file_systems(const Plan& plan, Sources& sources, int root);
+Result<> make_devices(const Plan& plan, Sources& sources, int root);             // devices.cpp
+Result<> mount_user_mounts(const Plan& plan, Sources& sources, int root);
+Result<> mount_credentials(const Plan& plan, int root);
+// Masked and read-only paths, then the root itself read-only where the definition says so.
+Result<> protect_paths(const Plan& plan, int root);                              // protect.cpp
 
-// /proc, /dev, /sys and what belongs there.
-Result<> mount_system(const Plan& plan, int root);
-// The console: a pseudo terminal of the container's own /dev/pts on /dev/console.
-struct Console {
-    os::Fd master, slave;
-};
-Result<Console> make_console(int root);
-Result<> mount_name_files(const Plan& plan, int root);
-Result<> mount_definition(const Plan& plan, int root, std::vector<OpenedMount>& sources);
-// Masked and read-only paths; last, a read-only root.
-Result<> hide_paths(const Plan& plan, int root);
+// Opens (O_PATH) path in root as a place for a mount, made if missing.
+Result<os::Fd> mount_point(int root, const std::string& path, bool directory);
+// A tmpfs with these parameters, on path.
+Result<> mount_tmpfs(int root, const std::string& path, unsigned attributes, const std::vector<std::pair<std::string, std::string>>& options);
 
 }  // namespace gantry::launch

@@ -1,32 +1,73 @@
 #include "launch/notify.hpp"
 
-#include "os/file.hpp"
-#include "os/unix_socket.hpp"
+#include "launch/kernel.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
+#include <cerrno>
 #include <cstdlib>
 
 namespace gantry::launch {
 
 Result<Notifier> Notifier::connect() {
-    Notifier notifier;
-    if (const char* path = std::getenv("NOTIFY_SOCKET"))
-        notifier.socket_ = TRY_CONTEXT(os::connect_to(path, SOCK_DGRAM), "reach systemd");
-    return notifier;
+    Notifier out;
+    const char* path = getenv("NOTIFY_SOCKET");
+    if (!path || !*path) return out;
+    const std::string_view name = path;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if ((name[0] != '/' && name[0] != '@') || name.size() >= sizeof address.sun_path)
+        return error(Errc::unsupported, "notification socket '{}' is not a unix socket's address", name);
+    memcpy(address.sun_path, name.data(), name.size());
+    const std::size_t length = offsetof(sockaddr_un, sun_path) + name.size() + (name[0] == '/' ? 1 : 0);
+    if (name[0] == '@') address.sun_path[0] = 0;
+    out.socket_ = os::Fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!out.socket_) return errno_error("make a socket");
+    if (::connect(out.socket_.get(), reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(length)) != 0)
+        return errno_error("connect to '{}'", name);
+    return out;
 }
 
-Result<> Notifier::send(const std::string& state) const {
+Result<> Notifier::send(std::string_view state) const {
     if (!socket_) return {};
-    return os::send_message(socket_.get(), state).context("tell systemd");
+    while (::send(socket_.get(), state.data(), state.size(), MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return errno_error("notify the service manager");
+    return {};
 }
 
-Result<os::Fd> open_journal_stream(const std::string& identifier, int priority) {
-    os::Fd stream = TRY_CONTEXT(os::connect_to("/run/systemd/journal/stdout", SOCK_STREAM), "open a journal stream");
-    // identifier, unit (known from the cgroup), priority, level prefix, forward to syslog, kmsg, console
-    TRY(os::write_all(stream.get(), fmt::format("{}\n\n{}\n1\n0\n0\n0\n", identifier, priority), "journal stream"));
-    shutdown(stream.get(), SHUT_RD);
-    return stream;
+Result<> Notifier::barrier() {
+    if (!socket_) return {};
+    Pipe pipe = TRY(make_pipe());
+    std::string text = "BARRIER=1";
+    iovec part{text.data(), text.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    const int descriptor = pipe.write.get();
+    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    while (sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return errno_error("notify the service manager");
+    barrier_ = std::move(pipe.read);
+    return {};
+}
+
+bool Notifier::done(int timeout_ms) const {
+    if (!barrier_) return true;
+    pollfd waited{barrier_.get(), 0, 0};  // POLLHUP comes by itself: the manager has closed its copy
+    for (;;) {
+        const int got = poll(&waited, 1, timeout_ms);
+        if (got > 0) return true;
+        if (got == 0 || errno != EINTR) return false;
+    }
 }
 
 }  // namespace gantry::launch

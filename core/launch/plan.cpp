@@ -1,147 +1,112 @@
 #include "launch/plan.hpp"
 
-#include "container/attachments.hpp"
 #include "container/volume_store.hpp"
+#include "launch/image_reader.hpp"
 #include "os/file.hpp"
 
-#include <filesystem>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
 
 namespace gantry::launch {
 
 namespace {
 
-using Strings = std::vector<std::string>;
-
-Result<> read_image(Plan& plan) {
-    driver::Loader loader(plan.paths.drivers, plan.paths.data, plan.paths.run);
-    plan.storage_name = plan.definition.storage_driver.empty() ? plan.engine.storage_driver : plan.definition.storage_driver;
-    plan.storage = TRY(loader.storage(plan.storage_name));
-    TRY_CONTEXT(plan.storage->probe(), "storage driver '{}'", plan.storage_name);
-    const auto store = TRY(image::Store::open(plan.paths, *plan.storage));
-    const auto image = TRY(store.find(plan.definition.image_id.empty() ? plan.definition.image : plan.definition.image_id));
-    plan.image_id = image.id.str();
-    plan.image = TRY(store.config(image));
-    plan.rootfs.container = plan.name.str();
-    plan.rootfs.layers = store.layer_keys(plan.image);
-    plan.rootfs.size_limit = plan.definition.storage_size;
-    return plan.storage->validate(plan.rootfs);
+Result<std::string> id_of(const Plan& plan) {
+    if (!plan.definition.id.empty()) return plan.definition.id;
+    std::string machine = TRY_CONTEXT(os::read_file("/etc/machine-id", 4096), "container id");
+    while (!machine.empty() && machine.back() == '\n') machine.pop_back();
+    return derived_container_id(machine, plan.name);
 }
 
-// Docker's rule (moby daemon/commit.go merge): a new entry point takes the image's command away.
-Result<> plan_command(Plan& plan) {
-    const auto& definition = plan.definition;
-    plan.argv = definition.entrypoint ? *definition.entrypoint : plan.image.entrypoint;
-    const Strings none;
-    const Strings& command = definition.command ? *definition.command : definition.entrypoint ? none : plan.image.command;
-    plan.argv.insert(plan.argv.end(), command.begin(), command.end());
-    if (plan.argv.empty()) return error(Errc::invalid, "no command specified: neither '{}' nor its image names one", plan.definition_file);
-    const std::string program = std::filesystem::path(plan.argv[0]).filename().string();
-    plan.machine = program == "systemd" || program == "init";
-    return {};
-}
-
-void set_variable(Strings& environment, const std::string& name, const std::string& value) {
-    std::erase_if(environment, [&](const std::string& entry) { return entry.starts_with(name + "="); });
-    environment.push_back(name + "=" + value);
-}
-
-bool has_variable(const Strings& environment, std::string_view name) {
-    return std::ranges::any_of(environment, [&](const std::string& entry) {
-        return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
-    });
-}
-
-Result<> read_env_file(const std::string& file, Strings& environment) {
-    const std::string text = TRY(os::read_file(file));
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        std::string line = text.substr(at, end - at);
-        at = end + 1;
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        line.erase(0, line.find_first_not_of(" \t"));
-        if (line.empty() || line[0] == '#') continue;
-        const auto equals = line.find('=');
-        if (equals == std::string::npos || equals == 0) return error(Errc::invalid, "{}: line '{}' is not NAME=VALUE", file, line);
-        set_variable(environment, line.substr(0, equals), line.substr(equals + 1));
-    }
-    return {};
-}
-
-Result<> plan_environment(Plan& plan) {
-    auto& environment = plan.environment;
-    environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=" + plan.hostname};
-    if (plan.definition.tty) environment.emplace_back("TERM=xterm");
-    if (plan.machine) environment.emplace_back("container=gantry");  // systemd's container interface
-    for (const auto& entry : plan.image.env) {
-        const auto equals = entry.find('=');
-        set_variable(environment, entry.substr(0, equals), equals == std::string::npos ? "" : entry.substr(equals + 1));
-    }
-    for (const auto& file : plan.definition.env_files) TRY_CONTEXT(read_env_file(file, environment), "env file");
-    for (const auto& [name, value] : plan.definition.env) set_variable(environment, name, value);
-    // What systemd gave this service and the payload can use as PID 1 of its own namespace (sd_listen_fds(3), sd_watchdog(3)).
-    for (const char* name : {"LISTEN_FDS", "LISTEN_FDNAMES", "WATCHDOG_USEC"})
-        if (const char* value = std::getenv(name); value && !has_variable(environment, name)) set_variable(environment, name, value);
-    if (std::getenv("LISTEN_FDS")) set_variable(environment, "LISTEN_PID", "1");
-    if (std::getenv("WATCHDOG_USEC")) set_variable(environment, "WATCHDOG_PID", "1");
-    return {};
-}
-
-// The image's volumes are anonymous ones unless the definition mounts something there itself.
-void plan_mounts(Plan& plan) {
-    plan.mounts = plan.definition.mounts;
-    for (const auto& target : plan.image.volumes) {
-        const std::string clean = std::filesystem::path(target).lexically_normal().string();
-        if (std::ranges::any_of(plan.mounts, [&](const auto& mount) { return mount.target == clean || mount.target == target; })) continue;
+// VOLUMEs of the image that no mount covers, and volumes without a name, are the container's anonymous ones.
+void name_volumes(Plan& plan) {
+    std::vector<config::Mount>& mounts = plan.definition.mounts;
+    for (const std::string& target : plan.image.volumes) {
+        if (std::ranges::find(mounts, target, &config::Mount::target) != mounts.end()) continue;
         config::Mount mount;
         mount.type = config::MountType::volume;
-        mount.target = clean;
-        plan.mounts.push_back(std::move(mount));
+        mount.target = target;
+        mounts.push_back(std::move(mount));
     }
-    for (auto& mount : plan.mounts)
+    for (config::Mount& mount : mounts)
         if (mount.type == config::MountType::volume && mount.source.empty())
             mount.source = container::anonymous_volume_name(plan.id, mount.target);
-    std::ranges::stable_sort(plan.mounts, [](const auto& a, const auto& b) {
-        return std::ranges::count(a.target, '/') < std::ranges::count(b.target, '/');
-    });
+    // A mount below another one's target must come after it.
+    std::ranges::stable_sort(mounts, {}, [](const config::Mount& mount) { return std::ranges::count(mount.target, '/'); });
 }
 
-Result<> plan_networks(Plan& plan) {
-    driver::Loader loader(plan.paths.drivers, plan.paths.data, plan.paths.run);
-    const auto driver_named = [&](const std::string& name) -> Result<driver::NetworkDriver*> {
-        auto& slot = plan.network_drivers[name];
-        if (!slot) {
-            slot = TRY(loader.network(name));
-            TRY_CONTEXT(slot->probe(), "network driver '{}'", name);
-        }
-        return slot.get();
-    };
-    auto requests = TRY(container::attach_requests(plan.paths, plan.engine, driver_named, plan.name, plan.id, plan.definition,
-                                                   plan.image.exposed_ports));
-    for (auto& request : requests) {
-        auto* driver = TRY(driver_named(request.network.driver));
-        TRY_CONTEXT(driver->validate(request), "network '{}'", request.network.name);
-        plan.networks.push_back({driver, std::move(request)});
-    }
+void decide_namespaces(Plan& plan) {
+    using Kind = config::NamespaceMode::Kind;
+    const config::Definition& definition = plan.definition;
+    plan.own_net = definition.network_mode == config::NetworkMode::networks || definition.network_mode == config::NetworkMode::none;
+    plan.own_pid = definition.pid.kind == Kind::private_;
+    plan.own_ipc = definition.ipc.kind == Kind::private_;
+    plan.own_uts = definition.uts.kind == Kind::private_;
+    plan.own_cgroup = definition.cgroup.kind == Kind::private_;
+    if (definition.user.kind != Kind::private_) return;
+    // 65536 ids of the range that systemd sets aside for containers (systemd.io/UIDS-GIDS: 524288..1879048191), chosen by the
+    // id so that every start has the same.
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (unsigned char c : plan.id) hash = (hash ^ c) * 0x100000001b3ULL;
+    constexpr std::uint32_t first = 524288, slots = (1879048192U - 524288U) / 65536U;
+    plan.ids.push_back({0, first + static_cast<std::uint32_t>(hash % slots) * 65536U, 65536});
+}
+
+Result<> check_sysctls(const Plan& plan) {
+    const sandbox::OwnNamespaces own{plan.own_net, plan.own_ipc, plan.own_uts};
+    for (const auto& [name, value] : plan.definition.sysctls) TRY(sandbox::check_sysctl(name, own));
     return {};
+}
+
+Result<std::map<std::string, std::string>> read_credentials() {
+    std::map<std::string, std::string> out;
+    const char* folder = getenv("CREDENTIALS_DIRECTORY");
+    if (!folder) return out;
+    for (const std::string& name : TRY(os::list_dir(folder)))
+        // systemd bounds all credentials of a service to 1 MiB (systemd.exec(5)).
+        out[name] = TRY_CONTEXT(os::read_file(std::string(folder) + "/" + name, 1U << 20), "credential '{}'", name);
+    return out;
+}
+
+unsigned passed_sockets() {
+    const char* count = getenv("LISTEN_FDS");
+    const char* pid = getenv("LISTEN_PID");
+    if (!count || !pid || std::to_string(getpid()) != pid) return 0;
+    unsigned number = 0;
+    const std::string_view text = count;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number > 1000 ? 0 : number;
 }
 
 }  // namespace
 
-Result<Plan> read_plan(const config::Paths& paths, const ContainerName& name) {
-    auto found = TRY(config::find_definition(name));
-    auto engine = TRY(config::load_engine(paths));
-    Plan plan{.paths = paths, .engine = std::move(engine), .name = name, .id = found.definition.id, .definition_file = found.file,
-              .definition = std::move(found.definition)};
-    if (plan.id.empty()) plan.id = derived_container_id(TRY(os::read_file("/etc/machine-id", 64)), name);
-    plan.hostname = plan.definition.hostname.empty() ? plan.id.substr(0, 12) : plan.definition.hostname;
-    TRY_CONTEXT(read_image(plan), "image '{}'", plan.definition.image);
-    TRY(plan_command(plan));
-    TRY(plan_environment(plan));
-    plan.workdir = !plan.definition.workdir.empty() ? plan.definition.workdir : !plan.image.workdir.empty() ? plan.image.workdir : "/";
-    plan.run_as = plan.definition.run_as.empty() ? plan.image.user : plan.definition.run_as;
-    plan_mounts(plan);
-    TRY(plan_networks(plan));
-    plan.privileges = TRY(sandbox::privileges_of(plan.definition, paths.cache + "/seccomp"));
+Result<Plan> make_plan(const ContainerName& name) {
+    config::Paths paths = config::Paths::from_environment();
+    config::Engine engine = TRY(config::load_engine(paths));
+    config::FoundDefinition found = TRY(config::find_definition(name));
+    FoundImage image = TRY(find_image(paths, found.definition.image, found.definition.image_id));
+    Plan plan{std::move(paths), std::move(engine), name, found.file, std::move(found.definition), {}, image.id.str(),
+              std::move(image.config)};
+    plan.id = TRY(id_of(plan));
+    plan.argv = TRY(command_of(plan.definition, plan.image));
+    plan.machine = is_init_system(plan.argv);
+    plan.workdir = !plan.definition.workdir.empty() ? plan.definition.workdir : plan.image.workdir.empty() ? "/" : plan.image.workdir;
+    decide_namespaces(plan);
+    plan.hostname = !plan.definition.hostname.empty() ? plan.definition.hostname : plan.id.substr(0, 12);
+    if (!plan.own_uts) {
+        char host[256]{};
+        gethostname(host, sizeof host - 1);
+        plan.hostname = host;
+    }
+    name_volumes(plan);
+    TRY(check_sysctls(plan));
+    plan.privileges = TRY(sandbox::privileges_of(plan.definition, plan.paths.cache + "/seccomp"));
+    plan.sockets = passed_sockets();
+    plan.credentials = TRY(read_credentials());
+    const char* notify = getenv("NOTIFY_SOCKET");
+    if (notify && (plan.definition.ready == config::Ready::notify || plan.definition.watchdog)) plan.notify_socket = notify;
     return plan;
 }
 

@@ -1,50 +1,46 @@
-// Everything a start needs to know, read and checked before anything is touched.
+// What a start will do, decided before anything is touched: the definition, the image's configuration and the engine's defaults
+// put together.
 #pragma once
 
 #include "config/engine.hpp"
 #include "config/reader.hpp"
-#include "container/record.hpp"
-#include "driver/loader.hpp"
+#include "gantry/driver/storage.hpp"
 #include "image/store.hpp"
+#include "os/fd.hpp"
 #include "sandbox/become.hpp"
 
-#include <memory>
-
 namespace gantry::launch {
-
-struct PlannedNetwork {
-    driver::NetworkDriver* driver;  // owned by Plan::network_drivers
-    driver::AttachRequest request;
-};
 
 struct Plan {
     config::Paths paths;
     config::Engine engine;
     ContainerName name;
-    std::string id;
-    std::string definition_file;
+    std::string file;  // of the definition
     config::Definition definition;
+    std::string id, image_id;
     image::ImageConfig image;
-    std::string image_id;
 
     std::vector<std::string> argv;
-    std::vector<std::string> environment;  // without what only the container's own files tell (HOME)
-    std::string hostname;
-    std::string workdir;
-    std::string run_as;                    // the definition's user, else the image's
-    std::vector<config::Mount> mounts;     // the definition's and the image's volumes, parents before children
-    bool machine = false;                  // the command is an init system: systemd's container interface holds
-
-    std::string storage_name;
-    std::unique_ptr<driver::StorageDriver> storage;
-    driver::RootfsRequest rootfs;
-    std::map<std::string, std::unique_ptr<driver::NetworkDriver>> network_drivers;
-    std::vector<PlannedNetwork> networks;
+    std::vector<std::string> environment;
+    std::string workdir, hostname;
+    bool machine = false;  // the command is an init system: see CONTAINER_INTERFACE of systemd
     sandbox::Privileges privileges;
+    std::vector<driver::IdMap> ids;  // user namespace; empty: none
+
+    bool own_net = true, own_pid = true, own_ipc = true, own_uts = true, own_cgroup = true;
+    unsigned sockets = 0;                                // LISTEN_FDS: descriptors 3, 4, ... are the payload's
+    std::map<std::string, std::string> credentials;      // name to content
+    std::string notify_socket;                           // of the host, bound into the container; empty: none
+
+    [[nodiscard]] std::string record_dir() const { return paths.record(name.str()); }
 };
 
-// Errors name the definition's file or the missing object. Nothing but the default network's file and the store's folders is
-// written.
-Result<Plan> read_plan(const config::Paths& paths, const ContainerName& name);
+// Reads definition, engine configuration and image; checks what can be checked without touching anything.
+Result<Plan> make_plan(const ContainerName& name);
+
+// What the payload runs and in which environment (plan_process.cpp).
+Result<std::vector<std::string>> command_of(const config::Definition& definition, const image::ImageConfig& image);
+bool is_init_system(const std::vector<std::string>& argv);
+Result<std::vector<std::string>> environment_of(const Plan& plan);
 
 }  // namespace gantry::launch

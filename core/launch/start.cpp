@@ -1,153 +1,200 @@
 #include "launch/start.hpp"
 
-#include "container/record.hpp"
 #include "launch/child.hpp"
 #include "launch/files.hpp"
-#include "launch/namespaces.hpp"
+#include "launch/image_reader.hpp"
+#include "launch/join.hpp"
+#include "launch/network.hpp"
 #include "launch/notify.hpp"
-#include "launch/stdio.hpp"
-#include "os/clone.hpp"
+#include "launch/undo.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
-#include "os/unix_socket.hpp"
+#include "os/userns.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <csignal>
-#include <ctime>
-#include <unistd.h>
 
 namespace gantry::launch {
 
 namespace {
 
-std::int64_t now_us() {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<std::int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
+constexpr int engine_error = 125;
+
+Failure failed(Error reason, std::string_view step, int status = engine_error) {
+    return {status, step.empty() ? std::move(reason) : std::move(reason).context(step)};
 }
 
-container::Record record_of(const Plan& plan) {
+// Unwraps a Result or leaves start() with the step's name.
+#define STEP(name, expression)                                                   \
+    ({                                                                           \
+        auto step_result_ = (expression);                                        \
+        if (!step_result_.ok()) return fail(failed(std::move(step_result_).error(), name)); \
+        std::move(step_result_).value();                                         \
+    })
+
+std::uint64_t clone_flags(const Plan& plan) {
+    std::uint64_t flags = CLONE_PARENT | CLONE_NEWNS;
+    if (plan.own_pid) flags |= CLONE_NEWPID;
+    if (plan.own_net) flags |= CLONE_NEWNET;
+    if (plan.own_ipc) flags |= CLONE_NEWIPC;
+    if (plan.own_uts) flags |= CLONE_NEWUTS;
+    if (plan.own_cgroup) flags |= CLONE_NEWCGROUP;
+    if (!plan.ids.empty()) flags |= CLONE_NEWUSER;
+    return flags;
+}
+
+driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriver& storage, std::vector<driver::LayerKey> layers) {
+    static_cast<void>(storage);
+    driver::RootfsRequest request;
+    request.container = plan.name.str();
+    request.layers = std::move(layers);
+    // A read-only root is made so after the mount points are there: an image rarely has them all.
+    request.size_limit = plan.definition.storage_size;
+    request.uid_map = request.gid_map = plan.ids;
+    return request;
+}
+
+container::Record record_of(const Plan& plan, const Networks& networks, const std::string& storage_driver, pid_t pid) {
     container::Record record;
     record.name = plan.name.str();
     record.id = plan.id;
     record.image = plan.definition.image;
     record.image_id = plan.image_id;
-    record.storage_driver = plan.storage_name;
+    record.storage_driver = storage_driver;
     record.writable_layer = true;
     record.auto_remove = plan.definition.auto_remove;
     record.command = plan.argv;
-    record.definition_file = plan.definition_file;
-    record.started_us = now_us();
-    for (const auto& network : plan.networks) record.networks.push_back({network.request.network, {}});
+    record.definition_file = plan.file;
+    record.started_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    record.pid = pid;
+    record.networks = networks.record();
     return record;
 }
 
-// A child that must not go on. It is systemd's child, not ours: nobody waits for it here.
-class ChildGuard {
-public:
-    explicit ChildGuard(const os::Fd& pidfd) : pidfd_(&pidfd) {}
-    ~ChildGuard() {
-        if (!pidfd_) return;
-        [[maybe_unused]] auto ignored = os::signal_pidfd(pidfd_->get(), SIGKILL);
-        // Its namespaces should be gone before ExecStopPost= reaps.
-        pollfd waiting{pidfd_->get(), POLLIN, 0};
-        poll(&waiting, 1, 1000);
-    }
-    ChildGuard(const ChildGuard&) = delete;
-    ChildGuard& operator=(const ChildGuard&) = delete;
-    void dismiss() { pidfd_ = nullptr; }
-
-private:
-    const os::Fd* pidfd_;
-};
-
-Result<std::vector<driver::AttachStatus>> attach_networks(Plan& plan, pid_t child, container::Record& record) {
-    std::vector<driver::AttachStatus> attached;
-    if (plan.networks.empty()) return attached;
-    const os::Fd netns = TRY(os::open(fmt::format("/proc/{}/ns/net", child), O_RDONLY));
-    for (std::size_t at = 0; at < plan.networks.size(); ++at) {
-        auto& [driver, request] = plan.networks[at];
-        attached.push_back(TRY_CONTEXT(driver->prepare(request, netns.get()), "network '{}'", request.network.name));
-        record.networks[at].status = attached.back();
-    }
-    return attached;
+Result<> write_maps(const Plan& plan, pid_t pid) {
+    std::vector<os::IdRange> ranges;
+    for (const driver::IdMap& id : plan.ids) ranges.push_back({id.container, id.host, id.count});
+    return os::write_id_maps(pid, ranges, ranges);
 }
 
-// What the child says until it is the payload (or is not).
-std::optional<StartFailure> wait_for_exec(const Plan& plan, const os::Fd& pair) {
-    for (;;) {
-        auto message = os::receive_message(pair.get());
-        if (!message.ok()) return StartFailure{125, std::move(message).error()};
-        if (message->text == "console" && message->fds.size() == 1) {
-            if (auto given = hand_over_console(plan, message->fds[0]); !given.ok()) return StartFailure{125, std::move(given).error()};
-        } else if (message->text.starts_with("failed ")) {
-            char* rest = nullptr;
-            const long code = std::strtol(message->text.c_str() + 7, &rest, 10);
-            return StartFailure{static_cast<int>(code), Error(Errc::io, rest + 1)};
-        } else {
-            return std::nullopt;  // the end: close-on-exec closed the child's side
+Result<> tell(const Channel& channel, Go what) {
+    const char byte = static_cast<char>(what);
+    return os::write_all(channel.to_child.write.get(), std::string_view(&byte, 1), "the container's process");
+}
+
+// Until the child says "x"; its error, or its death, is the start's failure.
+std::optional<Failure> wait_ready(const Channel& channel) {
+    auto said = [&]() -> Result<std::string> {
+        std::string text;
+        char buffer[4096];
+        for (;;) {
+            const ssize_t got = read(channel.from_child.read.get(), buffer, sizeof buffer);
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) return errno_error("listen to the container's process");
+            text.append(buffer, static_cast<std::size_t>(got));
+            if (got == 0 || text == "x") return text;
         }
-    }
+    }();
+    if (!said.ok()) return failed(std::move(said).error(), "");
+    if (*said == "x") return std::nullopt;
+    if (said->empty()) return failed(error(Errc::internal, "the container's process died before it could run the command"), "");
+    int status = engine_error;
+    std::from_chars(said->data() + 1, said->data() + said->size(), status);
+    const auto blank = said->find(' ');
+    return Failure{status, Error(Errc::invalid, blank == std::string::npos ? *said : said->substr(blank + 1))};
 }
 
-#define STEP(expression)                                                                          \
-    ({                                                                                            \
-        auto step_ = (expression);                                                                \
-        if (!step_.ok()) return StartFailure{125, std::move(step_).error()};                      \
-        std::move(step_).value();                                                                 \
-    })
+// The child ends by itself (125) when its pipe closes; a stuck one is killed.
+void end_child(Channel& channel, const os::Fd& process) {
+    channel.to_child.write.reset();
+    if (wait_process(process.get(), 2000)) return;
+    [[maybe_unused]] const auto killed = os::signal_pidfd(process.get(), SIGKILL);
+}
 
 }  // namespace
 
-std::optional<StartFailure> start_container(const ContainerName& name) {
-    const Notifier systemd = STEP(Notifier::connect());
-    const config::Paths paths = config::Paths::from_environment();
+std::optional<Failure> start(const ContainerName& name, const std::function<void(const Failure&)>& report) {
+    Undo undo;
+    const auto fail = [&](Failure failure) {
+        report(failure);
+        return failure;
+    };
+    Plan plan = STEP("", make_plan(name));
+    Notifier notifier = STEP("", Notifier::connect());
+    driver::Loader loader(plan.paths.drivers, plan.paths.data, plan.paths.run);
 
-    // Read and check everything; nothing is touched yet.
-    Plan plan = STEP(read_plan(paths, name));
+    // 1. The drivers, and whether they can do what is asked.
+    const std::string storage_name = plan.definition.storage_driver.empty() ? plan.engine.storage_driver : plan.definition.storage_driver;
+    const auto storage = STEP("storage", loader.storage(storage_name));
+    const auto request = rootfs_request(plan, *storage, STEP("storage", layer_keys(plan.image, storage->layer_format())));
+    STEP("storage", storage->probe());
+    STEP("storage", storage->validate(request));
+    Networks networks(loader);
+    STEP("", networks.plan(plan));
 
-    // What will live outside the container is written down first. Whatever happens from here on, ExecStopPost= reaps it.
-    container::Record record = record_of(plan);
-    STEP(os::make_dirs(paths.record(name.str()), 0711));
-    STEP(container::write_record(paths, record));
-    STEP(make_name_files(plan));
+    // 2. What will exist outside of the container is written down before it exists.
+    STEP("record", os::make_dirs(plan.record_dir(), 0711));
+    STEP("record", container::write_record(plan.paths, record_of(plan, networks, storage_name, 0)));
+    STEP("files", write_files(plan));
+    STEP("record", os::make_dirs(plan.paths.run + "/root"));
 
-    // Binds are opened in the host's namespace, the rest is put together in one of our own.
-    ChildSide side;
-    side.plan = &plan;
-    side.sources = STEP(open_mount_sources(plan));
-    STEP(os::unshare_mounts());
-    side.rootfs = STEP(plan.storage->prepare(plan.rootfs).context("storage driver '" + plan.storage_name + "'")).mount;
-    if (!plan.definition.tty) side.stdio = STEP(open_stdio(plan));
-
-    // The container's first process, a child of systemd from its first moment.
-    auto [ours, theirs] = STEP(os::socket_pair());
-    side.launcher = std::move(theirs);
-    STEP(join_namespaces(plan));
-    const os::Child child = STEP(os::clone_process(own_namespaces(plan) | CLONE_PARENT, [&, launcher = &ours] {
-        launcher->reset();
-        return run_child(side);
-    }));
-    ChildGuard guard(child.pidfd);
-    side.launcher.reset();
-
-    // It mounts while we attach networks.
-    const auto networks = STEP(attach_networks(plan, child.pid, record));
-    record.pid = child.pid;
-    STEP(fill_name_files(plan, networks));
-    STEP(container::write_record(paths, record));
-    if (auto gone = os::send_message(ours.get(), "go"); !gone.ok()) {
-        // It failed meanwhile and says why.
+    // 3. The root file system, volumes and all else of the host that will be seen inside.
+    ChildState state;
+    STEP("", open_host_sources(plan, state.sources));
+    STEP("mounts", os::unshare_mounts());
+    state.root = STEP("root file system", storage->prepare(request)).mount;
+    const std::string& run_as = plan.definition.run_as.empty() ? plan.image.user : plan.definition.run_as;
+    plan.privileges.who = STEP("user", sandbox::resolve_user(state.root.get(), run_as, plan.definition.groups));
+    plan.environment = STEP("environment", environment_of(plan));
+    STEP("", open_volumes(plan, state.root.get(), state.sources));
+    STEP("files", open_files(plan, state.sources));
+    state.stdio = STEP("standard streams", open_stdio(plan));
+    STEP("namespaces", join_namespaces(plan));
+    if (plan.privileges.oom_score) {
+        // Here and not in the child, which in a user namespace may not; a child has its parent's.
+        STEP("", sandbox::set_oom_score(*plan.privileges.oom_score));
+        plan.privileges.oom_score.reset();
     }
-    if (auto failure = wait_for_exec(plan, ours)) return failure;
-    guard.dismiss();
 
-    const char* ready = plan.definition.ready == config::Ready::started ? "READY=1\n" : "";
-    STEP(systemd.send(fmt::format("{}MAINPID={}\nSTATUS=", ready, child.pid)));
+    // 4. The container's process: a child of the service manager, in namespaces of its own. From here on its exit status is the
+    // unit's.
+    Channel channel;
+    channel.to_child = STEP("", make_pipe());
+    channel.from_child = STEP("", make_pipe());
+    const os::Child child = STEP("container process", os::clone_process(clone_flags(plan), [&]() -> int { run_child(plan, state, channel); }));
+    undo.push([&] { end_child(channel, child.pidfd); });
+    channel.to_child.read.reset();
+    channel.from_child.write.reset();
+    STEP("", notifier.send(fmt::format("MAINPID={}\n", child.pid)));
+    STEP("", notifier.barrier());
+    if (!plan.ids.empty()) {
+        STEP("user namespace", write_maps(plan, child.pid));
+        STEP("", tell(channel, Go::maps));
+    }
+
+    // 5. The networks, while the child mounts.
+    if (plan.own_net) {
+        const os::Fd netns = STEP("networks", os::open(fmt::format("/proc/{}/ns/net", child.pid), O_RDONLY));
+        STEP("", networks.attach(netns.get()));
+        undo.push([&] { networks.detach(); });
+        STEP("files", complete_files(plan, networks.status()));
+    }
+    STEP("record", container::write_record(plan.paths, record_of(plan, networks, storage_name, child.pid)));
+    STEP("", tell(channel, Go::network));
+    if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
+
+    // 6. The manager must know the main process before that can end; then the unit is up and the command runs.
+    if (!notifier.done(30'000)) return fail(failed(error(Errc::timeout, "the service manager does not answer"), ""));
+    if (plan.definition.ready == config::Ready::started) STEP("", notifier.send("READY=1\n"));
+    STEP("", tell(channel, Go::exec));
+    undo.dismiss();
     return std::nullopt;
 }
 

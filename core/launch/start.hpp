@@ -1,16 +1,19 @@
-// The start of a container, top to bottom: DESIGN's "How a container starts". Runs as the unit's ExecStart=, as root in the host's
-// namespaces and in the unit's cgroup, and is gone when the container runs.
+// How a container starts: DESIGN.md, "How a container starts".
 #pragma once
 
 #include "base/names.hpp"
+#include "base/result.hpp"
 
 namespace gantry::launch {
 
-// The exit status for systemd: 0, or 125 (engine), 126 and 127 (the command cannot be executed, is not found).
-struct StartFailure {
-    int code;
-    Error error;
+struct Failure {
+    int status;  // 125, 126, 127
+    Error reason;
 };
-std::optional<StartFailure> start_container(const ContainerName& name);
+
+// Runs in the unit's cgroup as its first main process. After success the container's process is the unit's main process and the
+// caller ends with 0. report is called with a failure before anything is undone: undoing ends the unit's main process, and the
+// manager then ends us.
+std::optional<Failure> start(const ContainerName& name, const std::function<void(const Failure&)>& report);
 
 }  // namespace gantry::launch

@@ -1,51 +1,171 @@
 #include "launch/stdio.hpp"
 
-#include "launch/notify.hpp"
 #include "os/file.hpp"
-#include "os/unix_socket.hpp"
+#include "os/mount.hpp"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <syslog.h>
+#include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
 
 namespace gantry::launch {
 
 namespace {
 
-Result<std::optional<std::array<os::Fd, 3>>> from_foreground(const Plan& plan) {
-    const std::string path = plan.paths.run + "/attach/" + plan.name.str() + ".sock";
-    auto socket = os::connect_to(path, SOCK_SEQPACKET);
-    if (!socket.ok()) {
-        if (socket.error().sys() == ECONNREFUSED) unlink(path.c_str());
-        else if (socket.error().sys() != ENOENT) return std::move(socket).error();
-        return std::optional<std::array<os::Fd, 3>>();
+// Unset: nobody listens there.
+Result<os::Fd> connect_to(const std::string& path, int type) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        // Too long for sun_path: through the folder's descriptor.
+        const auto slash = path.rfind('/');
+        auto folder = os::open(path.substr(0, slash), O_PATH | O_DIRECTORY);
+        if (!folder.ok()) return os::Fd();
+        return connect_to(fmt::format("/proc/self/fd/{}/{}", folder->get(), path.substr(slash + 1)), type);
     }
-    auto message = TRY_CONTEXT(os::receive_message(socket->get()), "foreground '{}'", path);
-    if (message.text != "stdio" || message.fds.size() != 3) return error(Errc::invalid, "foreground '{}': not three standard streams", path);
-    return std::optional(std::array<os::Fd, 3>{std::move(message.fds[0]), std::move(message.fds[1]), std::move(message.fds[2])});
+    memcpy(address.sun_path, path.data(), path.size());
+    os::Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
+    if (!socket) return errno_error("make a socket");
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return socket;
+    if (errno == ECONNREFUSED) unlink(path.c_str());  // of a CLI that is gone
+    if (errno == ENOENT || errno == ECONNREFUSED) return os::Fd();
+    return errno_error("connect to '{}'", path);
+}
+
+Result<> receive_stdio(const os::Fd& socket, Stdio& stdio) {
+    const timeval limit{5, 0};
+    setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    char text[16];
+    iovec part{text, sizeof text};
+    alignas(cmsghdr) char control[CMSG_SPACE(3 * sizeof(int))]{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    ssize_t got = 0;
+    do got = recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return errno_error("receive the standard streams");
+    const cmsghdr* header = CMSG_FIRSTHDR(&message);
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return error(Errc::unavailable, "no standard streams were sent");
+    int descriptors[3]{-1, -1, -1};
+    memcpy(descriptors, CMSG_DATA(header), std::min<std::size_t>(sizeof descriptors, header->cmsg_len - CMSG_LEN(0)));
+    stdio.in = os::Fd(descriptors[0]);
+    stdio.out = os::Fd(descriptors[1]);
+    stdio.err = os::Fd(descriptors[2]);
+    if (!stdio.in || !stdio.out || !stdio.err) return error(Errc::unavailable, "fewer than three standard streams were sent");
+    return {};
+}
+
+// $JOURNAL_STREAM names the stream that systemd connected (systemd.exec(5)): only then is a second one like it wanted.
+bool is_journal(int descriptor) {
+    const char* text = getenv("JOURNAL_STREAM");
+    struct stat info{};
+    if (!text || fstat(descriptor, &info) != 0) return false;
+    return fmt::format("{}:{}", info.st_dev, info.st_ino) == text;
+}
+
+// systemd-journald's stream protocol (systemd src/journal/journald-stream.c): a header of seven lines, then the text.
+Result<os::Fd> journal_stream(const Plan& plan, int priority) {
+    os::Fd stream = TRY(connect_to("/run/systemd/journal/stdout", SOCK_STREAM));
+    if (!stream) return stream;
+    shutdown(stream.get(), SHUT_RD);
+    const std::string header = fmt::format("{}\n{}\n{}\n1\n0\n0\n0\n", plan.name.str(), unit_name(plan.name), priority);
+    TRY(os::write_all(stream.get(), header, "the journal"));
+    return stream;
+}
+
+Result<> send_descriptor(int socket, std::string_view text, int descriptor) {
+    std::string copy(text);
+    iovec part{copy.data(), copy.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR) return errno_error("send the terminal");
+    return {};
+}
+
+Result<os::Fd> make_terminal(const Plan& plan, const Stdio& stdio) {
+    const os::Fd master = TRY(os::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
+    const int unlock = 0;
+    if (ioctl(master.get(), TIOCSPTLCK, &unlock) != 0) return errno_error("unlock the terminal");
+    os::Fd slave(ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!slave) return errno_error("open the terminal");
+    if (fchown(slave.get(), plan.privileges.who.uid, static_cast<gid_t>(-1)) != 0) return errno_error("give the terminal away");
+    if (stdio.console) TRY(send_descriptor(stdio.console.get(), "console", master.get()));
+    return slave;
+}
+
+Result<> become_descriptor(int from, int to) {
+    if (from >= 0 && from != to && dup2(from, to) < 0) return errno_error("make descriptor {}", to);
+    return {};
 }
 
 }  // namespace
 
-Result<std::array<os::Fd, 3>> open_stdio(const Plan& plan) {
-    if (auto foreground = TRY(from_foreground(plan))) return std::move(*foreground);
-    std::array<os::Fd, 3> streams;
-    streams[0] = TRY(os::open("/dev/null", O_RDONLY));
-    if (!plan.definition.log_to_journal) {
-        streams[1] = TRY(os::open("/dev/null", O_WRONLY));
-        streams[2] = TRY(os::open("/dev/null", O_WRONLY));
-        return streams;
+Result<Stdio> open_stdio(const Plan& plan) {
+    Stdio stdio;
+    const config::Definition& definition = plan.definition;
+    if (definition.tty || definition.open_stdin) {
+        stdio.console = TRY_CONTEXT(connect_to(fmt::format("{}/console/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "console");
+        if (definition.tty && !stdio.console)
+            return error(Errc::unavailable, "console: nobody listens for the terminal, is 'ctr-console@{}.service' stopped or masked", plan.name.str());
     }
-    // Standard output is what systemd opened for the unit. Standard error gets a stream of its own where there is a journal.
-    if (auto stream = open_journal_stream(plan.name.str(), LOG_ERR); stream.ok()) streams[2] = std::move(stream).value();
-    return streams;
+    if (definition.tty) return stdio;
+    const os::Fd attach = TRY_CONTEXT(connect_to(fmt::format("{}/attach/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "attach");
+    if (attach) {
+        TRY_CONTEXT(receive_stdio(attach, stdio), "attach");
+        return stdio;
+    }
+    if (!definition.log_to_journal) {
+        stdio.out = TRY(os::open("/dev/null", O_WRONLY));
+        stdio.err = TRY(os::open("/dev/null", O_WRONLY));
+    } else if (is_journal(STDERR_FILENO)) {
+        stdio.err = TRY_CONTEXT(journal_stream(plan, 3), "standard error");
+    }
+    if (!stdio.console) return stdio;
+    // open_stdin and detached: the console unit holds the other ends.
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return errno_error("make a socket pair");
+    stdio.in = os::Fd(ends[0]);
+    const os::Fd other(ends[1]);
+    TRY(send_descriptor(stdio.console.get(), "stdin", other.get()));
+    return stdio;
 }
 
-Result<> hand_over_console(const Plan& plan, const os::Fd& master) {
-    const std::string path = plan.paths.run + "/console/" + plan.name.str() + ".sock";
-    const os::Fd socket = TRY_CONTEXT(os::connect_to(path, SOCK_SEQPACKET), "the console of '{}' (ctr-console@{}.service)", plan.name.str(), plan.name.str());
-    return os::send_message(socket.get(), "console", {master.get()});
+Result<> take_stdio(const Plan& plan, Stdio& stdio) {
+    if (plan.definition.tty) {
+        const os::Fd slave = TRY(make_terminal(plan, stdio));
+        if (ioctl(slave.get(), TIOCSCTTY, 0) != 0) return errno_error("take the terminal");
+        // /dev/console is the same terminal, as Docker and systemd's container interface have it.
+        char path[64];
+        if (ttyname_r(slave.get(), path, sizeof path) == 0) {
+            const os::Fd place = TRY(os::open("/dev/console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY, 0600));
+            const os::Fd copy = TRY(os::clone_mount(AT_FDCWD, path, false));
+            TRY(os::attach_mount(copy.get(), AT_FDCWD, "/dev/console"));
+        }
+        for (int descriptor = 0; descriptor < 3; ++descriptor) TRY(become_descriptor(slave.get(), descriptor));
+        return {};
+    }
+    TRY(become_descriptor(stdio.in.get(), 0));
+    TRY(become_descriptor(stdio.out.get(), 1));
+    return become_descriptor(stdio.err.get(), 2);
 }
 
 }  // namespace gantry::launch

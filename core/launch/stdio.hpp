@@ -1,17 +1,20 @@
-// Where the payload's standard streams go: to the journal, to a `gantry run` in the foreground, or nowhere.
+// Where the payload's standard streams go.
 #pragma once
 
 #include "launch/plan.hpp"
 
-#include <array>
-
 namespace gantry::launch {
 
-// A foreground run listens on <run>/attach/NAME.sock and answers with three descriptors; a socket that nobody listens on any
-// more is removed.
-Result<std::array<os::Fd, 3>> open_stdio(const Plan& plan);
+struct Stdio {
+    os::Fd in, out, err;  // unset: as systemd gave it to the launcher
+    os::Fd console;       // tty: the socket that the terminal's master is sent to
+};
 
-// Hands the terminal's master to the console unit (<run>/console/NAME.sock).
-Result<> hand_over_console(const Plan& plan, const os::Fd& master);
+// In the launcher: a waiting CLI (<run>/attach/NAME.sock) or console unit (<run>/console/NAME.sock) is asked, a journal stream of
+// its own for standard error is opened.
+Result<Stdio> open_stdio(const Plan& plan);
+
+// In the child, inside its new root: makes the terminal (tty) or takes the streams as descriptors 0, 1, 2.
+Result<> take_stdio(const Plan& plan, Stdio& stdio);
 
 }  // namespace gantry::launch

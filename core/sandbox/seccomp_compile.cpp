@@ -93,7 +93,9 @@ Result<Filter> compile_filter(std::string_view text, CapSet capabilities) {
         }
     }
     for (const SeccompRule& rule : profile.rules) TRY(add_rule(library, filter.get(), rule, default_action));
-    return Filter{TRY(exported(library, filter.get()))};
+    Filter out;
+    out.program = TRY(exported(library, filter.get()));
+    return out;
 }
 
 }  // namespace gantry::sandbox

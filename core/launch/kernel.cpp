@@ -1,0 +1,39 @@
+#include "launch/kernel.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace gantry::launch {
+
+bool wait_process(int process, int timeout) {
+    pollfd waited{process, POLLIN, 0};
+    for (;;) {
+        const int got = poll(&waited, 1, timeout);
+        if (got >= 0 || errno != EINTR) return got > 0;
+    }
+}
+
+Result<> enter_namespaces(int descriptor, int flags, std::string_view what) {
+    if (setns(descriptor, flags) != 0) return errno_error("enter the namespaces of {}", what);
+    return {};
+}
+
+Result<Pipe> make_pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
+    return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
+}
+
+void reset_signals() {
+    for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+}  // namespace gantry::launch

@@ -1,0 +1,133 @@
+#include "launch/sources.hpp"
+
+#include "container/volume_store.hpp"
+#include "launch/join.hpp"
+#include "os/copy_tree.hpp"
+#include "os/file.hpp"
+#include "os/mount.hpp"
+#include "os/userns.hpp"
+
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+namespace gantry::launch {
+
+namespace {
+
+std::uint64_t propagation_of(std::string_view text) {
+    if (text.ends_with("shared")) return MS_SHARED;
+    if (text.ends_with("slave")) return MS_SLAVE;
+    return MS_PRIVATE;
+}
+
+Result<Source> clone_source(const std::string& path, bool recursive) {
+    struct stat info{};
+    if (stat(path.c_str(), &info) != 0) return errno_error("'{}'", path);
+    Source source;
+    source.directory = S_ISDIR(info.st_mode);
+    source.mount = TRY(os::clone_mount(AT_FDCWD, path, recursive && source.directory));
+    return source;
+}
+
+Result<Source> open_bind(const config::Mount& mount) {
+    if (mount.create_source && !os::path_exists(mount.source)) TRY(os::make_dirs(mount.source));
+    Source source = TRY(clone_source(mount.source, mount.recursive));
+    os::MountChange change;
+    change.propagation = propagation_of(mount.propagation);
+    TRY(os::change_mount(source.mount.get(), "", {.propagation = change.propagation}, true, mount.source));
+    // Docker makes what is mounted below read-only too (since 25, kernel 5.12).
+    if (mount.read_only) TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, mount.recursive, mount.source));
+    return source;
+}
+
+std::vector<os::IdRange> ranges(const std::vector<driver::IdMap>& ids) {
+    std::vector<os::IdRange> out;
+    for (const driver::IdMap& id : ids) out.push_back({id.container, id.host, id.count});
+    return out;
+}
+
+Result<> fill_volume(const std::string& folder, int root, const std::string& target) {
+    if (!TRY(os::list_dir(folder)).empty()) return {};
+    const auto image = os::open_in_root(root, target, O_RDONLY | O_DIRECTORY);
+    if (!image.ok()) return {};  // the image has nothing there
+    // Copied beside and renamed, so that a crash half-way does not leave half a volume that looks filled.
+    const std::string staging = folder + ".new";
+    TRY(os::remove_tree(staging));
+    TRY(os::make_dirs(staging));
+    const os::Fd to = TRY(os::open(staging, O_RDONLY | O_DIRECTORY));
+    TRY(copy_folder(image->get(), to.get(), target));
+    if (::rename(staging.c_str(), folder.c_str()) != 0) return errno_error("rename '{}'", staging);
+    return {};
+}
+
+Result<Source> open_volume(const Plan& plan, const config::Mount& mount, int root) {
+    container::VolumeInfo wanted;
+    wanted.name = mount.source;
+    wanted.anonymous = mount.source == container::anonymous_volume_name(plan.id, mount.target);
+    if (wanted.anonymous) wanted.owner = plan.id;
+    const container::VolumeInfo volume = TRY(container::ensure_volume(plan.paths, wanted));
+    if (mount.copy) TRY_CONTEXT(fill_volume(volume.path, root, mount.target), "copy the image's files");
+    Source source = TRY(clone_source(volume.path, true));
+    if (!plan.ids.empty()) {
+        const auto ids = ranges(plan.ids);
+        const os::Fd user = TRY(os::make_user_namespace(ids, ids));
+        TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_IDMAP, .user_namespace = user.get()}, false, mount.source));
+    }
+    if (mount.read_only) TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, mount.source));
+    return source;
+}
+
+Result<os::Fd> open_init() {
+    os::Fd init = TRY_CONTEXT(os::clone_mount(AT_FDCWD, GANTRY_LIBEXECDIR "/gantry-init", false), "init");
+    // It becomes /proc/1/exe inside: nobody in there may open it for writing.
+    TRY(os::change_mount(init.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, "gantry-init"));
+    return init;
+}
+
+}  // namespace
+
+Result<> copy_folder(int from, int to, const std::string& shown) {
+    TRY(os::copy_into(from, ".", to, ".", {}, shown));
+    struct stat info{};
+    if (fstat(from, &info) != 0) return errno_error("stat '{}'", shown);
+    if (fchown(to, info.st_uid, info.st_gid) != 0 || fchmod(to, info.st_mode & 07777) != 0) return errno_error("change owner and mode of '{}'", shown);
+    return {};
+}
+
+Result<> open_host_sources(const Plan& plan, Sources& sources) {
+    const config::Definition& definition = plan.definition;
+    for (const config::Mount& mount : definition.mounts)
+        if (mount.type == config::MountType::bind)
+            sources.mounts[mount.target] = TRY_CONTEXT(open_bind(mount), "mount '{}' on '{}'", mount.source, mount.target);
+    if (!plan.ids.empty())
+        for (const char* node : {"null", "zero", "full", "random", "urandom", "tty"})
+            sources.nodes[node] = TRY(os::clone_mount(AT_FDCWD, fmt::format("/dev/{}", node), false));
+    if (!plan.ids.empty() && !plan.own_net) sources.sys = TRY(os::clone_mount(AT_FDCWD, "/sys", true));
+    if (!plan.own_cgroup) sources.cgroup = TRY(os::clone_mount(AT_FDCWD, "/sys/fs/cgroup", true));
+    if (definition.ipc.kind == config::NamespaceMode::Kind::host) {
+        sources.shm = TRY(os::clone_mount(AT_FDCWD, "/dev/shm", false));
+        if (os::path_exists("/dev/mqueue")) sources.mqueue = TRY(os::clone_mount(AT_FDCWD, "/dev/mqueue", false));
+    } else if (definition.ipc.kind == config::NamespaceMode::Kind::container) {
+        sources.shm = TRY(clone_from_container(plan, definition.ipc.container, "/dev/shm"));
+    }
+    if (definition.init) sources.init = TRY(open_init());
+    return {};
+}
+
+Result<> open_volumes(const Plan& plan, int root, Sources& sources) {
+    for (const config::Mount& mount : plan.definition.mounts)
+        if (mount.type == config::MountType::volume)
+            sources.mounts[mount.target] = TRY_CONTEXT(open_volume(plan, mount, root), "volume '{}' on '{}'", mount.source, mount.target);
+    return {};
+}
+
+Result<> open_files(const Plan& plan, Sources& sources) {
+    for (const char* name : {"hosts", "hostname", "resolv.conf"})
+        sources.files.emplace_back(fmt::format("/etc/{}", name), TRY(clone_source(fmt::format("{}/{}", plan.record_dir(), name), false)));
+    if (!plan.notify_socket.empty() && plan.notify_socket[0] == '/')
+        sources.files.emplace_back("/run/host/notify", TRY(clone_source(plan.notify_socket, false)));
+    return {};
+}
+
+}  // namespace gantry::launch
