@@ -207,8 +207,8 @@ Result<> NetlinkSocket::request(NetlinkMessage message, std::string_view what, c
     return outcomes.front().result(what);
 }
 
-Result<> NetlinkSocket::dump(const std::function<NetlinkMessage()>& make, std::string_view what, const std::function<void()>& begin,
-                             const OnReply& on_reply) {
+Result<> NetlinkSocket::dump(const std::function<NetlinkMessage()>& make, std::string_view what,
+                             const std::function<void()>& begin, const OnReply& on_reply) {
     for (int attempt = 0; attempt < dump_attempts; ++attempt) {
         std::vector<NetlinkMessage> messages;
         messages.push_back(make());

@@ -71,7 +71,8 @@ public:
     // The payload of an attribute behind a header of that size, at any depth of nesting; empty where there is none.
     [[nodiscard]] std::string_view attribute(std::size_t header_size, std::initializer_list<int> path) const;
     // Calls visit with the payload of each attribute inside the nest that path names.
-    void each(std::size_t header_size, std::initializer_list<int> path, const std::function<void(std::string_view)>& visit) const;
+    void each(std::size_t header_size, std::initializer_list<int> path,
+              const std::function<void(std::string_view)>& visit) const;
 
 private:
     [[nodiscard]] const void* bytes(std::size_t size) const;
@@ -103,8 +104,8 @@ public:
     Result<std::vector<NetlinkOutcome>> exchange(std::vector<NetlinkMessage>& messages, const OnReply& on_reply = {});
     // One message; what is for the error.
     Result<> request(NetlinkMessage message, std::string_view what, const OnReply& on_reply = {});
-    // One message with NLM_F_DUMP: repeated from the start when the kernel's lists changed meanwhile (NLM_F_DUMP_INTR); begin is
-    // called at each start.
+    // One message with NLM_F_DUMP: repeated from the start when the kernel's lists changed meanwhile (NLM_F_DUMP_INTR); begin
+    // is called at each start.
     Result<> dump(const std::function<NetlinkMessage()>& make, std::string_view what, const std::function<void()>& begin,
                   const OnReply& on_reply);
 

@@ -105,7 +105,8 @@ Result<std::string> parse_mac(std::string_view text) {
 
 std::string mac_text(std::string_view bytes) {
     std::string text;
-    for (const char byte : bytes) fmt::format_to(std::back_inserter(text), "{}{:02x}", text.empty() ? "" : ":", static_cast<unsigned char>(byte));
+    for (const char byte : bytes)
+        fmt::format_to(std::back_inserter(text), "{}{:02x}", text.empty() ? "" : ":", static_cast<unsigned char>(byte));
     return text;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace gantry::bridge {
 
@@ -44,14 +45,16 @@ Result<std::vector<PortRule>> fixed_rules(const AttachRequest& request, const st
 }
 
 // A free port of the ephemeral range for one that asks for any.
-Result<PublishedPort> choose_port(PublishedPort port, const std::vector<Address>& addresses, Firewall& firewall, const std::string& owner,
-                                  const std::vector<PublishedPort>& chosen) {
+Result<PublishedPort> choose_port(PublishedPort port, const std::vector<Address>& addresses, Firewall& firewall,
+                                  const std::string& owner, const std::vector<PublishedPort>& chosen) {
     const PortSpan span = ephemeral_ports();
     const unsigned size = span.last - span.first + 1U;
     Result<> last;
     for (int attempt = 0; attempt < port_attempts; ++attempt) {
         port.host_port = static_cast<std::uint16_t>(span.first + random_number() % size);
-        const auto same = [&](const PublishedPort& other) { return other.protocol == port.protocol && other.host_port == port.host_port; };
+        const auto same = [&](const PublishedPort& other) {
+            return other.protocol == port.protocol && other.host_port == port.host_port;
+        };
         if (std::ranges::any_of(chosen, same)) continue;
         const auto rules = TRY(port_rules(port, addresses));
         last = check_bind(rules);
@@ -59,8 +62,8 @@ Result<PublishedPort> choose_port(PublishedPort port, const std::vector<Address>
         if (last.ok()) return port;
         if (last.error().code() != Errc::in_use) return std::move(last).error();
     }
-    return error(Errc::no_space, "no free host port for {}/{} found between {} and {}", port.container_port, protocol_name(port.protocol),
-                 span.first, span.last);
+    return error(Errc::no_space, "no free host port for {}/{} found between {} and {}", port.container_port,
+                 protocol_name(port.protocol), span.first, span.last);
 }
 
 // Stand-ins where no address is leased yet: for checks that only need the family.
@@ -73,6 +76,17 @@ std::vector<Address> some_addresses(const NetworkPlan& network) {
 
 void note_first(Result<>& first, Result<> done) {
     if (first.ok() && !done.ok()) first = std::move(done);
+}
+
+// The namespace of a container that ended is gone with its last process, or some milliseconds later: sockets are given up
+// behind an RCU grace period. One that lives on (a running container is disconnected, another shares the namespace) loses the
+// interface.
+Result<> remove_unless_dying(Links& links, const Attachment& attachment) {
+    for (int attempt = 0; attempt < 20; ++attempt) {
+        if (TRY(links.dies_alone(attachment.host_interface, attachment.namespace_id))) return {};
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return links.remove(attachment.host_interface);
 }
 
 }  // namespace
@@ -111,15 +125,18 @@ Result<NetworkConfig> BridgeDriver::network_create(const NetworkConfig& wanted, 
         if (pools.empty()) pools = default_pools();
         for (const Family family : {Family::v4, Family::v6}) {
             const bool any = std::ranges::any_of(pools, [&](const Pool& pool) { return pool.cidr.network.family == family; });
-            if (any) config.subnets.push_back({TRY_CONTEXT(choose_subnet(pools, family, taken), "network '{}'", wanted.name).str(), "", ""});
+            if (!any) continue;
+            const Cidr chosen = TRY_CONTEXT(choose_subnet(pools, family, taken), "network '{}'", wanted.name);
+            config.subnets.push_back({chosen.str(), "", ""});
         }
     } else {
         for (const auto& range : {plan.v4, plan.v6}) {
             if (!range) continue;
             for (std::size_t at = 0; at < taken.size(); ++at) {
                 if (!taken[at].overlaps(range->cidr)) continue;
-                const std::string who = owners[at].empty() ? fmt::format("this host's route to '{}'", taken[at].str())
-                                                           : fmt::format("subnet '{}' of network '{}'", taken[at].str(), owners[at]);
+                const std::string who = owners[at].empty()
+                                            ? fmt::format("this host's route to '{}'", taken[at].str())
+                                            : fmt::format("subnet '{}' of network '{}'", taken[at].str(), owners[at]);
                 return error(Errc::in_use, "network '{}': subnet '{}' overlaps {}", wanted.name, range->cidr.str(), who);
             }
         }
@@ -139,7 +156,8 @@ Result<> BridgeDriver::network_remove(const NetworkConfig& network) {
     for (const auto& container : TRY(journal_.containers(plan.name))) {
         const auto attachment = journal_.read(plan.name, container);
         const auto here = [&](const PortLink& port) { return attachment.ok() && port.name == attachment->host_interface; };
-        if (std::ranges::any_of(ports, here)) return error(Errc::in_use, "network '{}' is in use by container '{}'", plan.name, container);
+        if (std::ranges::any_of(ports, here))
+            return error(Errc::in_use, "network '{}' is in use by container '{}'", plan.name, container);
     }
     Result<> first;
     for (const auto& container : TRY(journal_.containers(plan.name))) note_first(first, detach(plan.name, container));
@@ -169,7 +187,8 @@ Result<> BridgeDriver::network_reload(const NetworkConfig& network) {
         const auto attachment = journal_.read(plan.name, container);
         if (!attachment.ok()) continue;
         loopback = loopback || !attachment->ports.empty();
-        if (!TRY(links.dies_alone(attachment->host_interface))) note_first(first, links.reconnect(plan, attachment->host_interface, !attachment->ports.empty()));
+        if (!TRY(links.dies_alone(attachment->host_interface, attachment->namespace_id)))
+            note_first(first, links.reconnect(plan, attachment->host_interface, !attachment->ports.empty()));
     }
     if (loopback && plan.v4) note_first(first, allow_host_loopback(plan));
     return std::move(first).context(fmt::format("reload network '{}'", plan.name));
@@ -189,7 +208,7 @@ Result<AttachStatus> BridgeDriver::prepare(const AttachRequest& request, int net
     const AttachPlan plan = TRY(plan_attach(request));
     TRY_CONTEXT(detach(plan.network.name, plan.container), "remove what an earlier run left");
     const Leases::Taken leases = TRY(leases_.take(plan));
-    Attachment attachment{plan.network.name, plan.container, new_interface_name(), leases.all(), {}};
+    Attachment attachment{plan.network.name, plan.container, new_interface_name(), -1, leases.all(), {}};
     AttachStatus status;
     auto attached = attach(request, plan, netns, attachment, status);
     if (attached.ok()) return status;
@@ -199,10 +218,12 @@ Result<AttachStatus> BridgeDriver::prepare(const AttachRequest& request, int net
     return std::move(attached).error().context(fmt::format("network '{}'", plan.network.name));
 }
 
-Result<> BridgeDriver::attach(const AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment, AttachStatus& status) {
-    const Wire wire{attachment.host_interface, plan.mac.empty() ? mac_of(attachment.addresses.front()) : plan.mac, attachment.addresses,
-                    !request.ports.empty()};
+Result<> BridgeDriver::attach(const AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,
+                              AttachStatus& status) {
+    const Wire wire{attachment.host_interface, plan.mac.empty() ? mac_of(attachment.addresses.front()) : plan.mac,
+                    attachment.addresses, !request.ports.empty()};
     Links links = TRY(Links::open(port_limit_));
+    attachment.namespace_id = TRY(links.namespace_id(netns));
     TRY(journal_.write_network(plan.network.name, rules_of(plan.network)));
     TRY(publish(request, plan, attachment, status));
     TRY(links.ensure_bridge(plan.network));
@@ -219,7 +240,8 @@ Result<> BridgeDriver::attach(const AttachRequest& request, const AttachPlan& pl
     return {};
 }
 
-Result<> BridgeDriver::publish(const AttachRequest& request, const AttachPlan& plan, Attachment& attachment, AttachStatus& status) {
+Result<> BridgeDriver::publish(const AttachRequest& request, const AttachPlan& plan, Attachment& attachment,
+                               AttachStatus& status) {
     Firewall firewall = TRY(Firewall::open(journal_));
     const std::string owner = owner_name(plan.network.name, plan.container);
     attachment.ports = TRY(fixed_rules(request, attachment.addresses));
@@ -229,9 +251,11 @@ Result<> BridgeDriver::publish(const AttachRequest& request, const AttachPlan& p
         const std::size_t fixed = attachment.ports.size();
         status.ports.clear();
         for (const auto& port : request.ports) {
-            status.ports.push_back(port.host_port != 0 ? port : TRY(choose_port(port, attachment.addresses, firewall, owner, status.ports)));
+            status.ports.push_back(
+                port.host_port != 0 ? port : TRY(choose_port(port, attachment.addresses, firewall, owner, status.ports)));
             if (port.host_port != 0) continue;
-            for (auto& rule : TRY(port_rules(status.ports.back(), attachment.addresses))) attachment.ports.push_back(std::move(rule));
+            for (auto& rule : TRY(port_rules(status.ports.back(), attachment.addresses)))
+                attachment.ports.push_back(std::move(rule));
         }
         TRY(journal_.write(attachment));
         done = firewall.publish(rules_of(plan.network), attachment);
@@ -241,7 +265,7 @@ Result<> BridgeDriver::publish(const AttachRequest& request, const AttachPlan& p
     }
     TRY(std::move(done));
     TRY(ensure_forwarding(plan.network, firewall));
-    forget_unpublished(attachment.ports);
+    forget_connections(attachment.ports);
     return {};
 }
 
@@ -257,14 +281,11 @@ Result<> BridgeDriver::detach(const std::string& network, const std::string& con
     }
     Result<> first;
     Links links = TRY(Links::open(port_limit_));
-    const auto dies = links.dies_alone(attachment->host_interface);
-    if (!dies.ok()) note_first(first, dies.error());
-    if (dies.ok() && !*dies) note_first(first, links.remove(attachment->host_interface));
     if (!attachment->ports.empty()) {
         auto firewall = Firewall::open(journal_);
         note_first(first, firewall.ok() ? firewall->unpublish(*attachment) : Result<>(firewall.error()));
-        forget_targets(attachment->ports);
     }
+    note_first(first, remove_unless_dying(links, *attachment));
     if (first.ok()) note_first(first, journal_.erase(network, container));
     return first;
 }
@@ -272,6 +293,10 @@ Result<> BridgeDriver::detach(const std::string& network, const std::string& con
 Result<> BridgeDriver::teardown(const std::string& container, const NetworkConfig& network, bool keep_lease) {
     TRY(ContainerName::parse(container));
     TRY(ObjectName::parse("network", network.name));
+    if (!keep_lease) {
+        // The address may be another's soon; where it stays the container's, the next start forgets what must be.
+        if (const auto attachment = journal_.read(network.name, container); attachment.ok()) forget_targets(attachment->ports);
+    }
     Result<> first = detach(network.name, container);
     if (!keep_lease) note_first(first, leases_.release(network.name, container));
     return std::move(first).context(fmt::format("network '{}'", network.name));
@@ -291,13 +316,15 @@ Result<std::vector<std::string>> BridgeDriver::recover(const NetworkConfig& netw
     };
     for (const auto& container : TRY(journal_.containers(plan.name))) {
         if (!missing(alive, container)) continue;
-        findings.push_back(fmt::format("network '{}': attachment of container '{}', which is not running", plan.name, container));
+        findings.push_back(
+            fmt::format("network '{}': attachment of container '{}', which is not running", plan.name, container));
         if (!dry_run) TRY(detach(plan.name, container));
     }
     Firewall firewall = TRY(Firewall::open(journal_));
     for (const auto& owner : TRY(firewall.owners())) {
         if (!owner.starts_with(plan.name + "/") || !missing(alive, owner.substr(plan.name.size() + 1))) continue;
-        findings.push_back(fmt::format("network '{}': published ports of '{}', which is not running", plan.name, owner.substr(plan.name.size() + 1)));
+        findings.push_back(fmt::format("network '{}': published ports of '{}', which is not running", plan.name,
+                                       owner.substr(plan.name.size() + 1)));
         if (!dry_run) TRY(firewall.remove_owner(owner));
     }
     Links links = TRY(Links::open(port_limit_));
@@ -305,12 +332,14 @@ Result<std::vector<std::string>> BridgeDriver::recover(const NetworkConfig& netw
     for (const auto& port : TRY(links.ports(plan))) {
         if (!port.alias.starts_with(prefix) || !missing(alive, port.alias.substr(prefix.size()))) continue;
         if (TRY(links.dies_alone(port.name))) continue;
-        findings.push_back(fmt::format("network '{}': interface '{}' of '{}', which is not running", plan.name, port.name, port.alias.substr(prefix.size())));
+        findings.push_back(fmt::format("network '{}': interface '{}' of '{}', which is not running", plan.name, port.name,
+                                       port.alias.substr(prefix.size())));
         if (!dry_run) TRY(links.remove(port.name));
     }
     for (const auto& lease : TRY(leases_.list(plan.name))) {
         if (!missing(known, lease.container)) continue;
-        findings.push_back(fmt::format("network '{}': lease of '{}' by container '{}', which does not exist", plan.name, lease.address, lease.container));
+        findings.push_back(fmt::format("network '{}': lease of '{}' by container '{}', which does not exist", plan.name,
+                                       lease.address, lease.container));
         if (!dry_run) TRY(leases_.release_address(lease));
     }
     return findings;

@@ -30,7 +30,8 @@ private:
     Result<> attach(const driver::AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,
                     driver::AttachStatus& status);
     Result<> detach(const std::string& network, const std::string& container);
-    Result<> publish(const driver::AttachRequest& request, const AttachPlan& plan, Attachment& attachment, driver::AttachStatus& status);
+    Result<> publish(const driver::AttachRequest& request, const AttachPlan& plan, Attachment& attachment,
+                     driver::AttachStatus& status);
 
     Leases leases_;
     Journal journal_;

@@ -87,10 +87,17 @@ NetlinkMessage batch_begin() { return batch_message(NFNL_MSG_BATCH_BEGIN); }
 NetlinkMessage batch_end() { return batch_message(NFNL_MSG_BATCH_END); }
 
 NetlinkMessage add_element(const Element& element, bool exclusive) {
-    return element_message(NFT_MSG_NEWSETELEM, static_cast<std::uint16_t>(NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0)), element);
+    return element_message(NFT_MSG_NEWSETELEM, static_cast<std::uint16_t>(NLM_F_CREATE | (exclusive ? NLM_F_EXCL : 0)),
+                           element);
 }
 NetlinkMessage remove_element(const Element& element) { return element_message(NFT_MSG_DELSETELEM, 0, element); }
 NetlinkMessage get_element(const Element& element) { return element_message(NFT_MSG_GETSETELEM, 0, element); }
+
+NetlinkMessage get_set(const std::string& set) {
+    NetlinkMessage message = nft_message(NFT_MSG_GETSET, 0);
+    message.put_text(NFTA_SET_TABLE, table).put_text(NFTA_SET_NAME, set);
+    return message;
+}
 
 NetlinkMessage list_elements(const std::string& set) {
     NetlinkMessage message = nft_message(NFT_MSG_GETSETELEM, 0);

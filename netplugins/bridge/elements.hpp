@@ -24,6 +24,8 @@ os::NetlinkMessage batch_end();
 os::NetlinkMessage add_element(const Element& element, bool exclusive);
 os::NetlinkMessage remove_element(const Element& element);
 os::NetlinkMessage get_element(const Element& element);
+// ENOENT where the table has no such set, or is not there.
+os::NetlinkMessage get_set(const std::string& set);
 os::NetlinkMessage list_elements(const std::string& set);
 
 struct FoundElement {

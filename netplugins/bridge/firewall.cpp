@@ -20,7 +20,8 @@ namespace {
 constexpr std::array maps{"any4", "any6", "one4", "one6"};
 
 std::vector<Element> network_elements(const NetworkRules& network) {
-    std::vector<Element> elements{interface_element(bridges_set, network.bridge), interface_element("same", network.bridge, network.bridge),
+    std::vector<Element> elements{interface_element(bridges_set, network.bridge),
+                                  interface_element("same", network.bridge, network.bridge),
                                   interface_element("same", "", network.bridge)};
     const auto add = [&](bool wanted, const char* set) {
         if (wanted) elements.push_back(interface_element(set, network.bridge));
@@ -36,6 +37,13 @@ std::vector<Element> network_elements(const NetworkRules& network) {
 std::string port_text(const PortRule& rule) {
     if (!rule.host) return fmt::format("port {}/{}", rule.host_port, protocol_name(rule.protocol));
     return fmt::format("port {}/{} of '{}'", rule.host_port, protocol_name(rule.protocol), rule.host->str());
+}
+
+std::string refused_port(const Attachment& attachment, const Element& refused) {
+    for (const auto& port : attachment.ports)
+        if (const Element element = port_element(port, ""); element.set == refused.set && element.key == refused.key)
+            return port_text(port);
+    return "port";
 }
 
 std::string container_of(const std::string& owner) { return owner.substr(owner.find('/') + 1); }
@@ -89,19 +97,19 @@ Result<> Firewall::publish(const NetworkRules& network, const Attachment& attach
     for (auto& element : network_elements(network)) changes.push_back({std::move(element), Change::add});
     for (const auto& port : attachment.ports) changes.push_back({port_element(port, owner), Change::add_exclusive});
     Outcome outcome = TRY(commit(changes));
-    if (outcome.number == ENOENT) {
-        // fill() may put our own ports back from the journal: take them out first, so that the answer below is about others.
-        TRY(make_if_missing());
-        TRY(unpublish(attachment));
-        outcome = TRY(commit(changes));
-    }
-    if (outcome.number == EEXIST && outcome.refused) {
-        for (const auto& port : attachment.ports) {
-            const Element element = port_element(port, owner);
-            if (element.set != outcome.refused->element.set || element.key != outcome.refused->element.key) continue;
-            const std::string other = TRY(owner_of(element));
-            return error(Errc::in_use, "{} is already published by '{}'", port_text(port), container_of(other));
+    for (int attempt = 0; attempt < 4 && outcome.number != 0; ++attempt) {
+        if (outcome.number == ENOENT) {
+            TRY(make_if_missing());
+        } else if (outcome.number != EEXIST || !outcome.refused) {
+            break;
+        } else if (const std::string other = TRY(owner_of(outcome.refused->element)); other == owner) {
+            // Another start has made the table meanwhile and filled it from the journal, our note included.
+            TRY(unpublish(attachment));
+        } else if (!other.empty()) {
+            return error(Errc::in_use, "{} is already published by '{}'", refused_port(attachment, outcome.refused->element),
+                         container_of(other));
         }
+        outcome = TRY(commit(changes));
     }
     if (outcome.number != 0) return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
     return {};
@@ -111,10 +119,12 @@ Result<> Firewall::unpublish(const Attachment& attachment) {
     const std::string owner = owner_name(attachment.network, attachment.container);
     std::vector<Change> changes;
     for (const auto& port : attachment.ports)
-        if (Element element = port_element(port, owner); TRY(owner_of(element)) == owner) changes.push_back({std::move(element), Change::remove});
+        if (Element element = port_element(port, owner); TRY(owner_of(element)) == owner)
+            changes.push_back({std::move(element), Change::remove});
     const Outcome outcome = TRY(commit(changes));
     // Gone meanwhile (a flush): nothing is left to remove.
-    if (outcome.number != 0 && outcome.number != ENOENT) return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
+    if (outcome.number != 0 && outcome.number != ENOENT)
+        return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
     return {};
 }
 
@@ -130,9 +140,10 @@ Result<> Firewall::check_free(const std::vector<PortRule>& ports, const std::str
 Result<> Firewall::make_if_missing() {
     TRY(os::make_dirs(journal_->folder(), 0755));
     const os::Fd lock = TRY(os::lock_file(journal_->folder() + "/.firewall"));
-    // Whoever held the lock before may have made it. A dump of a missing table or set is ENOENT.
-    auto there = netfilter_.dump([] { return list_elements(bridges_set); }, "look for table 'inet gantry'", [] {}, [](const NetlinkReply&) {});
+    // Whoever held the lock before may have made it.
+    auto there = netfilter_.request(get_set(bridges_set), "look for table 'inet gantry'");
     if (there.ok()) return {};
+    if (there.error().sys() != ENOENT) return there;
     TRY(load_ruleset());
     return fill();
 }
@@ -196,10 +207,11 @@ Result<std::vector<std::string>> Firewall::owners() {
     std::vector<std::string> owners;
     for (const char* map : maps) {
         const std::size_t before = owners.size();
-        auto listed = netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { owners.resize(before); },
-                                      [&](const NetlinkReply& reply) {
-                                          for (auto& found : found_elements(reply)) owners.push_back(std::move(found.comment));
-                                      });
+        auto listed =
+            netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { owners.resize(before); },
+                            [&](const NetlinkReply& reply) {
+                                for (auto& found : found_elements(reply)) owners.push_back(std::move(found.comment));
+                            });
         if (!listed.ok() && listed.error().sys() != ENOENT) return std::move(listed).error();
     }
     std::ranges::sort(owners);
@@ -211,15 +223,18 @@ Result<> Firewall::remove_owner(const std::string& owner) {
     std::vector<Change> changes;
     for (const char* map : maps) {
         const std::size_t before = changes.size();
-        auto listed = netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { changes.resize(before); },
-                                      [&](const NetlinkReply& reply) {
-                                          for (auto& found : found_elements(reply))
-                                              if (found.comment == owner) changes.push_back({Element{map, found.key, "", ""}, Change::remove});
-                                      });
+        auto listed =
+            netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { changes.resize(before); },
+                            [&](const NetlinkReply& reply) {
+                                for (auto& found : found_elements(reply))
+                                    if (found.comment == owner)
+                                        changes.push_back({Element{map, found.key, "", ""}, Change::remove});
+                            });
         if (!listed.ok() && listed.error().sys() != ENOENT) return std::move(listed).error();
     }
     const Outcome outcome = TRY(commit(changes));
-    if (outcome.number != 0 && outcome.number != ENOENT) return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
+    if (outcome.number != 0 && outcome.number != ENOENT)
+        return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
     return {};
 }
 

@@ -14,7 +14,8 @@ namespace {
 Result<> keep_router_advertisements() {
     for (const auto& interface : TRY(os::list_dir("/proc/sys/net/ipv6/conf"))) {
         const std::string key = fmt::format("net/ipv6/conf/{}/accept_ra", interface);
-        if (const auto value = os::get_sysctl(key); !value.ok() || *value != "1") continue;  // gone meanwhile, or nothing to keep
+        if (const auto value = os::get_sysctl(key); !value.ok() || *value != "1")
+            continue;  // gone meanwhile, or nothing to keep
         auto kept = os::set_sysctl(key, "2");
         if (!kept.ok() && kept.error().code() != Errc::not_found) return kept;
     }
@@ -47,7 +48,8 @@ Result<> allow_host_loopback(const NetworkPlan& network) {
 void ensure_neighbour_room() {
     // Only the first namespace has these; elsewhere there is nothing to do. A refusal costs speed, not function.
     for (const char* family : {"ipv4", "ipv6"}) {
-        for (const auto& [name, wanted] : {std::pair{"gc_thresh3", 32768}, std::pair{"gc_thresh2", 16384}, std::pair{"gc_thresh1", 8192}}) {
+        for (const auto& [name, wanted] :
+             {std::pair{"gc_thresh3", 32768}, std::pair{"gc_thresh2", 16384}, std::pair{"gc_thresh1", 8192}}) {
             const std::string key = fmt::format("net/{}/neigh/default/{}", family, name);
             const auto text = os::get_sysctl(key);
             int value = wanted;

@@ -22,7 +22,8 @@ int bind_once(const PortRule& rule) {
     const int on = 1;
     // Connections in TIME_WAIT do not count; two UDP sockets with it could share the port, so UDP goes without.
     if (type == SOCK_STREAM) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const std::string bytes = rule.host ? rule.host->bytes() : std::string(static_cast<std::size_t>(address_bits(family)) / 8, '\0');
+    const std::string bytes =
+        rule.host ? rule.host->bytes() : std::string(static_cast<std::size_t>(address_bits(family)) / 8, '\0');
     sockaddr_in v4{};
     v4.sin_family = AF_INET;
     v4.sin_port = htons(rule.host_port);
@@ -46,7 +47,8 @@ Result<> check_bind(const std::vector<PortRule>& rules) {
         if (problem == 0) continue;
         const std::string port = fmt::format("port {}/{}", rule.host_port, protocol_name(rule.protocol));
         if (problem == EADDRINUSE) return error(Errc::in_use, "{} is in use on the host", port);
-        if (problem == EADDRNOTAVAIL) return error(Errc::invalid, "{}: address '{}' is not this host's", port, rule.host->str());
+        if (problem == EADDRNOTAVAIL)
+            return error(Errc::invalid, "{}: address '{}' is not this host's", port, rule.host->str());
         return Error::from_errno(problem, fmt::format("{}: bind", port));
     }
     return {};

@@ -5,8 +5,8 @@
 
 namespace gantry::bridge {
 
-// Binds each rule's host port for a moment. Errc::in_use: "port 80/tcp is in use on the host"; Errc::invalid: the address is not
-// this host's. Only then is it known that no local server is cut off by the translation.
+// Binds each rule's host port for a moment. Errc::in_use: "port 80/tcp is in use on the host"; Errc::invalid: the address is
+// not this host's. Only then is it known that no local server is cut off by the translation.
 Result<> check_bind(const std::vector<PortRule>& rules);
 
 // net.ipv4.ip_local_port_range, which is for both families.

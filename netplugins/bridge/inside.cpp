@@ -17,7 +17,8 @@ Result<Inside> Inside::open(int netns) {
     for (const char* key : {"net/ipv6/conf/default/accept_ra", "net/ipv6/conf/default/accept_dad"}) {
         // A kernel without IPv6 has neither.
         auto set = os::set_sysctl(key, "0");
-        if (!set.ok() && set.error().code() != Errc::not_found) return std::move(set).error().context("in the container's network namespace");
+        if (!set.ok() && set.error().code() != Errc::not_found)
+            return std::move(set).error().context("in the container's network namespace");
     }
     return inside;
 }

@@ -54,11 +54,11 @@ NetworkRules rules_of(const NetworkPlan& plan) {
 }
 
 std::string attachment_text(const Attachment& attachment) {
-    std::string text = fmt::format("interface {}\n", attachment.host_interface);
+    std::string text = fmt::format("interface {}\nnamespace {}\n", attachment.host_interface, attachment.namespace_id);
     for (const auto& address : attachment.addresses) text += fmt::format("address {}\n", address.str());
     for (const auto& port : attachment.ports)
-        text += fmt::format("port {} {} {} {} {}\n", protocol_name(port.protocol), port.host ? port.host->str() : "*", port.host_port,
-                            port.target.str(), port.target_port);
+        text += fmt::format("port {} {} {} {} {}\n", protocol_name(port.protocol), port.host ? port.host->str() : "*",
+                            port.host_port, port.target.str(), port.target_port);
     return text;
 }
 
@@ -71,6 +71,8 @@ Result<Attachment> parse_attachment(std::string_view text) {
         words >> key;
         if (key == "interface" && words >> value)
             attachment.host_interface = value;
+        else if (key == "namespace" && words >> attachment.namespace_id)
+            continue;
         else if (key == "address" && words >> value)
             attachment.addresses.push_back(TRY(Address::parse(value)));
         else if (key == "port")
@@ -129,8 +131,9 @@ Result<> Journal::write_network(const std::string& network, const NetworkRules& 
     if (auto old = read_network(network); old.ok() && *old == rules) return {};
     const std::string folder = fmt::format("{}/{}", folder_, network);
     TRY(os::make_dirs(folder, 0755));
-    const std::string text = fmt::format("{} internal={:d} isolated={:d} open={:d} masquerade4={:d} masquerade6={:d}\n", rules.bridge,
-                                         rules.internal, rules.isolated, rules.open, rules.masquerade4, rules.masquerade6);
+    const std::string text =
+        fmt::format("{} internal={:d} isolated={:d} open={:d} masquerade4={:d} masquerade6={:d}\n", rules.bridge,
+                    rules.internal, rules.isolated, rules.open, rules.masquerade4, rules.masquerade6);
     return os::write_file_atomic(folder + "/.network", text, 0644, false);
 }
 

@@ -9,7 +9,8 @@ namespace gantry::bridge {
 
 struct Attachment {
     std::string network, container;
-    std::string host_interface;   // the veth's end on the bridge
+    std::string host_interface;      // the veth's end on the bridge
+    std::int32_t namespace_id = -1;  // of the container's, see Links::namespace_id()
     std::vector<Address> addresses;
     std::vector<PortRule> ports;
 };

@@ -48,7 +48,8 @@ std::vector<Address> Leases::held(const std::string& network, const std::string&
     const std::string text = link_text(name_path(network, container));
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find(' ', at), text.size());
-        if (auto address = Address::parse(std::string_view(text).substr(at, end - at)); address.ok()) addresses.push_back(*address);
+        if (auto address = Address::parse(std::string_view(text).substr(at, end - at)); address.ok())
+            addresses.push_back(*address);
         at = end + 1;
     }
     return addresses;
@@ -73,12 +74,14 @@ Result<bool> Leases::claim(const AttachPlan& plan, const Address& address, Taken
 Result<Address> Leases::choose(const AttachPlan& plan, const Range& range, const std::vector<Address>& had, Taken& taken) {
     const Family family = range.cidr.network.family;
     for (const auto& address : had)
-        if (address.family == family && range.pool.contains(address) && range.usable(address) && TRY(claim(plan, address, taken)))
+        if (address.family == family && range.pool.contains(address) && range.usable(address) &&
+            TRY(claim(plan, address, taken)))
             return address;
     const std::uint64_t size = pool_size(range);
     std::uint64_t place = stable_hash(plan.container) % size;
     // The same number in both families where it fits: 10.88.1.44 and fd00::12c are easier to tell together.
-    if (family == Family::v6 && taken.v4) place = static_cast<std::uint64_t>(taken.v4->value - plan.network.v4->cidr.network.value) % size;
+    if (family == Family::v6 && taken.v4)
+        place = static_cast<std::uint64_t>(taken.v4->value - plan.network.v4->cidr.network.value) % size;
     for (std::uint64_t probe = 0; probe < std::min(size, max_probes); ++probe, place = (place + 1) % size) {
         Address address = range.pool.network;
         address.value += place;
@@ -92,7 +95,8 @@ Result<> Leases::check(const AttachPlan& plan) const {
         if (!address) continue;
         const std::string owner = link_text(address_path(plan.network.name, *address));
         if (!owner.empty() && owner != plan.container)
-            return error(Errc::in_use, "address '{}' of network '{}' is leased to '{}'", address->str(), plan.network.name, owner);
+            return error(Errc::in_use, "address '{}' of network '{}' is leased to '{}'", address->str(), plan.network.name,
+                         owner);
     }
     return {};
 }
@@ -151,13 +155,15 @@ Result<> Leases::release(const std::string& network, const std::string& containe
         if (unlink(path.c_str()) != 0 && errno != ENOENT && first.ok()) first = errno_error("remove lease '{}'", path);
     }
     const std::string path = name_path(network, container);
-    if (unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR && first.ok()) first = errno_error("remove lease '{}'", path);
+    if (unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR && first.ok())
+        first = errno_error("remove lease '{}'", path);
     return first;
 }
 
 Result<> Leases::release_address(const driver::Lease& lease) {
     const std::string path = fmt::format("{}/{}/addresses/{}", folder_, lease.network, lease.address);
-    if (link_text(path) == lease.container && unlink(path.c_str()) != 0 && errno != ENOENT) return errno_error("remove lease '{}'", path);
+    if (link_text(path) == lease.container && unlink(path.c_str()) != 0 && errno != ENOENT)
+        return errno_error("remove lease '{}'", path);
     for (const auto& address : held(lease.network, lease.container))
         if (link_text(address_path(lease.network, address)) == lease.container) return {};
     return release(lease.network, lease.container);

@@ -50,8 +50,8 @@ void no_link_local(NetlinkMessage& message) {
     });
 }
 
-// Before a bridge is up for the first time. No container's router advertisement is believed, and its link-local address works at
-// once: the host needs it to ask for a container's neighbour entry.
+// Before a bridge is up for the first time. No container's router advertisement is believed, and its link-local address works
+// at once: the host needs it to ask for a container's neighbour entry.
 Result<> settle_bridge(const std::string& name) {
     for (const char* key : {"accept_ra", "accept_dad"}) {
         auto set = os::set_sysctl(fmt::format("net/ipv6/conf/{}/{}", name, key), "0");
@@ -97,7 +97,9 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
 
 }  // namespace
 
-std::string link_alias(const std::string& network, const std::string& container) { return fmt::format("gantry {}/{}", network, container); }
+std::string link_alias(const std::string& network, const std::string& container) {
+    return fmt::format("gantry {}/{}", network, container);
+}
 
 Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), port_limit); }
 
@@ -121,7 +123,8 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index) {
     const auto outcomes = TRY(route_.exchange(messages));
     for (std::size_t at = 0; at < outcomes.size(); ++at)
         if (!outcomes[at].ok() && outcomes[at].number != EEXIST)
-            return outcomes[at].error(fmt::format("{} '{}'", at == 0 ? "bring up bridge" : "set the gateway's address on", name));
+            return outcomes[at].error(
+                fmt::format("{} '{}'", at == 0 ? "bring up bridge" : "set the gateway's address on", name));
     return index > 0 ? ensure_trunk(network, index) : Result<>();
 }
 
@@ -201,12 +204,15 @@ Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
         info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
             data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
                 peer.header(ifinfomsg{});  // not up yet: veth_open() wants both ends
-                peer.put_text(IFLA_IFNAME, plan.interface).put(IFLA_ADDRESS, wire.mac).put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
+                peer.put_text(IFLA_IFNAME, plan.interface)
+                    .put(IFLA_ADDRESS, wire.mac)
+                    .put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
                 if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);
             });
         });
     });
-    return route_.request(std::move(message), fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
+    return route_.request(std::move(message),
+                          fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
 }
 
 Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
@@ -240,28 +246,57 @@ Result<> Links::remove(const std::string& interface) {
     return removed;
 }
 
-Result<bool> Links::dies_alone(const std::string& interface) {
-    std::int32_t id = -1;
-    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
-    question.put_text(IFLA_IFNAME, interface);
-    auto asked = route_.request(std::move(question), fmt::format("look at interface '{}'", interface), [&](const NetlinkReply& reply) {
-        const auto attribute = reply.attribute(sizeof(ifinfomsg), {IFLA_LINK_NETNSID});
-        // Without the attribute the peer is in this namespace, as alive as we are.
-        id = attribute.empty() ? -2 : os::attribute_value<std::int32_t>(attribute);
-    });
-    if (!asked.ok()) {
-        if (asked.error().sys() == ENODEV) return true;
-        return std::move(asked).error();
-    }
-    if (id == -2) return false;
-    if (id < 0) return true;
-    // The kernel answers for a namespace that still has a reference only (get_net_ns_by_id); kernel 4.20.
+Result<std::int32_t> Links::namespace_id(int netns) {
+    const char* what = "number a network namespace";
+    std::vector<NetlinkMessage> messages;
+    const std::int32_t any = -1;
+    messages.emplace_back(RTM_NEWNSID);
+    messages.back()
+        .header(rtgenmsg{AF_UNSPEC})
+        .put_u32(NETNSA_FD, static_cast<unsigned>(netns))
+        .put(NETNSA_NSID, &any, sizeof any);
+    messages.emplace_back(RTM_GETNSID);
+    messages.back().header(rtgenmsg{AF_UNSPEC}).put_u32(NETNSA_FD, static_cast<unsigned>(netns));
+    std::int32_t id = any;
+    const auto outcomes = TRY_CONTEXT(
+        route_.exchange(messages,
+                        [&](const NetlinkReply& reply) {
+                            id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
+                        }),
+        "{}", what);
+    // It has one already where another network of the container came first.
+    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(what);
+    TRY(outcomes[1].result(what));
+    return id;
+}
+
+Result<bool> Links::dies_alone(const std::string& interface, std::int32_t namespace_id) {
+    if (if_nametoindex(interface.c_str()) == 0) return true;
+    // The kernel answers for a namespace that something still holds, and for no other (get_net_ns_by_id); kernel 4.20.
     NetlinkMessage alive(RTM_GETNSID);
-    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &id, sizeof id);
+    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &namespace_id, sizeof namespace_id);
     auto answer = route_.request(std::move(alive), "look at a network namespace");
     if (answer.ok()) return false;
     if (answer.error().sys() == ENOENT) return true;
     return std::move(answer).error();
+}
+
+Result<bool> Links::dies_alone(const std::string& interface) {
+    std::int32_t id = -1;
+    bool elsewhere = false;
+    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
+    question.put_text(IFLA_IFNAME, interface);
+    auto asked =
+        route_.request(std::move(question), fmt::format("look at interface '{}'", interface), [&](const NetlinkReply& reply) {
+            const auto attribute = reply.attribute(sizeof(ifinfomsg), {IFLA_LINK_NETNSID});
+            elsewhere = !attribute.empty();  // else the other end is in this namespace, as alive as we are
+            id = os::attribute_value<std::int32_t>(attribute);
+        });
+    if (!asked.ok() && asked.error().sys() == ENODEV) return true;
+    if (!asked.ok()) return std::move(asked).error();
+    if (!elsewhere) return false;
+    if (id < 0) return true;  // NETNSA_NSID_NOT_ASSIGNED: no number is given to a dying one
+    return dies_alone(interface, id);
 }
 
 Result<> Links::remove_bridges(const NetworkPlan& network) {
@@ -270,7 +305,8 @@ Result<> Links::remove_bridges(const NetworkPlan& network) {
         if (first.ok() && !done.ok()) first = std::move(done);
     };
     for (unsigned index = max_bridges; index-- > 0;) {
-        if (index > 0 && if_nametoindex(trunk_name('a', network, index).c_str()) != 0) note(remove(trunk_name('a', network, index)));
+        if (index > 0 && if_nametoindex(trunk_name('a', network, index).c_str()) != 0)
+            note(remove(trunk_name('a', network, index)));
         if (if_nametoindex(network.bridge_name(index).c_str()) != 0) note(remove(network.bridge_name(index)));
     }
     return first;
@@ -287,15 +323,17 @@ Result<std::vector<PortLink>> Links::ports(const NetworkPlan& network) {
             message.put_u32(IFLA_MASTER, link);
             return message;
         };
-        TRY(route_.dump(make, "list a bridge's ports", [&] { ports.resize(before); }, [&](const NetlinkReply& reply) {
-            const auto* header = reply.header<ifinfomsg>();
-            if (!header) return;
-            PortLink port;
-            port.name = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFNAME}));
-            port.alias = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFALIAS}));
-            port.index = static_cast<unsigned>(header->ifi_index);
-            if (!is_trunk(port.name)) ports.push_back(port);
-        }));
+        TRY(route_.dump(
+            make, "list a bridge's ports", [&] { ports.resize(before); },
+            [&](const NetlinkReply& reply) {
+                const auto* header = reply.header<ifinfomsg>();
+                if (!header) return;
+                PortLink port;
+                port.name = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFNAME}));
+                port.alias = os::attribute_text(reply.attribute(sizeof *header, {IFLA_IFALIAS}));
+                port.index = static_cast<unsigned>(header->ifi_index);
+                if (!is_trunk(port.name)) ports.push_back(port);
+            }));
     }
     return ports;
 }
@@ -307,13 +345,16 @@ Result<std::vector<Cidr>> Links::routes() {
         message.header(rtmsg{});
         return message;
     };
-    TRY(route_.dump(make, "list this host's routes", [&] { subnets.clear(); }, [&](const NetlinkReply& reply) {
-        const auto* header = reply.header<rtmsg>();
-        if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) || header->rtm_dst_len == 0) return;
-        const auto destination = reply.attribute(sizeof *header, {RTA_DST});
-        if (destination.size() != 4 && destination.size() != 16) return;
-        subnets.push_back(Cidr::of(Address::from_bytes(destination), header->rtm_dst_len));
-    }));
+    TRY(route_.dump(
+        make, "list this host's routes", [&] { subnets.clear(); },
+        [&](const NetlinkReply& reply) {
+            const auto* header = reply.header<rtmsg>();
+            if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) || header->rtm_dst_len == 0)
+                return;
+            const auto destination = reply.attribute(sizeof *header, {RTA_DST});
+            if (destination.size() != 4 && destination.size() != 16) return;
+            subnets.push_back(Cidr::of(Address::from_bytes(destination), header->rtm_dst_len));
+        }));
     return subnets;
 }
 

@@ -28,17 +28,22 @@ public:
     // port_limit: containers and trunks on one bridge; the kernel's own limit is 1023 (BR_MAX_PORTS, net/bridge/br_private.h).
     static Result<Links> open(unsigned port_limit = 1023);
 
-    // Makes a bridge of the network, or mends it: up, settled, gateway addresses (on the first), joined to the one before it (others).
+    // Makes a bridge of the network, or mends it: up, settled, gateway addresses (on the first), joined to the one before it
+    // (others).
     Result<> ensure_bridge(const NetworkPlan& network, unsigned index = 0);
-    // A veth pair in one step, the container's end in netns under its final name; the host's end on the first bridge with a free
-    // port; loopback, addresses and routes inside. Undoes nothing: remove() the host's end on failure.
+    // A veth pair in one step, the container's end in netns under its final name; the host's end on the first bridge with a
+    // free port; loopback, addresses and routes inside. Undoes nothing: remove() the host's end on failure.
     Result<> connect(const AttachPlan& plan, const Wire& wire, int netns);
     // Puts a host end that lost its bridge back.
     Result<> reconnect(const NetworkPlan& network, const std::string& host_interface, bool hairpin);
     // Deletes an interface, missing or not. Costs some 10 ms (the kernel waits for readers): see dies_alone().
     Result<> remove(const std::string& interface);
-    // Whether the interface is gone, or its other end is in a namespace that the kernel is taking down: it removes both ends, in
-    // bulk and cheaper than we can.
+    // A number that this namespace knows the other one by (RTM_NEWNSID): given once, gone with it.
+    Result<std::int32_t> namespace_id(int netns);
+    // Whether the interface is gone, or will be without us: its other end is in a namespace that the kernel is taking down,
+    // which removes both ends, in bulk and cheaper than we can. Never waits for the RTNL lock, which that work holds for long.
+    Result<bool> dies_alone(const std::string& interface, std::int32_t namespace_id);
+    // The same for an interface of which nothing was written down.
     Result<bool> dies_alone(const std::string& interface);
     Result<> remove_bridges(const NetworkPlan& network);
     // The containers' interfaces on all bridges of the network (no trunks).

@@ -25,7 +25,8 @@ Result<bool> parse_switch(const std::string& key, const std::string& value) {
 Result<Range> plan_range(const driver::Subnet& subnet) {
     const Cidr cidr = TRY(Cidr::parse(subnet.cidr));
     // Two hosts and the two addresses that v4 reserves: nothing smaller is of use with a gateway.
-    if (cidr.prefix > address_bits(cidr.network.family) - 2) return error(Errc::invalid, "subnet '{}' is too small", subnet.cidr);
+    if (cidr.prefix > address_bits(cidr.network.family) - 2)
+        return error(Errc::invalid, "subnet '{}' is too small", subnet.cidr);
     if (cidr.prefix == 0) return error(Errc::invalid, "subnet '{}' is the whole internet", subnet.cidr);
     Range range{cidr, cidr.network, cidr};
     range.gateway.value += 1;
@@ -34,7 +35,8 @@ Result<Range> plan_range(const driver::Subnet& subnet) {
         (cidr.network.family == Family::v4 && range.gateway == cidr.last()))
         return error(Errc::invalid, "gateway '{}' is no host address of subnet '{}'", range.gateway.str(), subnet.cidr);
     if (!subnet.ip_range.empty()) range.pool = TRY_CONTEXT(Cidr::parse(subnet.ip_range), "ip range");
-    if (!cidr.contains(range.pool)) return error(Errc::invalid, "ip range '{}' is not inside subnet '{}'", subnet.ip_range, subnet.cidr);
+    if (!cidr.contains(range.pool))
+        return error(Errc::invalid, "ip range '{}' is not inside subnet '{}'", subnet.ip_range, subnet.cidr);
     return range;
 }
 
@@ -46,7 +48,8 @@ Result<> take_option(NetworkPlan& plan, const std::string& key, const std::strin
     } else if (key == "masquerade" || key == "com.docker.network.bridge.enable_ip_masquerade") {
         plan.masquerade = TRY(parse_switch(key, value));
     } else if (key == "access") {
-        if (value != "published" && value != "all") return error(Errc::invalid, "option 'access': '{}' is neither published nor all", value);
+        if (value != "published" && value != "all")
+            return error(Errc::invalid, "option 'access': '{}' is neither published nor all", value);
         plan.open = value == "all";
     } else if (key != "pool") {
         return error(Errc::invalid, "option '{}' is not known to driver 'bridge' (bridge, masquerade, access, pool)", key);
@@ -83,8 +86,10 @@ Result<std::optional<Address>> plan_static(const NetworkPlan& network, Family fa
     const auto& range = network.range(family);
     if (!range) return error(Errc::invalid, "address '{}': network '{}' has no {} subnet", text, network.name, kind);
     if (!range->cidr.contains(address))
-        return error(Errc::invalid, "address '{}' is not in subnet '{}' of network '{}'", text, range->cidr.str(), network.name);
-    if (address == range->gateway) return error(Errc::invalid, "address '{}' is the gateway of network '{}'", text, network.name);
+        return error(Errc::invalid, "address '{}' is not in subnet '{}' of network '{}'", text, range->cidr.str(),
+                     network.name);
+    if (address == range->gateway)
+        return error(Errc::invalid, "address '{}' is the gateway of network '{}'", text, network.name);
     if (!range->usable(address))
         return error(Errc::invalid, "address '{}' is reserved in subnet '{}'", text, range->cidr.str());
     return std::optional<Address>(address);
@@ -96,24 +101,32 @@ Result<> check_ports(const AttachRequest& request, const NetworkPlan& network) {
     std::vector<PublishedPort> seen;
     for (const auto& port : request.ports) {
         const char* protocol = protocol_name(port.protocol);
-        if (!protocol) return error(Errc::invalid, "published port {}: protocol {} is not known", port.host_port, static_cast<int>(port.protocol));
-        if (port.container_port == 0) return error(Errc::invalid, "published port {}/{}: the container's port is missing", port.host_port, protocol);
+        if (!protocol)
+            return error(Errc::invalid, "published port {}: protocol {} is not known", port.host_port,
+                         static_cast<int>(port.protocol));
+        if (port.container_port == 0)
+            return error(Errc::invalid, "published port {}/{}: the container's port is missing", port.host_port, protocol);
         if (!port.host_address.empty()) {
-            const Address host = TRY_CONTEXT(Address::parse(port.host_address), "published port {}/{}", port.host_port, protocol);
+            const Address host =
+                TRY_CONTEXT(Address::parse(port.host_address), "published port {}/{}", port.host_port, protocol);
             const bool any = host.value == 0;
             if (!network.range(host.family))
-                return error(Errc::invalid, "published port {}/{}: host address '{}', but network '{}' has no {} subnet", port.host_port,
-                             protocol, port.host_address, network.name, host.family == Family::v4 ? "IPv4" : "IPv6");
+                return error(Errc::invalid, "published port {}/{}: host address '{}', but network '{}' has no {} subnet",
+                             port.host_port, protocol, port.host_address, network.name,
+                             host.family == Family::v4 ? "IPv4" : "IPv6");
             if (host.family == Family::v6 && host.value == 1)
-                return error(Errc::unsupported, "published port {}/{}: the kernel cannot translate '::1', use '127.0.0.1'", port.host_port, protocol);
+                return error(Errc::unsupported, "published port {}/{}: the kernel cannot translate '::1', use '127.0.0.1'",
+                             port.host_port, protocol);
             if (!any && host.family == Family::v6 && (host.value >> 118) == 0x3fa)
-                return error(Errc::unsupported, "published port {}/{}: host address '{}' is link-local", port.host_port, protocol, port.host_address);
+                return error(Errc::unsupported, "published port {}/{}: host address '{}' is link-local", port.host_port,
+                             protocol, port.host_address);
         }
         const auto same = [&](const PublishedPort& other) {
             return port.host_port != 0 && other.host_port == port.host_port && other.protocol == port.protocol &&
                    other.host_address == port.host_address;
         };
-        if (std::ranges::any_of(seen, same)) return error(Errc::invalid, "port {}/{} is published twice", port.host_port, protocol);
+        if (std::ranges::any_of(seen, same))
+            return error(Errc::invalid, "port {}/{} is published twice", port.host_port, protocol);
         seen.push_back(port);
     }
     return {};
@@ -147,7 +160,8 @@ Result<AttachPlan> plan_attach(const AttachRequest& request) {
     plan.v6 = TRY(plan_static(plan.network, Family::v6, request.ipv6));
     if (!request.mac.empty()) plan.mac = TRY(parse_mac(request.mac));
     if (!request.options.empty())
-        return error(Errc::invalid, "option '{}' is not known to driver 'bridge': it has none for a container", request.options.front().first);
+        return error(Errc::invalid, "option '{}' is not known to driver 'bridge': it has none for a container",
+                     request.options.front().first);
     TRY(check_ports(request, plan.network));
     return plan;
 }
@@ -177,7 +191,8 @@ const char* protocol_name(Protocol protocol) {
 Result<> check_interface_name(std::string_view what, std::string_view name, std::size_t limit) {
     const auto bad = [](char byte) { return byte <= ' ' || byte == '/' || byte == ':' || byte == '%' || byte > '~'; };
     if (name.empty() || name.size() > limit || name == "." || name == ".." || std::ranges::any_of(name, bad))
-        return error(Errc::invalid, "{} name '{}' is not 1 to {} printable characters without '/', ':' and '%'", what, name, limit);
+        return error(Errc::invalid, "{} name '{}' is not 1 to {} printable characters without '/', ':' and '%'", what, name,
+                     limit);
     return {};
 }
 

@@ -17,7 +17,8 @@ Result<Pool> parse_pool(std::string_view text) {
     const auto slash = text.rfind('/');
     if (colon == std::string_view::npos || slash == std::string_view::npos || colon < slash)
         return error(Errc::invalid, "pool '{}': SUBNET:PREFIX is wanted", text);
-    Pool pool{TRY_CONTEXT(Cidr::parse(text.substr(0, colon)), "pool"), 0};
+    Pool pool;
+    pool.cidr = TRY_CONTEXT(Cidr::parse(text.substr(0, colon)), "pool");
     const std::string_view digits = text.substr(colon + 1);
     const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), pool.prefix);
     if (problem != std::errc() || end != digits.data() + digits.size() || pool.prefix < pool.cidr.prefix ||

@@ -218,7 +218,7 @@ TEST_P(NetworkConformance, OverlappingSubnetsAreRefused) {
     EXPECT_FALSE(red.subnets.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Drivers, NetworkConformance, testing::Values(NetworkCase{"noop", false}),
+INSTANTIATE_TEST_SUITE_P(Drivers, NetworkConformance, testing::Values(NetworkCase{"noop", false}, NetworkCase{"bridge", true}),
                          [](const auto& one) { return std::string(one.param.driver); });
 
 }  // namespace

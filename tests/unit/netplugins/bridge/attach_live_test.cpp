@@ -146,7 +146,8 @@ TEST_F(AttachLive, MoreContainersThanABridgeHasPorts) {
     const os::Fd world_server = listen_in(world.get(), driver::Protocol::tcp, 80);
     EXPECT_TRUE(connect_from(containers.back().get(), "192.0.2.2", 80, world_server.get()).connected);
     EXPECT_EQ(driver_->network_remove(config).error().code(), Errc::in_use);
-    for (int number = 0; number < 30; ++number) ASSERT_TRUE(driver_->teardown("c" + std::to_string(number + 10), config, false).ok());
+    for (int number = 0; number < 30; ++number)
+        ASSERT_TRUE(driver_->teardown("c" + std::to_string(number + 10), config, false).ok());
     const auto removed = driver_->network_remove(config);
     ASSERT_TRUE(removed.ok()) << removed.error().message();
     EXPECT_THAT(run("ip -br link"), Not(testing::AnyOf(HasSubstr("gantry0"), HasSubstr("gta-"), HasSubstr("veth"))));

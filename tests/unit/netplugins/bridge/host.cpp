@@ -95,7 +95,8 @@ os::Fd listen_in(int netns, driver::Protocol protocol, std::uint16_t port) {
     return fd;
 }
 
-Seen connect_from(int netns, const std::string& address, std::uint16_t port, int server, driver::Protocol protocol, int milliseconds) {
+Seen connect_from(int netns, const std::string& address, std::uint16_t port, int server, driver::Protocol protocol,
+                  int milliseconds) {
     Seen seen;
     const SocketAddress to = socket_address(address, port);
     os::Fd fd;
@@ -131,7 +132,11 @@ std::string datagram_from(int netns, const std::string& address, std::uint16_t p
     const int fd = client < 0 ? own.get() : client;
     char byte = 0;
     (void)recv(fd, &byte, 1, MSG_DONTWAIT);  // an old ICMP error
-    if (send(fd, "x", 1, 0) != 1 || !readable(server, patience)) return "";
+    // As any client of UDP does: the kernel makes a new IPv6 address reachable in its own time, what came before is lost.
+    bool arrived = false;
+    for (int attempt = 0; attempt < 5 && !arrived; ++attempt)
+        arrived = send(fd, "x", 1, 0) == 1 && readable(server, patience / 5);
+    if (!arrived) return "";
     SocketAddress peer;
     peer.size = sizeof peer.storage;
     if (recvfrom(server, &byte, 1, 0, peer.get(), &peer.size) != 1) return "";
@@ -209,7 +214,8 @@ os::Fd LiveHost::outside() {
     return netns;
 }
 
-driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container_port, driver::Protocol protocol, const std::string& address) {
+driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container_port, driver::Protocol protocol,
+                                const std::string& address) {
     return {protocol, address, host_port, container_port};
 }
 

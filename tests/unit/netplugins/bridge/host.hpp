@@ -18,14 +18,14 @@ os::Fd new_netns();
 // What the server of one connection saw, and whether there was one at all.
 struct Seen {
     bool connected = false;
-    int problem = 0;          // of connect(2)
-    std::string peer;         // the client's address as the server sees it
+    int problem = 0;   // of connect(2)
+    std::string peer;  // the client's address as the server sees it
 };
 // A listening socket in a namespace, on every address of both families.
 os::Fd listen_in(int netns, driver::Protocol protocol, std::uint16_t port);
 // Connects from one namespace to an address and looks at what server (a socket of listen_in) accepts.
-Seen connect_from(int netns, const std::string& address, std::uint16_t port, int server, driver::Protocol protocol = driver::Protocol::tcp,
-                  int milliseconds = 2500);
+Seen connect_from(int netns, const std::string& address, std::uint16_t port, int server,
+                  driver::Protocol protocol = driver::Protocol::tcp, int milliseconds = 2500);
 // Nothing comes through within 0.3 seconds.
 bool closed_to(int netns, const std::string& address, std::uint16_t port, int server);
 // A datagram there and an answer back: the source that the server saw, empty if nothing came, "no answer" if only the way back
@@ -56,8 +56,8 @@ private:
     os::Fd home_;
 };
 
-driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container_port, driver::Protocol protocol = driver::Protocol::tcp,
-                                const std::string& address = "");
+driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container_port,
+                                driver::Protocol protocol = driver::Protocol::tcp, const std::string& address = "");
 std::string bare(const std::string& address);  // without the prefix length
 
 }  // namespace gantry::bridge

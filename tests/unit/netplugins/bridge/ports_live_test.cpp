@@ -133,7 +133,8 @@ TEST_F(PortsLive, AnyFreePort) {
     ASSERT_EQ(status.ports.size(), 2U);
     EXPECT_NE(status.ports[0].host_port, status.ports[1].host_port);
     EXPECT_GE(status.ports[0].host_port, 32768);
-    for (const auto& port : status.ports) EXPECT_TRUE(connect_from(world_.get(), "192.0.2.1", port.host_port, server_.get()).connected);
+    for (const auto& port : status.ports)
+        EXPECT_TRUE(connect_from(world_.get(), "192.0.2.1", port.host_port, server_.get()).connected);
 }
 
 TEST_F(PortsLive, ARangeOfThousandsIsOneTransaction) {
