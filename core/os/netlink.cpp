@@ -1,7 +1,10 @@
 #include "os/netlink.hpp"
 
 #include <linux/netlink.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <netlink/msg.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -132,6 +135,25 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol) {
     return NetlinkSocket(std::move(fd));
 }
 
+unsigned NetlinkSocket::interface_index(const std::string& name) const {
+    ifreq request{};
+    name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    return ioctl(fd_.get(), SIOCGIFINDEX, &request) == 0 ? static_cast<unsigned>(request.ifr_ifindex) : 0;
+}
+
+unsigned NetlinkSocket::interface_flags(const std::string& name) const {
+    ifreq request{};
+    name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    return ioctl(fd_.get(), SIOCGIFFLAGS, &request) == 0 ? static_cast<unsigned short>(request.ifr_flags) : 0;
+}
+
+std::string NetlinkSocket::interface_mac(const std::string& name) const {
+    ifreq request{};
+    name.copy(request.ifr_name, sizeof request.ifr_name - 1);
+    if (ioctl(fd_.get(), SIOCGIFHWADDR, &request) != 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER) return "";
+    return {request.ifr_hwaddr.sa_data, 6};
+}
+
 Result<> NetlinkSocket::send(std::vector<NetlinkMessage>& messages) {
     std::vector<char> bytes;
     for (auto& message : messages) {
@@ -162,19 +184,14 @@ Result<bool> NetlinkSocket::receive(bool wait) {
         header.msg_namelen = sizeof from;
         header.msg_iov = &part;
         header.msg_iovlen = 1;
-        // An answer can be larger than the buffer: ask for its size first, take it then.
-        const ssize_t size = recvmsg(fd_.get(), &header, MSG_PEEK | MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT));
-        if (size < 0) {
+        const ssize_t got = recvmsg(fd_.get(), &header, MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT));
+        if (got < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN && !wait) return false;
             return errno_error("receive from netlink");
         }
-        if (static_cast<std::size_t>(size) > buffer_.size()) {
-            buffer_.resize(static_cast<std::size_t>(size));
-            continue;
-        }
-        const ssize_t got = recvmsg(fd_.get(), &header, 0);
-        if (got < 0) return errno_error("receive from netlink");
+        if (static_cast<std::size_t>(got) > buffer_.size())
+            return gantry::error(Errc::internal, "netlink answer of {} bytes is larger than any should be", got);
         if (from.nl_pid != 0) continue;  // only the kernel is believed
         received_ = static_cast<std::size_t>(got);
         return true;

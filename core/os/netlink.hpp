@@ -109,6 +109,13 @@ public:
     Result<> dump(const std::function<NetlinkMessage()>& make, std::string_view what, const std::function<void()>& begin,
                   const OnReply& on_reply);
 
+    // Of an interface in the socket's namespace; 0 where it has none of that name. By ioctl(2), which unlike RTM_GETLINK never
+    // waits for the RTNL lock.
+    [[nodiscard]] unsigned interface_index(const std::string& name) const;
+    [[nodiscard]] unsigned interface_flags(const std::string& name) const;
+    // Its six-byte MAC; empty where there is none.
+    [[nodiscard]] std::string interface_mac(const std::string& name) const;
+
 private:
     explicit NetlinkSocket(Fd fd) : fd_(std::move(fd)) {}
     Result<> send(std::vector<NetlinkMessage>& messages);

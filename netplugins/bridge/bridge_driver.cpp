@@ -180,7 +180,7 @@ Result<> BridgeDriver::network_reload(const NetworkConfig& network) {
     if (known.ok()) TRY(journal_.write_network(plan.name, rules_of(plan)));
     Result<> first = firewall.rebuild();
     if (!known.ok()) return std::move(first).context(fmt::format("reload network '{}'", plan.name));
-    note_first(first, links.ensure_bridge(plan));
+    note_first(first, links.ensure_bridge(plan, 0, true));
     note_first(first, ensure_forwarding(plan, firewall));
     bool loopback = false;
     for (const auto& container : containers) {

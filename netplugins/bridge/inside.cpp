@@ -23,30 +23,30 @@ Result<Inside> Inside::open(int netns) {
     return inside;
 }
 
-Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& addresses) {
-    int index = 0;
-    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
-    question.put_text(IFLA_IFNAME, plan.interface);
-    const std::string what = fmt::format("configure interface '{}'", plan.interface);
-    TRY(route_.request(std::move(question), what, [&](const os::NetlinkReply& reply) {
-        if (const auto* header = reply.header<ifinfomsg>()) index = header->ifi_index;
-    }));
-    const auto link = static_cast<unsigned>(index);
+Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& addresses, const std::string& gateway_mac) {
+    const unsigned link = route_.interface_index(plan.interface);
+    if (link == 0) return error(Errc::internal, "interface '{}' is not in the container's network namespace", plan.interface);
     std::vector<NetlinkMessage> messages;
     std::vector<std::string> steps;
-    messages.push_back(link_message(RTM_NEWLINK, 0, 1, IFF_UP));  // lo is always the first interface (LOOPBACK_IFINDEX)
-    steps.emplace_back("bring 'lo' up");
+    if (!(route_.interface_flags("lo") & IFF_UP)) {
+        messages.push_back(link_message(RTM_NEWLINK, 0, 1, IFF_UP));  // always the first interface (LOOPBACK_IFINDEX)
+        steps.emplace_back("bring 'lo' up");
+    }
     messages.push_back(link_message(RTM_NEWLINK, 0, link, IFF_UP));
     steps.push_back(fmt::format("bring '{}' up", plan.interface));
     for (const auto& address : addresses) {
         const auto& range = plan.network.range(address.family);
         messages.push_back(address_message(link, address, range->cidr.prefix));
         steps.push_back(fmt::format("set address '{}' on '{}'", address.str(), plan.interface));
+        if (!gateway_mac.empty()) {
+            messages.push_back(neighbour_message(link, range->gateway, gateway_mac));
+            steps.push_back(fmt::format("tell the neighbour '{}'", range->gateway.str()));
+        }
         if (!plan.default_route) continue;
         messages.push_back(default_route_message(link, range->gateway));
         steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
     }
-    const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "{}", what);
+    const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "configure interface '{}'", plan.interface);
     for (std::size_t at = 0; at < outcomes.size(); ++at) TRY(outcomes[at].result(steps[at]));
     return {};
 }

@@ -1,5 +1,6 @@
 #include "links.hpp"
 
+#include "forwarding.hpp"
 #include "inside.hpp"
 #include "messages.hpp"
 
@@ -7,7 +8,6 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
-#include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -69,21 +69,6 @@ NetlinkMessage hairpin_message(const std::string& interface) {
     return message;
 }
 
-// Tells the host the container's MAC: no first packet waits for an answer, and whoever had the address before is forgotten. As
-// "stale" the kernel checks such an entry when it is used and drops it when it is not.
-std::vector<NetlinkMessage> neighbours(const NetworkPlan& network, const Wire& wire) {
-    std::vector<NetlinkMessage> messages;
-    for (const auto& address : wire.addresses) {
-        ndmsg header{};
-        header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
-        header.ndm_ifindex = static_cast<int>(if_nametoindex(network.bridge.c_str()));
-        header.ndm_state = NUD_STALE;
-        messages.emplace_back(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
-        messages.back().header(header).put(NDA_DST, address.bytes()).put(NDA_LLADDR, wire.mac);
-    }
-    return messages;
-}
-
 NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
     const std::string name = network.bridge_name(index);
     NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
@@ -103,9 +88,10 @@ std::string link_alias(const std::string& network, const std::string& container)
 
 Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), port_limit); }
 
-Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index) {
+Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool mend) {
     const std::string name = network.bridge_name(index);
-    if (if_nametoindex(name.c_str()) == 0) {
+    if (!mend && route_.interface_flags(name) & IFF_UP) return {};
+    if (route_.interface_index(name) == 0) {
         std::vector<NetlinkMessage> messages;
         messages.push_back(bridge_message(network, index));
         const auto made = TRY(route_.exchange(messages));
@@ -113,19 +99,23 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index) {
         if (!made[0].ok() && made[0].number != EEXIST) return made[0].error(fmt::format("make bridge '{}'", name));
     }
     if (index == 0) TRY(settle_bridge(name));
-    const unsigned link = if_nametoindex(name.c_str());
+    if (index > 0) TRY(ensure_trunk(network, index));
+    if (index > 0) ensure_neighbour_room();
+    const unsigned link = route_.interface_index(name);
     std::vector<NetlinkMessage> messages;
+    for (const auto& range : {network.v4, network.v6})
+        if (range && index == 0) messages.push_back(address_message(link, range->gateway, range->cidr.prefix));
     // Only the first bridge speaks IP: the kernel would answer for the gateway's address on any other too.
     messages.push_back(link_message(RTM_NEWLINK, 0, link, index > 0 ? IFF_UP | IFF_NOARP : IFF_UP));
     if (index > 0) no_link_local(messages.back());
-    for (const auto& range : {network.v4, network.v6})
-        if (range && index == 0) messages.push_back(address_message(link, range->gateway, range->cidr.prefix));
     const auto outcomes = TRY(route_.exchange(messages));
     for (std::size_t at = 0; at < outcomes.size(); ++at)
         if (!outcomes[at].ok() && outcomes[at].number != EEXIST)
             return outcomes[at].error(
-                fmt::format("{} '{}'", at == 0 ? "bring up bridge" : "set the gateway's address on", name));
-    return index > 0 ? ensure_trunk(network, index) : Result<>();
+                fmt::format("{} '{}'", at + 1 == outcomes.size() ? "bring up bridge" : "set the gateway's address on", name));
+    if (index == 0) return {};
+    TRY(settle({trunk_name('a', network, index), trunk_name('b', network, index), network.bridge_name(index - 1), name}));
+    return {};
 }
 
 Result<> Links::ensure_trunk(const NetworkPlan& network, unsigned index) {
@@ -152,47 +142,60 @@ Result<> Links::ensure_trunk(const NetworkPlan& network, unsigned index) {
     const auto outcomes = TRY(route_.exchange(messages));
     if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(fmt::format("make trunk '{}'", near));
     for (const std::size_t at : {1U, 2U}) TRY(outcomes[at].result(fmt::format("join bridge '{}'", network.bridge_name(index))));
-    return settle({near, far, network.bridge_name(index - 1), network.bridge_name(index)});
+    return {};
 }
 
-// Returns the port's number on the bridge.
-Result<unsigned> Links::join(const std::string& bridge, unsigned bridge_index, const Port& end) {
+Result<> Links::join(const std::string& bridge, const Port& end) {
     std::vector<NetlinkMessage> messages;
     messages.push_back(link_message(RTM_NEWLINK, 0, 0, IFF_UP));
-    messages.back().put_text(IFLA_IFNAME, end.interface).put_u32(IFLA_MASTER, bridge_index);
+    messages.back().put_text(IFLA_IFNAME, end.interface).put_u32(IFLA_MASTER, route_.interface_index(bridge));
     if (!end.alias.empty()) messages.back().put(IFLA_IFALIAS, end.alias);
     no_link_local(messages.back());
     if (end.hairpin) messages.push_back(hairpin_message(end.interface));
-    messages.push_back(link_message(RTM_GETLINK, 0, 0, 0));
-    messages.back().put_text(IFLA_IFNAME, end.interface);
-    unsigned port = 0;
-    const auto outcomes = TRY(route_.exchange(messages, [&](const NetlinkReply& reply) {
-        const auto number = reply.attribute(sizeof(ifinfomsg), {IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_NO});
-        port = os::attribute_value<std::uint16_t>(number);
-    }));
+    const auto outcomes = TRY(route_.exchange(messages));
     for (const auto& outcome : outcomes) TRY(outcome.result(fmt::format("join '{}' to bridge '{}'", end.interface, bridge)));
-    return port;
+    return {};
 }
 
-Result<> Links::place(const NetworkPlan& network, const Port& end) {
-    for (unsigned index = 0; index < max_bridges; ++index) {
-        const std::string name = network.bridge_name(index);
-        unsigned link = if_nametoindex(name.c_str());
-        if (link == 0) {
-            TRY(ensure_bridge(network, index));
-            link = if_nametoindex(name.c_str());
-        }
-        auto port = join(name, link, end);
-        if (!port.ok() && port.error().sys() == EXFULL) continue;
-        if (!port.ok()) return std::move(port).error();
-        const unsigned limit = port_limit_;
-        if (*port > limit) continue;  // the next round moves it
-        const unsigned reserve = std::min(grow_reserve, limit / 4);
-        if (*port + reserve > limit && index + 1 < max_bridges && if_nametoindex(network.bridge_name(index + 1).c_str()) == 0)
-            TRY(ensure_bridge(network, index + 1));
-        return {};
+Result<unsigned> Links::place(const NetworkPlan& network, const Port& end, unsigned from) {
+    for (unsigned index = from; index < max_bridges; ++index) {
+        TRY(ensure_bridge(network, index));
+        const auto joined = join(network.bridge_name(index), end);
+        if (joined.ok()) return index;
+        if (joined.error().sys() != EXFULL) return joined.error();
     }
     return error(Errc::no_space, "network '{}': all {} bridges are full", network.name, max_bridges);
+}
+
+// Both ends are up, but a worker of the kernel has yet to see the carrier before packets flow (net/core/link_watch.c), and a
+// first packet that is lost costs a second. Asking for the link makes it happen now (kernel 6.8; before, soon).
+Result<unsigned> Links::settle(const std::vector<std::string>& interfaces, std::vector<NetlinkMessage> messages) {
+    unsigned number = 0;
+    for (const auto& interface : interfaces) {
+        messages.push_back(link_message(RTM_GETLINK, 0, 0, 0));
+        messages.back().put_text(IFLA_IFNAME, interface);
+    }
+    TRY(route_.exchange(messages, [&](const NetlinkReply& reply) {
+        const auto port = reply.attribute(sizeof(ifinfomsg), {IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_NO});
+        if (number == 0) number = os::attribute_value<std::uint16_t>(port);
+    }));
+    return number;
+}
+
+// The end is up on bridge index: let packets flow, and see to the next bridge in time.
+Result<> Links::settle_port(const NetworkPlan& network, const Port& end, unsigned index, std::vector<NetlinkMessage> messages) {
+    for (;;) {
+        std::vector<std::string> interfaces{end.interface};
+        // The first port of an idle bridge gives it its carrier.
+        if (!(route_.interface_flags(network.bridge) & IFF_RUNNING)) interfaces.push_back(network.bridge);
+        const unsigned number = TRY(settle(interfaces, std::move(messages)));
+        messages.clear();
+        if (number <= port_limit_) {
+            const bool last_ports = number + std::min(grow_reserve, port_limit_ / 4) > port_limit_;
+            return last_ports && index + 1 < max_bridges ? ensure_bridge(network, index + 1) : Result<>();
+        }
+        index = TRY(place(network, end, index + 1));  // over a limit that is not the kernel's
+    }
 }
 
 Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
@@ -218,24 +221,20 @@ Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
 Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     Inside inside = TRY(Inside::open(netns));
     TRY(make_pair(plan, wire, netns));
-    TRY(place(plan.network, {wire.host_interface, link_alias(plan.network.name, plan.container), wire.hairpin}));
-    TRY(inside.configure(plan, wire.addresses));
-    return settle({wire.host_interface, plan.network.bridge}, neighbours(plan.network, wire));
-}
-
-// Both ends are up, but a worker of the kernel has yet to see the carrier before packets flow (net/core/link_watch.c), and a
-// first packet that is lost costs a second. Asking for the link makes it happen now (kernel 6.8; before, soon).
-Result<> Links::settle(const std::vector<std::string>& interfaces, std::vector<NetlinkMessage> messages) {
-    for (const auto& interface : interfaces) {
-        messages.push_back(link_message(RTM_GETLINK, 0, 0, 0));
-        messages.back().put_text(IFLA_IFNAME, interface);
-    }
-    TRY(route_.exchange(messages));  // nothing hangs on an answer
-    return {};
+    const Port end{wire.host_interface, link_alias(plan.network.name, plan.container), wire.hairpin};
+    const unsigned index = TRY(place(plan.network, end));
+    const std::string& bridge = plan.network.bridge;
+    TRY(inside.configure(plan, wire.addresses, route_.interface_mac(bridge)));
+    std::vector<NetlinkMessage> messages;
+    for (const auto& address : wire.addresses)
+        messages.push_back(neighbour_message(route_.interface_index(bridge), address, wire.mac));
+    return settle_port(plan.network, end, index, std::move(messages));
 }
 
 Result<> Links::reconnect(const NetworkPlan& network, const std::string& host_interface, bool hairpin) {
-    return place(network, {host_interface, "", hairpin});
+    const Port end{host_interface, "", hairpin};
+    const unsigned index = TRY(place(network, end));
+    return settle_port(network, end, index);
 }
 
 Result<> Links::remove(const std::string& interface) {

@@ -28,9 +28,9 @@ public:
     // port_limit: containers and trunks on one bridge; the kernel's own limit is 1023 (BR_MAX_PORTS, net/bridge/br_private.h).
     static Result<Links> open(unsigned port_limit = 1023);
 
-    // Makes a bridge of the network, or mends it: up, settled, gateway addresses (on the first), joined to the one before it
-    // (others).
-    Result<> ensure_bridge(const NetworkPlan& network, unsigned index = 0);
+    // Makes a bridge of the network: settled, with the gateway's addresses (the first) or joined to the one before it (others),
+    // and up last of all. One that is up is left alone, unless it is to be mended.
+    Result<> ensure_bridge(const NetworkPlan& network, unsigned index = 0, bool mend = false);
     // A veth pair in one step, the container's end in netns under its final name; the host's end on the first bridge with a
     // free port; loopback, addresses and routes inside. Undoes nothing: remove() the host's end on failure.
     Result<> connect(const AttachPlan& plan, const Wire& wire, int netns);
@@ -58,9 +58,13 @@ private:
         std::string interface, alias;
         bool hairpin = false;
     };
-    Result<> place(const NetworkPlan& network, const Port& end);
-    Result<unsigned> join(const std::string& bridge, unsigned bridge_index, const Port& end);
-    Result<> settle(const std::vector<std::string>& interfaces, std::vector<os::NetlinkMessage> messages = {});
+    // On the first bridge from this one on that has a free port; returns which.
+    Result<unsigned> place(const NetworkPlan& network, const Port& end, unsigned from = 0);
+    Result<> join(const std::string& bridge, const Port& end);
+    // Returns the number of the port that the first of these interfaces is.
+    Result<unsigned> settle(const std::vector<std::string>& interfaces, std::vector<os::NetlinkMessage> messages = {});
+    Result<> settle_port(const NetworkPlan& network, const Port& end, unsigned index,
+                         std::vector<os::NetlinkMessage> messages = {});
     Result<> make_pair(const AttachPlan& plan, const Wire& wire, int netns);
 
     os::NetlinkSocket route_;

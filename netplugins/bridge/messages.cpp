@@ -1,6 +1,7 @@
 #include "messages.hpp"
 
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
 namespace gantry::bridge {
@@ -40,6 +41,16 @@ NetlinkMessage default_route_message(unsigned index, const Address& gateway) {
     header.rtm_type = RTN_UNICAST;
     NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
     message.header(header).put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
+    return message;
+}
+
+NetlinkMessage neighbour_message(unsigned index, const Address& address, const std::string& mac) {
+    ndmsg header{};
+    header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
+    header.ndm_ifindex = static_cast<int>(index);
+    header.ndm_state = NUD_STALE;
+    NetlinkMessage message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+    message.header(header).put(NDA_DST, address.bytes()).put(NDA_LLADDR, mac);
     return message;
 }
 

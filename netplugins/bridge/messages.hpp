@@ -14,4 +14,8 @@ os::NetlinkMessage address_message(unsigned index, const Address& address, int p
 // RTM_NEWROUTE of the default route.
 os::NetlinkMessage default_route_message(unsigned index, const Address& gateway);
 
+// RTM_NEWNEIGH of a MAC that is known already: no first packet waits for an answer, none is broadcast for it, and whoever had
+// the address before is forgotten. As "stale" the kernel checks the entry when it is used and drops it when it is not.
+os::NetlinkMessage neighbour_message(unsigned index, const Address& address, const std::string& mac);
+
 }  // namespace gantry::bridge
