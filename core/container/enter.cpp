@@ -128,7 +128,11 @@ Result<Entered> enter(const EnterRequest& request) {
     plan.outcome.reset();
     Entered entered(guide, std::move(outcome));
     Heard heard = TRY(listen(ours.get()));
-    if (heard.failure) return *std::move(heard.failure);
+    if (heard.failure) {
+        // The guide reaps before it goes: what nobody waited for would hold up the container's end.
+        (void)entered.wait().ok();
+        return *std::move(heard.failure);
+    }
     if (!heard.pidfd) return not_running(request.container);
     entered.pid_ = heard.pid;
     entered.pidfd_ = std::move(heard.pidfd);
