@@ -1,5 +1,6 @@
 #include "cli/attach.hpp"
 
+#include "cli/console.hpp"
 #include "cli/context.hpp"
 #include "cli/foreground.hpp"
 #include "cli/rows.hpp"
@@ -20,7 +21,7 @@ int failed_start_status(systemd::Manager& systemd, const std::string& unit) {
 }  // namespace
 
 Result<int> run_attached(container::Engine& engine, const container::Container& container, const AttachOptions& options) {
-    if (container.definition.tty) return error(Errc::unsupported, "containers with a terminal can only be started detached yet: use -d");
+    if (container.definition.tty) return run_on_console(engine, container, options);
     const std::string unit = unit_name(container.name);
     auto* systemd = TRY(engine.systemd());
     // Signals are blocked before the first thread is made, so that all of them go through the relay.

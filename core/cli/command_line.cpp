@@ -28,6 +28,7 @@ void declare_tree(CLI::App& app, Context& context) {
     add_usage_verbs(parents, context);
     add_inspect_verbs(parents, context);
     add_log_verbs(parents, context);
+    add_exec_verbs(parents, context);
     add_file_verbs(parents, context);
     add_image_verbs(parents, context);
     add_transfer_verbs(parents, context);

@@ -22,6 +22,7 @@ void add_list_verbs(Parents& parents, Context& context);       // ps, port
 void add_usage_verbs(Parents& parents, Context& context);      // top, stats
 void add_inspect_verbs(Parents& parents, Context& context);    // inspect, everywhere
 void add_log_verbs(Parents& parents, Context& context);        // logs, events
+void add_exec_verbs(Parents& parents, Context& context);       // exec, attach
 void add_file_verbs(Parents& parents, Context& context);       // cp, diff, export
 void add_image_verbs(Parents& parents, Context& context);      // images, rmi, tag, history, image prune
 void add_transfer_verbs(Parents& parents, Context& context);   // pull, load, save, login, logout
