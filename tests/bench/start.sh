@@ -25,7 +25,7 @@ prepare() {
     local i
     printf '[Service]\nType=exec\nExecStart=/usr/local/bin/payload sleep\nKillMode=mixed\nSlice=plain.slice\n' >/run/systemd/system/plain@.service
     for i in $(seq "$many"); do
-        printf 'image = "%s/busybox"\ncommand = ["/bin/payload", "sleep"]\nnetworks = []\nnetwork_mode = "none"\n' "$registry" >"/etc/gantry/containers/none$i.toml"
+        printf 'image = "%s/busybox"\ncommand = ["/bin/payload", "sleep"]\nnetwork = "none"\n' "$registry" >"/etc/gantry/containers/none$i.toml"
         printf 'image = "%s/busybox"\ncommand = ["/bin/payload", "sleep"]\n' "$registry" >"/etc/gantry/containers/net$i.toml"
     done
     systemctl daemon-reload

@@ -145,3 +145,22 @@ host_picture() {
     echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
     echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
 }
+
+# --- containers ---------------------------------------------------------------------------------------------------------------------
+
+# define NAME [KEY=VALUE-LINES]: writes /etc/gantry/containers/NAME.toml for the test image, without network unless the text names one,
+# and lets systemd read it. A test's container names are its own: units of earlier tests are still in systemd's memory.
+define() {
+    local name=$1 text=${2:-}
+    mkdir -p /etc/gantry/containers
+    {
+        [[ $text == *image\ =* ]] || echo 'image = "busybox"'
+        [[ $text == *network\ =* || $text == *'[[networks]]'* ]] || echo 'network = "none"'
+        printf '%s\n' "$text"
+    } >"/etc/gantry/containers/$name.toml"
+    systemctl daemon-reload
+}
+main_pid() { systemctl show -P MainPID "ctr@$1"; }
+said() { journalctl -q --no-pager -o cat -u "ctr@$1"; }  # NAME: what the journal has of the unit
+# field NAME TEXT FIELD: a journal field of the unit's entry with that message
+field() { journalctl -q -o json -u "ctr@$1" | jq -r --arg m "$2" --arg f "$3" 'select(.MESSAGE == $m) | .[$f] // empty' | head -n 1; }

@@ -1,0 +1,90 @@
+# limit: 240
+# SIGKILL for gantry-launch at each step of a start: the start fails, the next one heals whatever was left.
+
+setup_file() {
+    load_busybox
+}
+
+# A drop-in that runs the launcher under strace. -D keeps the launcher itself the unit's process and systemd's child.
+traced() {  # NAME STRACE-OPTION...
+    local name=$1
+    shift
+    mkdir -p "/run/systemd/system/ctr@$name.service.d"
+    {
+        printf '[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=\nExecStart=/usr/bin/strace -D -qq %s %s %%i\n' "$*" "$launcher"
+    } >"/run/systemd/system/ctr@$name.service.d/90-strace.conf"
+    systemctl daemon-reload
+}
+untraced() {
+    rm "/run/systemd/system/ctr@$1.service.d/90-strace.conf"
+    systemctl daemon-reload
+}
+
+kill_at_each_step() {  # NAME STEPS
+    local name=$1 steps=$2 before total calls at call when survived=0 findings
+    launcher=$(systemctl cat ctr@.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')
+    systemctl start "ctr@$name"  # warm: what is made once for all containers is there
+    systemctl stop "ctr@$name"
+    before=$(host_picture)
+    traced "$name" -o /tmp/trace
+    systemctl start "ctr@$name"
+    systemctl stop "ctr@$name"
+    sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' /tmp/trace >/tmp/calls
+    total=$(wc -l </tmp/calls)
+    [ "$total" -gt 100 ] || fail "only $total system calls of the launcher were seen"
+    calls=$(grep -n -m 1 -E '^(openat|execve)$' /tmp/calls | cut -d: -f1)
+    for ((at = calls + 20; at < total; at += (total / steps) + 1)); do
+        call=$(sed -n "${at}p" /tmp/calls)
+        when=$(head -n "$at" /tmp/calls | grep -cx "$call")
+        traced "$name" -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$when"
+        if systemctl start "ctr@$name" 2>/dev/null; then survived=$((survived + 1)); fi
+        untraced "$name"
+        systemctl stop "ctr@$name"
+        systemctl reset-failed "ctr@$name" 2>/dev/null || true
+        systemctl start "ctr@$name" || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said "$name" | tail -n 3)"
+        systemctl stop "ctr@$name"
+        [ "$(host_picture)" = "$before" ] || {
+            diff <(echo "$before") <(host_picture) || true
+            fail "left over after a kill at call $at of $total ($call, number $when)"
+        }
+    done
+    findings=$(gantry system check 2>&1) || fail "gantry system check: $findings"
+    echo "survived $survived"
+}
+
+test_launcher_without_network() {
+    define killed 'command = ["payload", "sleep"]'
+    kill_at_each_step killed 25
+}
+
+test_launcher_with_bridge_network() {
+    define bridged 'command = ["payload", "sleep"]
+network = "default"
+ports = ["8099:80"]'
+    kill_at_each_step bridged 25
+}
+
+test_gantryd_killed_harms_nothing() {
+    define steady 'command = ["payload", "sleep"]'
+    systemctl start ctr@steady
+    local pid
+    pid=$(main_pid steady)
+    busctl call io.gantry1 /io/gantry1 org.freedesktop.DBus.Peer Ping
+    kill -KILL "$(pgrep -x gantryd)"
+    assert_eq "$pid" "$(main_pid steady)"
+    busctl call io.gantry1 /io/gantry1 org.freedesktop.DBus.Peer Ping  # the bus starts it again
+    systemctl stop ctr@steady
+    assert_eq '' "$(gantry system check 2>&1 | grep -i -E 'error|problem' || true)"
+}
+
+test_container_killed_with_a_full_cgroup() {
+    define crowd 'command = ["payload", "fork", "fork", "fork", "--", "sleep"]'
+    local before
+    before=$(host_picture)
+    systemctl start ctr@crowd
+    kill -KILL "$(main_pid crowd)"
+    eventually 5 unit_is ctr@crowd failed
+    systemctl reset-failed ctr@crowd
+    eventually 5 bash -c '! pgrep -x payload'
+    assert_eq "$before" "$(host_picture)" 'the picture of the host'
+}
