@@ -70,7 +70,7 @@ test_gantryd_killed_harms_nothing() {
     local pid
     pid=$(main_pid steady)
     busctl call io.gantry1 /io/gantry1 org.freedesktop.DBus.Peer Ping
-    kill -KILL "$(pgrep -x gantryd)"
+    kill -KILL "$(systemctl show -P MainPID gantryd.service)"
     assert_eq "$pid" "$(main_pid steady)"
     busctl call io.gantry1 /io/gantry1 org.freedesktop.DBus.Peer Ping  # the bus starts it again
     systemctl stop ctr@steady

@@ -83,7 +83,6 @@ Y
 lie() {  # MODE REGEX: the pull fails within bounds, with one line that matches, and leaves a clean store
     local started=$SECONDS
     assert_fails timeout 60 gantry pull "$liar/$1/image"
-    [ "$status" != 124 ] 2>/dev/null || fail "the pull of $1 hangs"
     assert_match "$output" "$2"
     assert_lacks "$output" $'\e'
     [ $((SECONDS - started)) -lt 58 ] || fail "the pull of $1 hung for $((SECONDS - started)) s"
@@ -122,7 +121,8 @@ test_killed_pull_resumes_later() {
     eventually 10 grep -q 'GET /v2/stall/image/blobs' /tmp/liar.log
     sleep 1
     kill -KILL $pull
-    pkill -KILL -x gantryd || true
+    pull=$(systemctl show -P MainPID gantryd.service)
+    [ "$pull" = 0 ] || kill -KILL "$pull"
     store_is_clean
     : >/tmp/liar.log
     gantry pull "$liar/fine/image"

@@ -1,0 +1,80 @@
+# Limits need the kernel's controllers, which only the virtual machine has: they are the unit's own properties and the kernel keeps them.
+
+setup_file() {
+    load_busybox
+}
+knob() { cat "/sys/fs/cgroup$(systemctl show -P ControlGroup "ctr@$1")/$2"; }  # NAME FILE
+
+test_memory_limit_kills_and_systemd_sees_it() {
+    define eater 'command = ["payload", "eat", "300", "sleep"]
+[limits]
+memory = "48M"
+memory_swap = "48M"'
+    systemctl start ctr@eater || true
+    eventually 30 unit_is ctr@eater failed
+    assert_eq oom-kill "$(show ctr@eater Result)"
+}
+
+test_limits_are_the_units_properties() {
+    define limited 'command = ["payload", "sleep"]
+[limits]
+memory = "64M"
+memory_reservation = "32M"
+cpus = 0.5
+cpu_weight = 50
+pids = 20
+io_weight = 300
+cpuset = "0"'
+    systemctl start ctr@limited
+    assert_eq 67108864 "$(show ctr@limited MemoryMax)"
+    assert_eq 67108864 "$(knob limited memory.max)"
+    assert_eq 33554432 "$(knob limited memory.low)"
+    assert_match "$(knob limited cpu.max)" '^(50000 100000|[0-9]+ [0-9]+)$'
+    assert_eq 500ms "$(show ctr@limited CPUQuotaPerSecUSec)"
+    assert_eq 50 "$(knob limited cpu.weight)"
+    assert_eq 20 "$(knob limited pids.max)"
+    assert_eq 0 "$(knob limited cpuset.cpus)"
+    systemctl set-property --runtime ctr@limited MemoryMax=96M
+    assert_eq 100663296 "$(knob limited memory.max)"
+    systemctl stop ctr@limited
+}
+
+test_limits_of_gantry_run_and_update() {
+    gantry run -d --name small --network none --memory 64m --pids-limit 30 busybox payload sleep
+    assert_eq 67108864 "$(knob small memory.max)"
+    assert_eq 30 "$(knob small pids.max)"
+    gantry update --memory 128m --memory-swap 128m small
+    assert_eq 134217728 "$(knob small memory.max)"
+    gantry rm -f small
+}
+
+test_pids_limit_holds() {
+    define forker 'command = ["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 100 & done; echo all forked; wait"]
+[limits]
+pids = 8'
+    systemctl start ctr@forker || true
+    eventually 10 bash -c 'journalctl -q -o cat -u ctr@forker | grep -q -i fork'
+    assert_lacks "$(said forker)" 'all forked'
+    systemctl stop ctr@forker || true
+}
+
+test_rights_that_the_bed_lacks() {
+    define rights 'command = ["sh", "-c", "cat /proc/self/oom_score_adj; ulimit -n; sleep 0.2"]
+[limits]
+oom_score_adj = -500
+ulimits = { nofile = "2000000:2000000" }'
+    sysctl -q -w fs.nr_open=3000000
+    systemctl start ctr@rights
+    eventually 10 bash -c 'journalctl -q -o cat -u ctr@rights | grep -qx -- -500'
+    eventually 10 bash -c 'journalctl -q -o cat -u ctr@rights | grep -qx 2000000'
+}
+
+test_stats_show_use() {
+    define used 'command = ["payload", "eat", "20", "sleep"]
+[limits]
+memory = "100M"'
+    systemctl start ctr@used
+    sleep 1
+    assert_match "$(gantry stats --no-stream --format '{{.Name}} {{.MemUsage}}' used)" 'used [0-9.]+MiB / 100MiB'
+    systemctl stop ctr@used
+}
