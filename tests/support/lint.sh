@@ -10,7 +10,7 @@ fmt_main() {
 lint_main() {
     local bad=0 file found
     need_packages lint
-    cd "$top"
+    cd "$top" || return 1
     case ${1:-} in
         --help | -h) echo 'usage: ./dev lint [tidy [FILE]...]: format, scripts and house rules; with "tidy" clang-tidy too (slow)'; return 0 ;;
     esac
