@@ -48,7 +48,7 @@ run "gantry stats --no-stream"
 
 step "It crashes, systemd restarts it"
 first=$(show ctr@web MainPID)
-run "kill -SEGV $first"
+run "kill -KILL $first"
 eventually 10 bash -c "p=\$(systemctl show -P MainPID ctr@web); [ \$p != 0 ] && [ \$p != $first ]"
 eventually 10 curl -s http://127.0.0.1:8080/
 run "systemctl show -p NRestarts,ActiveState,MainPID ctr@web"

@@ -145,6 +145,15 @@ host_picture() {
     echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
     echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
 }
+# assert_picture BEFORE: nothing is left over. The kernel takes network namespaces apart a moment after their last process is gone.
+assert_picture() {
+    local difference i
+    for i in {1..30}; do
+        difference=$(diff <(echo "$1") <(host_picture)) && return 0
+        sleep 0.1
+    done
+    fail "left over: $difference"
+}
 
 # --- containers ---------------------------------------------------------------------------------------------------------------------
 
