@@ -51,12 +51,14 @@ kill_at_each_step() {  # NAME STEPS
 }
 
 test_launcher_without_network() {
-    define killed 'command = ["payload", "sleep"]'
+    define killed 'command = ["payload", "sleep"]
+stop_signal = "SIGKILL"'
     kill_at_each_step killed 25
 }
 
 test_launcher_with_bridge_network() {
     define bridged 'command = ["payload", "sleep"]
+stop_signal = "SIGKILL"
 network = "default"
 ports = ["8099:80"]'
     kill_at_each_step bridged 25

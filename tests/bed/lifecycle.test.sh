@@ -287,7 +287,7 @@ after = ["base"]'
 test_fifty_at_once() {
     local i units=() before
     for i in {1..50}; do
-        printf 'image = "busybox"\nnetwork = "none"\ncommand = ["payload", "sleep"]\n' >"/etc/gantry/containers/many$i.toml"
+        printf 'image = "busybox"\nnetwork = "none"\nstop_signal = "SIGKILL"\ncommand = ["payload", "sleep"]\n' >"/etc/gantry/containers/many$i.toml"
         units+=("ctr@many$i")
     done
     systemctl daemon-reload
