@@ -39,6 +39,58 @@ memory = "64M"
 [labels]
 a = "b"
 T
+        cat >"$out/rest" <<'T'
+image = "app"
+entrypoint = "exec app"
+env = ["A=b", "A=c"]
+user = "1000:www"
+groups = [44]
+volumes = ["/a:/b:ro,rslave", "data:/c:nocopy", "/d"]
+tmpfs = ["/run:size=1m,mode=755,exec"]
+extra_hosts = ["gw:host-gateway", "six:[::1]"]
+restart_delay = "1m30s"
+stop_signal = "SIGRTMIN+3"
+stop_timeout = -1
+ready = "healthy"
+requires = ["db", "x.service"]
+devices = ["/dev/fuse:/dev/x:rw"]
+device_cgroup_rules = ["c 42:* rwm"]
+sysctls = { "net.core.somaxconn" = 1 }
+[limits]
+cpus = 0.5
+cpuset = "0-1,3"
+memory = "1g"
+memory_swap = -1
+pids = -1
+read_bps = ["/dev/sda:1m"]
+ulimits = { nofile = "1:unlimited" }
+[security]
+cap_add = ["NET_ADMIN"]
+seccomp = "/etc/s.json"
+[namespaces]
+pid = "container:db"
+[health]
+command = ["CMD-SHELL", "true"]
+interval = "10s"
+on_unhealthy = "restart"
+[log.fields]
+TEAM = "x"
+[storage]
+size = "10g"
+[[mounts]]
+type = "tmpfs"
+target = "/t"
+mode = 0o700
+options = ["exec"]
+[[networks]]
+name = "front"
+ipv4 = "10.0.0.2"
+mac = "02:42:ac:11:00:02"
+options = { a = "b" }
+[[credentials]]
+name = "c"
+value = "v"
+T
         ;;
     tar)
         tree=$(mktemp -d)
