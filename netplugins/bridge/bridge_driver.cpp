@@ -115,7 +115,7 @@ Result<NetworkConfig> BridgeDriver::network_create(const NetworkConfig& wanted, 
         }
         const auto other_plan = plan_network(other);
         if (other.driver == wanted.driver && other_plan.ok() && other_plan->bridge == plan.bridge)
-            return error(Errc::exists, "network '{}': bridge '{}' is network '{}''s", wanted.name, plan.bridge, other.name);
+            return error(Errc::exists, "bridge '{}' belongs to network '{}'", plan.bridge, other.name);
     }
     NetworkConfig config = wanted;
     if (config.subnets.empty()) {
@@ -125,8 +125,8 @@ Result<NetworkConfig> BridgeDriver::network_create(const NetworkConfig& wanted, 
         if (pools.empty()) pools = default_pools();
         for (const Family family : {Family::v4, Family::v6}) {
             const bool any = std::ranges::any_of(pools, [&](const Pool& pool) { return pool.cidr.network.family == family; });
-            if (!any) continue;
-            const Cidr chosen = TRY_CONTEXT(choose_subnet(pools, family, taken), "network '{}'", wanted.name);
+            if (!any || !kernel_has(family)) continue;
+            const Cidr chosen = TRY(choose_subnet(pools, family, taken));
             config.subnets.push_back({chosen.str(), "", ""});
         }
     } else {
@@ -137,7 +137,7 @@ Result<NetworkConfig> BridgeDriver::network_create(const NetworkConfig& wanted, 
                 const std::string who = owners[at].empty()
                                             ? fmt::format("this host's route to '{}'", taken[at].str())
                                             : fmt::format("subnet '{}' of network '{}'", taken[at].str(), owners[at]);
-                return error(Errc::in_use, "network '{}': subnet '{}' overlaps {}", wanted.name, range->cidr.str(), who);
+                return error(Errc::in_use, "subnet '{}' overlaps {}", range->cidr.str(), who);
             }
         }
     }
@@ -156,8 +156,7 @@ Result<> BridgeDriver::network_remove(const NetworkConfig& network) {
     for (const auto& container : TRY(journal_.containers(plan.name))) {
         const auto attachment = journal_.read(plan.name, container);
         const auto here = [&](const PortLink& port) { return attachment.ok() && port.name == attachment->host_interface; };
-        if (std::ranges::any_of(ports, here))
-            return error(Errc::in_use, "network '{}' is in use by container '{}'", plan.name, container);
+        if (std::ranges::any_of(ports, here)) return error(Errc::in_use, "container '{}' is attached", container);
     }
     Result<> first;
     for (const auto& container : TRY(journal_.containers(plan.name))) note_first(first, detach(plan.name, container));
@@ -167,7 +166,7 @@ Result<> BridgeDriver::network_remove(const NetworkConfig& network) {
     note_first(first, firewall.ok() ? firewall->remove_network(rules_of(plan)) : Result<>(firewall.error()));
     note_first(first, journal_.erase_network(plan.name));
     note_first(first, leases_.remove_network(plan.name));
-    return std::move(first).context(fmt::format("remove network '{}'", plan.name));
+    return first;
 }
 
 Result<> BridgeDriver::network_reload(const NetworkConfig& network) {
@@ -179,7 +178,7 @@ Result<> BridgeDriver::network_reload(const NetworkConfig& network) {
     const auto known = journal_.read_network(plan.name);
     if (known.ok()) TRY(journal_.write_network(plan.name, rules_of(plan)));
     Result<> first = firewall.rebuild();
-    if (!known.ok()) return std::move(first).context(fmt::format("reload network '{}'", plan.name));
+    if (!known.ok()) return first;
     note_first(first, links.ensure_bridge(plan, 0, true));
     note_first(first, ensure_forwarding(plan, firewall));
     bool loopback = false;
@@ -191,11 +190,13 @@ Result<> BridgeDriver::network_reload(const NetworkConfig& network) {
             note_first(first, links.reconnect(plan, attachment->host_interface, !attachment->ports.empty()));
     }
     if (loopback && plan.v4) note_first(first, allow_host_loopback(plan));
-    return std::move(first).context(fmt::format("reload network '{}'", plan.name));
+    return first;
 }
 
 Result<> BridgeDriver::validate(const AttachRequest& request) {
     const AttachPlan plan = TRY(plan_attach(request));
+    if (plan.network.v6 && !kernel_has(Family::v6))
+        return error(Errc::unsupported, "subnet '{}': this kernel has no IPv6", plan.network.v6->cidr.str());
     TRY(leases_.check(plan));
     if (request.ports.empty()) return {};
     const auto rules = TRY(fixed_rules(request, some_addresses(plan.network)));
@@ -215,7 +216,7 @@ Result<AttachStatus> BridgeDriver::prepare(const AttachRequest& request, int net
     // The error is the answer; what an undo could not remove is in the journal, for teardown() and recover().
     (void)detach(plan.network.name, plan.container).ok();
     leases_.undo(plan, leases);
-    return std::move(attached).error().context(fmt::format("network '{}'", plan.network.name));
+    return std::move(attached).error();
 }
 
 Result<> BridgeDriver::attach(const AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,
@@ -299,7 +300,7 @@ Result<> BridgeDriver::teardown(const std::string& container, const NetworkConfi
     }
     Result<> first = detach(network.name, container);
     if (!keep_lease) note_first(first, leases_.release(network.name, container));
-    return std::move(first).context(fmt::format("network '{}'", network.name));
+    return first;
 }
 
 Result<std::vector<driver::Lease>> BridgeDriver::leases(const NetworkConfig& network) {

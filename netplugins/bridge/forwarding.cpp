@@ -34,6 +34,8 @@ Result<> switch_on(Family family, Firewall& firewall) {
 
 }  // namespace
 
+bool kernel_has(Family family) { return family == Family::v4 || os::path_exists("/proc/sys/net/ipv6"); }
+
 Result<> ensure_forwarding(const NetworkPlan& network, Firewall& firewall) {
     if (network.internal) return {};
     for (const Family family : {Family::v4, Family::v6})

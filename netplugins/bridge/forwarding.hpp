@@ -5,6 +5,9 @@
 
 namespace gantry::bridge {
 
+// A kernel can be built or booted without IPv6.
+bool kernel_has(Family family);
+
 // Forwarding of the families that the network has. Where it was off it is switched on for the host, after the firewall has
 // closed the way between the host's own cards. IPv6: router advertisements stay believed where they were (accept_ra 2).
 Result<> ensure_forwarding(const NetworkPlan& network, Firewall& firewall);

@@ -87,7 +87,7 @@ Result<Address> Leases::choose(const AttachPlan& plan, const Range& range, const
         address.value += place;
         if (range.usable(address) && TRY(claim(plan, address, taken))) return address;
     }
-    return error(Errc::no_space, "network '{}' has no free address in '{}'", plan.network.name, range.pool.str());
+    return error(Errc::no_space, "no address is free in '{}'", range.pool.str());
 }
 
 Result<> Leases::check(const AttachPlan& plan) const {
@@ -95,8 +95,7 @@ Result<> Leases::check(const AttachPlan& plan) const {
         if (!address) continue;
         const std::string owner = link_text(address_path(plan.network.name, *address));
         if (!owner.empty() && owner != plan.container)
-            return error(Errc::in_use, "address '{}' of network '{}' is leased to '{}'", address->str(), plan.network.name,
-                         owner);
+            return error(Errc::in_use, "address '{}' is leased to '{}'", address->str(), owner);
     }
     return {};
 }
@@ -110,7 +109,7 @@ Result<Leases::Taken> Leases::take(const AttachPlan& plan) {
         if (!wanted) return std::optional<Address>(TRY(choose(plan, *range, had, taken)));
         if (TRY(claim(plan, *wanted, taken))) return wanted;
         TRY(check(plan));
-        return error(Errc::in_use, "address '{}' of network '{}' is leased to somebody else", wanted->str(), plan.network.name);
+        return error(Errc::in_use, "address '{}' is leased to somebody else", wanted->str());
     };
     const auto fail = [&](Error problem) {
         undo(plan, taken);

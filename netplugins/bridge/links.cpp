@@ -164,7 +164,7 @@ Result<unsigned> Links::place(const NetworkPlan& network, const Port& end, unsig
         if (joined.ok()) return index;
         if (joined.error().sys() != EXFULL) return joined.error();
     }
-    return error(Errc::no_space, "network '{}': all {} bridges are full", network.name, max_bridges);
+    return error(Errc::no_space, "all {} bridges are full", max_bridges);
 }
 
 // Both ends are up, but a worker of the kernel has yet to see the carrier before packets flow (net/core/link_watch.c), and a

@@ -84,12 +84,10 @@ Result<std::optional<Address>> plan_static(const NetworkPlan& network, Family fa
     const char* kind = family == Family::v4 ? "IPv4" : "IPv6";
     if (address.family != family) return error(Errc::invalid, "'{}' is not an {} address", text, kind);
     const auto& range = network.range(family);
-    if (!range) return error(Errc::invalid, "address '{}': network '{}' has no {} subnet", text, network.name, kind);
+    if (!range) return error(Errc::invalid, "address '{}': the network has no {} subnet", text, kind);
     if (!range->cidr.contains(address))
-        return error(Errc::invalid, "address '{}' is not in subnet '{}' of network '{}'", text, range->cidr.str(),
-                     network.name);
-    if (address == range->gateway)
-        return error(Errc::invalid, "address '{}' is the gateway of network '{}'", text, network.name);
+        return error(Errc::invalid, "address '{}' is not in subnet '{}'", text, range->cidr.str());
+    if (address == range->gateway) return error(Errc::invalid, "address '{}' is the gateway", text);
     if (!range->usable(address))
         return error(Errc::invalid, "address '{}' is reserved in subnet '{}'", text, range->cidr.str());
     return std::optional<Address>(address);
@@ -97,7 +95,7 @@ Result<std::optional<Address>> plan_static(const NetworkPlan& network, Family fa
 
 Result<> check_ports(const AttachRequest& request, const NetworkPlan& network) {
     if (!request.ports.empty() && network.internal)
-        return error(Errc::invalid, "network '{}' is internal: no port can be published on it", network.name);
+        return error(Errc::invalid, "no port can be published on an internal network");
     std::vector<PublishedPort> seen;
     for (const auto& port : request.ports) {
         const char* protocol = protocol_name(port.protocol);
@@ -111,9 +109,8 @@ Result<> check_ports(const AttachRequest& request, const NetworkPlan& network) {
                 TRY_CONTEXT(Address::parse(port.host_address), "published port {}/{}", port.host_port, protocol);
             const bool any = host.value == 0;
             if (!network.range(host.family))
-                return error(Errc::invalid, "published port {}/{}: host address '{}', but network '{}' has no {} subnet",
-                             port.host_port, protocol, port.host_address, network.name,
-                             host.family == Family::v4 ? "IPv4" : "IPv6");
+                return error(Errc::invalid, "published port {}/{}: host address '{}', but the network has no {} subnet",
+                             port.host_port, protocol, port.host_address, host.family == Family::v4 ? "IPv4" : "IPv6");
             if (host.family == Family::v6 && host.value == 1)
                 return error(Errc::unsupported, "published port {}/{}: the kernel cannot translate '::1', use '127.0.0.1'",
                              port.host_port, protocol);
@@ -143,7 +140,7 @@ std::string NetworkPlan::bridge_name(unsigned index) const { return index == 0 ?
 
 Result<NetworkPlan> plan_network(const NetworkConfig& config) {
     TRY(ObjectName::parse("network", config.name));
-    return plan_checked(config).context(fmt::format("network '{}'", config.name));
+    return plan_checked(config);
 }
 
 Result<AttachPlan> plan_attach(const AttachRequest& request) {
@@ -151,7 +148,7 @@ Result<AttachPlan> plan_attach(const AttachRequest& request) {
     AttachPlan plan;
     plan.network = TRY(plan_network(request.network));
     if (!plan.network.v4 && !plan.network.v6)
-        return error(Errc::invalid, "network '{}' has no subnet: it was not made by network_create", plan.network.name);
+        return error(Errc::invalid, "the network has no subnet: it was not made by network_create");
     plan.container = request.container;
     plan.interface = request.interface;
     plan.default_route = request.default_route && !plan.network.internal;

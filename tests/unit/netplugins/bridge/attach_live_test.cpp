@@ -80,7 +80,7 @@ TEST_F(AttachLive, StaticAddressesAndMacAndMtu) {
     other.container = "db";
     const auto refused = driver_->validate(other);
     ASSERT_FALSE(refused.ok());
-    EXPECT_EQ(refused.error().message(), "address '10.88.7.7' of network 'bridge' is leased to 'web'");
+    EXPECT_EQ(refused.error().message(), "address '10.88.7.7' is leased to 'web'");
     EXPECT_FALSE(driver_->prepare(other, netns.get()).ok());
 }
 

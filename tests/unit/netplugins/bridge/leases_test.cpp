@@ -79,7 +79,7 @@ TEST_F(LeasesTest, AStaticAddressReplacesTheLeaseAndIsRefusedToOthers) {
     EXPECT_THAT(*leases.list("green"), testing::SizeIs(1));
     EXPECT_EQ(leases.list("green")->front().address, "10.88.200.1");
     wanted.container = "db";
-    EXPECT_EQ(leases.check(wanted).error().message(), "address '10.88.200.1' of network 'green' is leased to 'web'");
+    EXPECT_EQ(leases.check(wanted).error().message(), "address '10.88.200.1' is leased to 'web'");
     EXPECT_EQ(leases.take(wanted).error().code(), Errc::in_use);
     EXPECT_THAT(*leases.list("green"), testing::SizeIs(1)) << "a refused start left " << before;
 }

@@ -78,7 +78,7 @@ TEST(AttachPlan, StaticAddressesBelongToTheSubnet) {
     request = web();
     request.network.subnets.pop_back();
     request.ipv6 = "fd00::5";
-    EXPECT_EQ(refusal(request), "address 'fd00::5': network 'green' has no IPv6 subnet");
+    EXPECT_EQ(refusal(request), "address 'fd00::5': the network has no IPv6 subnet");
 }
 
 TEST(AttachPlan, NamesAndMacs) {
@@ -117,7 +117,7 @@ TEST(AttachPlan, Ports) {
     EXPECT_THAT(refusal(request), HasSubstr("'localhost' is not an IP address"));
     request.ports = {{Protocol::tcp, "", 80, 80}};
     request.network.internal = true;
-    EXPECT_EQ(refusal(request), "network 'green' is internal: no port can be published on it");
+    EXPECT_EQ(refusal(request), "no port can be published on an internal network");
     request = web();
     request.network.subnets.pop_back();
     request.ports = {{Protocol::tcp, "::", 80, 80}};

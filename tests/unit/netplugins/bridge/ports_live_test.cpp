@@ -114,7 +114,7 @@ TEST_F(PortsLive, ConflictsNameTheOther) {
     const os::Fd netns = new_netns();
     const auto late = driver_->prepare(other, netns.get());
     ASSERT_FALSE(late.ok());
-    EXPECT_EQ(late.error().message(), "network 'bridge': port 8080/tcp is already published by 'web'");
+    EXPECT_EQ(late.error().message(), "port 8080/tcp is already published by 'web'");
     EXPECT_TRUE(connect_from(world_.get(), "192.0.2.1", 8080, server_.get()).connected);
 
     const os::Fd local = listen_in(host(), Protocol::tcp, 9090);
