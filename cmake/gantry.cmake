@@ -36,19 +36,13 @@ function(gantry_library name)
   target_precompile_headers(${name} REUSE_FROM gantry_pch)
 endfunction()
 
-# gantry_program(NAME DESTINATION SOURCES... LINK libs...)
-function(gantry_program name)
-  cmake_parse_arguments(arg "" "DESTINATION" "SOURCES;LINK" ${ARGN})
-  if(NOT arg_DESTINATION)
-    set(arg_DESTINATION ${arg_UNPARSED_ARGUMENTS})  # the keyword may be left out
-  endif()
-  if(NOT arg_DESTINATION)
-    message(FATAL_ERROR "gantry_program(${name}): where is it to be installed?")
-  endif()
+# gantry_program(NAME FOLDER SOURCES... LINK libs...): installed into FOLDER, relative to the prefix.
+function(gantry_program name folder)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gantry_flags ${arg_LINK})
   target_precompile_headers(${name} REUSE_FROM gantry_pch)
-  install(TARGETS ${name} DESTINATION ${arg_DESTINATION})
+  install(TARGETS ${name} DESTINATION ${folder})
 endfunction()
 
 # gantry_driver(NAME KIND SOURCES... LINK libs...): KIND is storage or network; becomes KIND/NAME.so.
