@@ -35,6 +35,7 @@ void declare_tree(CLI::App& app, Context& context) {
     add_network_verbs(parents, context);
     add_volume_verbs(parents, context);
     add_system_verbs(parents, context);
+    add_completion_verbs(parents, context);
 }
 
 }  // namespace

@@ -30,4 +30,6 @@ void add_network_verbs(Parents& parents, Context& context);    // network ...
 void add_volume_verbs(Parents& parents, Context& context);     // volume ...
 void add_system_verbs(Parents& parents, Context& context);     // system ..., check, version
 
+void add_completion_verbs(Parents& parents, Context& context); // completion
+
 }  // namespace gantry::cli
