@@ -18,7 +18,7 @@ const char* protocol_name(driver::Protocol protocol) {
 }  // namespace
 
 ContainerObject::ContainerObject(Host& host, container::Container view)
-    : ObjectOf(host, object_path("container", view.name.str()), std::move(view)) {
+    : ObjectOf(host, object_path("container", view.name.str()), view) {
     registerAdaptor();
 }
 ContainerObject::~ContainerObject() { unregisterAdaptor(); }

@@ -23,8 +23,9 @@ template <class Adaptor, class View>
 class ObjectOf : public sdbus::AdaptorInterfaces<Adaptor, sdbus::ManagedObject_adaptor> {
 public:
     using Base = sdbus::AdaptorInterfaces<Adaptor, sdbus::ManagedObject_adaptor>;
-    ObjectOf(Host& host, const std::string& path, View view)
-        : Base(host.connection, sdbus::ObjectPath(path)), host_(host), view_(std::move(view)) {}
+    // By reference: the path is a function of the view, and arguments are evaluated in any order.
+    ObjectOf(Host& host, const std::string& path, const View& view)
+        : Base(host.connection, sdbus::ObjectPath(path)), host_(host), view_(view) {}
 
 protected:
     ~ObjectOf() = default;  // nobody owns an object by this base

@@ -4,7 +4,7 @@
 namespace gantry::bus {
 
 ImageObject::ImageObject(Host& host, image::Image view)
-    : ObjectOf(host, object_path("image", std::string(view.id.hex())), std::move(view)) {
+    : ObjectOf(host, object_path("image", std::string(view.id.hex())), view) {
     registerAdaptor();
 }
 ImageObject::~ImageObject() { unregisterAdaptor(); }
@@ -40,7 +40,7 @@ void ImageObject::Remove(sdbus::Result<Texts>&& result, std::string name, bool f
 }
 
 NetworkObject::NetworkObject(Host& host, container::NetworkInfo view)
-    : ObjectOf(host, object_path("network", view.config.name), std::move(view)) {
+    : ObjectOf(host, object_path("network", view.config.name), view) {
     registerAdaptor();
 }
 NetworkObject::~NetworkObject() { unregisterAdaptor(); }
@@ -81,7 +81,7 @@ void NetworkObject::Reload(sdbus::Result<>&& result) {
 }
 
 VolumeObject::VolumeObject(Host& host, container::VolumeInfo view)
-    : ObjectOf(host, object_path("volume", view.name), std::move(view)) {
+    : ObjectOf(host, object_path("volume", view.name), view) {
     registerAdaptor();
 }
 VolumeObject::~VolumeObject() { unregisterAdaptor(); }
