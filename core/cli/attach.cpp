@@ -9,16 +9,13 @@
 
 namespace gantry::cli {
 
-namespace {
-
-// The start failed: 126 and 127 are the launcher's verdict on the command; everything else is the engine's failure.
-int failed_start_status(systemd::Manager& systemd, const std::string& unit) {
-    const auto state = systemd.state(unit);
+int report_failed_start(systemd::Manager& systemd, const container::Container& container, const Error& failure) {
+    const auto state = systemd.state(unit_name(container.name));
+    const bool told = state.ok() && !state->status_text.empty();
+    complain((told ? Error(failure.code(), state->status_text) : failure).context(fmt::format("start container '{}'", container.name.str())));
     if (!state.ok()) return exit_engine_error;
     return state->exit_status == exit_cannot_execute || state->exit_status == exit_not_found ? state->exit_status : exit_engine_error;
 }
-
-}  // namespace
 
 Result<int> run_attached(container::Engine& engine, const container::Container& container, const AttachOptions& options) {
     if (container.definition.tty) return run_on_console(engine, container, options);
@@ -28,9 +25,8 @@ Result<int> run_attached(container::Engine& engine, const container::Container& 
     Foreground foreground = TRY(Foreground::open(engine.paths(), container, options));
     TRY(systemd->hold(unit));
     if (auto started = systemd->start(unit); !started.ok()) {
-        const int status = failed_start_status(*systemd, unit);
+        const int status = report_failed_start(*systemd, container, started.error());
         foreground.finish();
-        complain(started.error().context(fmt::format("start container '{}'", container.name.str())));
         return status;
     }
     const auto state = TRY(systemd->wait_inactive(unit, std::chrono::milliseconds(-1)));

@@ -27,6 +27,7 @@ struct UnitState {
     std::int32_t exit_code = 0, exit_status = 0;   // si_code and si_status of the main process (ExecMainCode, ExecMainStatus)
     std::uint64_t started_us = 0, exited_us = 0;   // CLOCK_REALTIME of the main process, 0 if never
     std::uint32_t restarts = 0;
+    std::string status_text;                       // what the service said last with STATUS= (sd_notify(3))
     std::string control_group;                     // below /sys/fs/cgroup, "" when none
     bool need_reload = false;
     std::string freezer;                           // "running", "frozen"

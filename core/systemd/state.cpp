@@ -14,6 +14,7 @@ struct Field {
 constexpr Field fields[] = {
     {unit_interface, "LoadState"},       {unit_interface, "ActiveState"},        {unit_interface, "SubState"},
     {unit_interface, "FreezerState"},    {unit_interface, "NeedDaemonReload"},   {service_interface, "Result"},
+    {service_interface, "StatusText"},
     {service_interface, "MainPID"},      {service_interface, "ExecMainCode"},    {service_interface, "ExecMainStatus"},
     {service_interface, "NRestarts"},    {service_interface, "ControlGroup"},    {service_interface, "ExecMainStartTimestamp"},
     {service_interface, "ExecMainExitTimestamp"},
@@ -72,6 +73,7 @@ int read_property(sd_bus_message* message, std::string_view name, UnitState& sta
     if (name == "ActiveState") return read_text(message, state.active);
     if (name == "SubState") return read_text(message, state.sub);
     if (name == "Result") return read_text(message, state.result);
+    if (name == "StatusText") return read_text(message, state.status_text);
     if (name == "ControlGroup") return read_text(message, state.control_group);
     if (name == "FreezerState") return read_text(message, state.freezer);
     if (name == "NeedDaemonReload") return read_bool(message, state.need_reload);

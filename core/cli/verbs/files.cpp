@@ -24,8 +24,13 @@ Result<int> run_diff(Context& context, DiffOptions& options) {
     const auto image = TRY(store->find(definition.image_id.empty() ? definition.image : definition.image_id));
     const auto layers = store->layer_keys(TRY(store->config(image)));
     std::string out;
-    for (const auto& change : TRY(TRY(engine->storage(definition.storage_driver))->diff(container.name.str(), layers)))
+    auto* storage = TRY(engine->storage(definition.storage_driver));
+    for (const auto& change : TRY(storage->diff(container.name.str(), layers))) {
+        // The empty files that the engine's own are bound onto are no change of the container's.
+        static const std::set<std::string> mount_points{"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+        if (change.kind == driver::ChangeKind::added && mount_points.contains(change.path)) continue;
         out += fmt::format("{} {}\n", static_cast<char>(change.kind), change.path);
+    }
     return print(out);
 }
 

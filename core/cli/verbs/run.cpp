@@ -69,13 +69,10 @@ Result<int> run_run(Context& context, RunOptions& options) {
     auto* engine = TRY(context.engine());
     const auto container = TRY(create_container(*engine, options));
     if (!options.detach) return run_attached(*engine, container, {options.interactive, options.sig_proxy, options.detach_keys});
-    if (auto started = TRY(engine->systemd())->start(unit_name(container.name)); !started.ok()) {
-        complain(started.error().context(fmt::format("start container '{}'", container.name.str())));
-        auto state = TRY(engine->systemd())->state(unit_name(container.name));
-        // The launcher's own verdict, 126 or 127, is Docker's exit status too.
-        const int status = state.ok() ? state->exit_status : 0;
-        return status == exit_cannot_execute || status == exit_not_found ? status : exit_engine_error;
-    }
+    auto* systemd = TRY(engine->systemd());
+    TRY(systemd->hold(unit_name(container.name)));
+    if (auto started = systemd->start(unit_name(container.name)); !started.ok())
+        return report_failed_start(*systemd, container, started.error());
     return print(container.id + "\n");
 }
 
