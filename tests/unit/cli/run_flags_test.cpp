@@ -71,12 +71,15 @@ TEST(RunFlags, read_variable_files_as_docker_does) {
 
 TEST(RunFlags, take_sources_relative_to_the_caller) {
     const auto mounts = defined({"-v", "./x:/data:ro", "-v", "db:/db", "--tmpfs", "/run", "--mount", "type=bind,src=/a,dst=/b", "x"})->mounts;
+    const auto at = [&](const std::string& target) {
+        return *std::ranges::find_if(mounts, [&](const config::Mount& mount) { return mount.target == target; });
+    };
     ASSERT_EQ(mounts.size(), 4U);
-    EXPECT_EQ(mounts[0].source, (std::filesystem::current_path() / "x").string());
-    EXPECT_TRUE(mounts[0].read_only);
-    EXPECT_EQ(mounts[1].type, config::MountType::volume);
-    EXPECT_EQ(mounts[2].type, config::MountType::tmpfs);
-    EXPECT_EQ(mounts[3].target, "/b");
+    EXPECT_EQ(at("/data").source, (std::filesystem::current_path() / "x").string());
+    EXPECT_TRUE(at("/data").read_only);
+    EXPECT_EQ(at("/db").type, config::MountType::volume);
+    EXPECT_EQ(at("/run").type, config::MountType::tmpfs);
+    EXPECT_EQ(at("/b").source, "/a");
 }
 
 TEST(RunFlags, convert_limits) {
