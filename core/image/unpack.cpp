@@ -48,6 +48,7 @@ Result<std::uint64_t> Unpacker::run() {
     for (;;) {
         const std::optional<TarEntry> entry = TRY(reader_.next());
         if (!entry) break;
+        tree_.next_entry();
         if (++entries_ > limits_.entries) return error(Errc::invalid, "archive: more than {} entries", limits_.entries);
         TRY_CONTEXT(place_entry(*entry), "unpack '{}'", entry->path);
     }
@@ -192,24 +193,19 @@ Result<> Unpacker::make_hard_link(const TarEntry& entry, const Place& place) {
     if (target == place.path) return {};
     if (target.empty()) return error(Errc::invalid, "hard link to the root");
     const std::string target_name(base_name(target));
-    // Both parents are needed at once, and asking for the second may close the first.
-    os::Fd parent(fcntl(place.parent, F_DUPFD_CLOEXEC, 0));
-    if (!parent) return errno_error("duplicate a descriptor");
     const int from = TRY_CONTEXT(tree_.folder(parent_path(target), false), "hard link to '{}'", target);
-    const auto link = [&] { return linkat(from, target_name.c_str(), parent.get(), place.name.c_str(), 0); };  // never follows
+    const auto link = [&] { return linkat(from, target_name.c_str(), place.parent, place.name.c_str(), 0); };  // never follows
     if (link() == 0) return {};
     if (errno == EEXIST) {
         struct stat old {
         }, wanted{};
         if (fstatat(from, target_name.c_str(), &wanted, AT_SYMLINK_NOFOLLOW) != 0)
             return errno_error("hard link to '{}'", target);
-        if (fstatat(parent.get(), place.name.c_str(), &old, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat");
+        if (fstatat(place.parent, place.name.c_str(), &old, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat");
         if (old.st_ino == wanted.st_ino && old.st_dev == wanted.st_dev)
             return {};  // the same name by another way, or linked already
-        os::Fd kept(fcntl(from, F_DUPFD_CLOEXEC, 0));
-        if (!kept) return errno_error("duplicate a descriptor");
-        TRY(tree_.remove(parent.get(), place.name, place.path));
-        if (linkat(kept.get(), target_name.c_str(), parent.get(), place.name.c_str(), 0) == 0) return {};
+        TRY(tree_.remove(place.parent, place.name, place.path));
+        if (link() == 0) return {};
     }
     return errno_error("hard link to '{}'", target);
 }

@@ -89,10 +89,14 @@ void UnpackTree::remember(std::string_view path, os::Fd folder) {
     if (path.empty()) return;
     if (cache_.size() >= cache_limit) forget();
     if (path == last_path_) last_ = -1;
-    cache_.insert_or_assign(std::string(path), std::move(folder));
+    os::Fd& kept = cache_[std::string(path)];
+    if (kept) retired_.push_back(std::move(kept));
+    kept = std::move(folder);
 }
 
+// Closing at once would leave the caller with a number that the next open(2), of another thread too, gives to something else.
 void UnpackTree::forget() {
+    for (auto& [path, folder] : cache_) retired_.push_back(std::move(folder));
     cache_.clear();
     last_ = -1;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace gantry::image {
 
@@ -27,7 +28,7 @@ public:
     explicit UnpackTree(int root) : root_(root) {}
 
     // The folder that path (clean) names, with links in its course resolved as if the root were "/" (openat2(2),
-    // RESOLVE_IN_ROOT). Missing ones are made (root's, 0755) unless make is false. The descriptor is good until the next call.
+    // RESOLVE_IN_ROOT). Missing ones are made (root's, 0755) unless make is false. The descriptor is good until next_entry().
     Result<int> folder(std::string_view path, bool make = true);
     // Remembers a folder that was just made or opened, so that its children need no lookup.
     void remember(std::string_view path, os::Fd folder);
@@ -35,8 +36,10 @@ public:
     Result<> remove(int parent, const std::string& name, std::string_view path);
     // Calls for each name in a folder; the callback may remove it.
     static Result<> each_child(int parent, const std::string& name, const std::function<Result<>(const std::string&)>& call);
-    // Something that other paths may go through was replaced.
+    // Something that other paths may go through was replaced: they are looked up again.
     void forget();
+    // Descriptors that folder() gave are used no more.
+    void next_entry() { retired_.clear(); }
 
     // Called for each folder that folder() had to make. over_whiteout: a character device 0/0 was in its place.
     std::function<Result<>(std::string_view path, int parent, const std::string& name, bool over_whiteout)> made;
@@ -48,6 +51,7 @@ private:
 
     int root_;
     std::unordered_map<std::string, os::Fd> cache_;
+    std::vector<os::Fd> retired_;  // forgotten, but perhaps still the parent of the entry at hand
     std::string last_path_;
     int last_ = -1;
 };

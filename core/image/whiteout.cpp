@@ -49,10 +49,8 @@ Result<> Unpacker::opaque(const Place& place) {
         os::Fd folder = TRY(os::open_at(place.parent, ".", O_RDONLY | O_DIRECTORY));
         return mark_opaque(folder.get(), path);
     }
-    os::Fd folder(fcntl(place.parent, F_DUPFD_CLOEXEC, 0));
-    if (!folder) return errno_error("duplicate a descriptor");
-    return UnpackTree::each_child(folder.get(), ".", [&](const std::string& child) {
-        return remove_from_below(folder.get(), child, path.empty() ? child : path + "/" + child);
+    return UnpackTree::each_child(place.parent, ".", [&](const std::string& child) {
+        return remove_from_below(place.parent, child, path.empty() ? child : path + "/" + child);
     });
 }
 

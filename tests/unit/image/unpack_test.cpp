@@ -262,6 +262,55 @@ TEST_F(UnpackTest, LaterEntriesReplaceEarlierOnes) {
     EXPECT_EQ(text("dir/kept"), "x");
 }
 
+// The parent's descriptor must outlive what is removed for the entry.
+TEST_F(UnpackTest, ReplacingBelowFolders) {
+    for (const LayerFormat format : {LayerFormat::overlay, LayerFormat::applied}) {
+        fs::remove_all(root);
+        Tar tar;
+        for (const char* name : {"p/q/file", "p/q/folder", "p/q/link", "p/q/hard", "p/q/node"})
+            tar.folder(name).file(std::string(name) + "/x", "x");
+        tar.file("p/q/file", "file").symlink("p/q/link", "file").hardlink("p/q/hard", "p/q/file").raw({"p/q/node", '6'});
+        tar.symlink("p/q/folder", "file").folder("p/q/folder").file("p/q/folder/y", "y");
+        good(tar, format);
+        EXPECT_EQ(text("p/q/file"), "file");
+        EXPECT_EQ(fs::read_symlink(root + "/p/q/link"), "file");
+        EXPECT_EQ(info("p/q/hard").st_ino, info("p/q/file").st_ino);
+        EXPECT_TRUE(S_ISFIFO(info("p/q/node").st_mode));
+        EXPECT_EQ(text("p/q/folder/y"), "y");
+        EXPECT_FALSE(fs::exists(root + "/p/q/folder/x"));
+    }
+}
+
+TEST_F(UnpackTest, AppliedWhiteoutsBelowFolders) {
+    Tar lower;
+    for (const char* name : {"p/q/one", "p/q/two", "p/r/one", "p/r/two"})
+        lower.folder(name).file(std::string(name) + "/x", "x");
+    good(lower, LayerFormat::applied);
+    good(Tar()
+             .folder("p/q")
+             .file("p/q/.wh.one", "")
+             .file("p/q/.wh.two", "")
+             .file("p/q/new", "n")
+             .folder("p/r")
+             .file("p/r/.wh..wh..opq", "")
+             .file("p/r/new", "n"),
+         LayerFormat::applied);
+    EXPECT_EQ(std::distance(fs::directory_iterator(root + "/p/q"), fs::directory_iterator()), 1);
+    EXPECT_EQ(std::distance(fs::directory_iterator(root + "/p/r"), fs::directory_iterator()), 1);
+    EXPECT_EQ(text("p/q/new") + text("p/r/new"), "nn");
+}
+
+// More folders than are kept open.
+TEST_F(UnpackTest, ManyFolders) {
+    Tar tar;
+    for (int at = 0; at < 400; ++at) tar.folder(fmt::format("d{}", at % 200)).file(fmt::format("d{}/f{}", at % 200, at), "x");
+    for (int at = 0; at < 400; ++at)
+        tar.hardlink(fmt::format("d{}/l{}", (at + 77) % 200, at), fmt::format("d{}/f{}", at % 200, at));
+    good(tar);
+    EXPECT_EQ(info("d0/f0").st_ino, info("d77/l0").st_ino);
+    EXPECT_EQ(info("d199/f399").st_nlink, 2u);
+}
+
 TEST_F(UnpackTest, ParentsThroughLinksStayInside) {
     good(Tar()
              .folder("usr")
