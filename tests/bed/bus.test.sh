@@ -100,7 +100,7 @@ test_changes_by_others_are_signalled() {
 test_errors_have_names() {
     assert_fails call /io/gantry1 Manager GetContainer s no-such-container
     assert_contains "$output" 'no such container'
-    output=$(gdbus call --system -d io.gantry1 -o /io/gantry1 -m io.gantry1.Manager.GetContainer no-such-container 2>&1) && fail 'no error'
+    output=$(dbus-send --system --print-reply --dest=io.gantry1 /io/gantry1 io.gantry1.Manager.GetContainer string:no-such-container 2>&1) && fail 'no error'
     assert_contains "$output" io.gantry1.Error.NotFound
     assert_fails call /io/gantry1 Manager CreateContainer ss '../../etc/x' 'image = "busybox"'
     assert_fails call /io/gantry1 Manager CreateContainer ss nonsense 'immage = "busybox"'
@@ -110,7 +110,7 @@ test_errors_have_names() {
 test_reading_is_free_and_the_rest_is_refused() {
     created guarded
     as_alice busctl call io.gantry1 /io/gantry1 io.gantry1.Manager ListContainers >/dev/null
-    as_alice busctl get-property io.gantry1 /io/gantry1/container/guarded io.gantry1.Container State
+    eventually 5 as_alice busctl get-property io.gantry1 /io/gantry1/container/guarded io.gantry1.Container State
     local verb
     for verb in Start Stop Restart Pause Unpause GetDefinition; do
         assert_fails as_alice busctl call io.gantry1 /io/gantry1/container/guarded io.gantry1.Container $verb
@@ -175,7 +175,7 @@ test_killing_the_daemon_harms_nothing() {
 test_it_leaves_when_idle() {
     mkdir -p /etc/gantry
     cp /etc/gantry/gantry.toml /tmp/gantry.toml
-    printf 'idle_exit_seconds = 1\n' >/etc/gantry/gantry.toml
+    printf '[daemon]\nidle_exit = "1s"\n' >/etc/gantry/gantry.toml
     systemctl stop gantryd
     prop /io/gantry1 Manager Version
     unit_is gantryd active

@@ -2,8 +2,9 @@
 
 setup_file() {
     load_busybox
-    gantry run -d --name web --network none -e FROM=definition --cap-drop CHOWN busybox sleep 1000
+    gantry create --name web --network none --stop-timeout 1 -e FROM=definition --cap-drop CHOWN busybox sleep 1000
 }
+up() { systemctl start ctr@web; }  # what runs is stopped between tests
 
 # terminal 'INPUT...' COMMAND: runs COMMAND on a terminal and types INPUT, a line after the other, a moment apart.
 terminal() {
@@ -14,6 +15,7 @@ terminal() {
 }
 
 test_exec_is_inside_and_its_status_is_ours() {
+    up
     assert_status 3 gantry exec web sh -c 'exit 3'
     assert_status 143 gantry exec web sh -c 'kill -TERM $$'
     assert_status 127 gantry exec web no-such-command
@@ -24,6 +26,7 @@ test_exec_is_inside_and_its_status_is_ours() {
 }
 
 test_exec_is_in_the_units_control_group() {
+    up
     gantry exec -d web sleep 321
     eventually 5 pgrep -f '^sleep 321'
     assert_contains "$(cat "/proc/$(pgrep -f '^sleep 321')/cgroup")" 'ctr@web.service'
@@ -31,6 +34,7 @@ test_exec_is_in_the_units_control_group() {
 }
 
 test_exec_has_the_containers_environment_user_and_capabilities() {
+    up
     assert_eq definition "$(gantry exec web sh -c 'echo $FROM')"
     assert_eq flag "$(gantry exec -e FROM=flag web sh -c 'echo $FROM')"
     assert_eq '1000 /home/app /srv' "$(gantry exec -u app -w /srv web sh -c 'echo $(id -u) $HOME $(pwd)')"
@@ -43,6 +47,7 @@ test_exec_has_the_containers_environment_user_and_capabilities() {
 }
 
 test_streams_are_kept_apart_and_passed_on() {
+    up
     assert_eq out "$(gantry exec web sh -c 'echo out; echo err >&2' 2>/dev/null)"
     assert_eq err "$(gantry exec web sh -c 'echo out; echo err >&2' 2>&1 >/dev/null)"
     local sum
@@ -53,6 +58,7 @@ test_streams_are_kept_apart_and_passed_on() {
 }
 
 test_exec_on_a_terminal() {
+    up
     local shown
     shown=$(terminal $'tty; stty size\\n\nexit 5\\n' 'gantry exec -it web sh; echo "status $?"')
     assert_contains "$shown" /dev/pts/0
@@ -62,6 +68,7 @@ test_exec_on_a_terminal() {
 }
 
 test_a_paused_or_stopped_container_is_not_entered() {
+    up
     gantry pause web
     assert_status 1 gantry exec web true
     assert_contains "$output" paused

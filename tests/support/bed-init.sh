@@ -48,5 +48,7 @@ ip link set lo up
 cd "$new"
 pivot_root . .
 umount -l .
+# As systemd has it on a host: the folders of LoadCredential= are mounted and must propagate.
+mount --make-rshared .
 exec /usr/bin/env -i container=gantry-bed PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     chroot . /lib/systemd/systemd --show-status=false --log-target=journal
