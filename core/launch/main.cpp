@@ -37,6 +37,7 @@ int reap(const ContainerName& name) {
         // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
         auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
         if (record.ok()) status.started_us = record->started_us;
+        status.finished_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
         if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) complain(written.error());
     }
     const auto reaped = container::reap(paths, name, false);

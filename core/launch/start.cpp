@@ -7,6 +7,7 @@
 #include "launch/network.hpp"
 #include "launch/notify.hpp"
 #include "launch/undo.hpp"
+#include "launch/unread_limits.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
 #include "os/userns.hpp"
@@ -138,6 +139,8 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     STEP("storage", storage->validate(request));
     Networks networks(loader);
     STEP("", networks.plan(plan));
+
+    STEP("limits", apply_unread_limits(plan));
 
     // 2. What will exist outside of the container is written down before it exists.
     STEP("record", os::make_dirs(plan.record_dir(), 0711));
