@@ -106,9 +106,6 @@ Result<ImageRef> ImageRef::parse(std::string_view text) {
         ref.tag = name.substr(colon + 1);
         name = name.substr(0, colon);
     }
-    if (name.size() > longest_name)
-        return error(Errc::invalid, "image reference '{}...': the name is {} bytes long, the limit is {}", name.substr(0, 32),
-                     name.size(), longest_name);
     const std::size_t slash = name.find('/');
     if (slash != std::string_view::npos && looks_like_domain(name.substr(0, slash))) {
         ref.domain = name.substr(0, slash);
@@ -121,6 +118,10 @@ Result<ImageRef> ImageRef::parse(std::string_view text) {
     if (ref.domain.empty() && name.size() == 64 && std::ranges::all_of(name, is_hex))
         return error(Errc::invalid, "image reference '{}' is an image id, not a name", name);
     ref.path = name;
+    // The limit is the completed name's (distribution's ParseNormalizedNamed): what is printed must be readable again.
+    if (const std::string full = ref.normalized().repository(); full.size() > longest_name)
+        return error(Errc::invalid, "image reference '{}...': the name is {} bytes long, the limit is {}", full.substr(0, 32), full.size(),
+                     longest_name);
     return ref;
 }
 
