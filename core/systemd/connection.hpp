@@ -69,6 +69,7 @@ struct Manager::Impl {
     bool listening = false;
     std::vector<Job>* jobs = nullptr;             // those that start_all waits for
     std::map<std::string, UnitState> held;        // units whose changes are followed, by name
+    std::uint64_t changes = 0;  // signals about units so far
     std::string watched;                          // pattern of watch()
     std::map<std::string, UnitState> watch_states;
     const std::function<bool(const UnitState&)>* watcher = nullptr;

@@ -163,6 +163,7 @@ int Manager::Impl::on_properties_changed(sd_bus_message* message, void* data, sd
     UnitState& state = held != self->held.end() ? held->second : self->watch_states[*unit];
     state.name = *unit;
     merge_changes(message, state);
+    ++self->changes;
     // The service's own properties come first, then the unit's (systemd dbus-unit.c): after these the picture is whole.
     if (watched && std::string_view(interface) == unit_interface && !(*self->watcher)(state)) self->watch_ended = true;
     return 0;
@@ -185,9 +186,17 @@ Result<UnitState> Manager::wait_inactive(const std::string& unit, std::chrono::m
     if (timeout.count() >= 0) deadline = std::chrono::steady_clock::now() + timeout;
     for (;;) {
         TRY(impl_->follow(unit));
-        const UnitState now = TRY(state(unit));
         UnitState& followed = impl_->held[unit];
-        followed = now;
+        // A held unit that has run and ended: its signals have told all, and PID 1 may have forgotten it by now.
+        const auto has_run = [&] { return settled(followed) && followed.started_us != 0 && followed.exited_us != 0; };
+        while (!has_run()) {
+            const std::uint64_t before = impl_->changes;
+            UnitState now = TRY(state(unit));
+            // What a signal told while the answer was on its way is newer than the answer.
+            if (has_run() || impl_->changes != before) continue;
+            followed = std::move(now);
+            break;
+        }
         auto waited = impl_->run([&] { return settled(followed); }, deadline);
         if (waited.ok()) {
             // A job that waits for its turn (restart, or a second start) shows in the state only once it runs.
