@@ -194,6 +194,9 @@ Result<UnitState> Manager::wait_inactive(const std::string& unit, std::chrono::m
             UnitState now = TRY(state(unit));
             // What a signal told while the answer was on its way is newer than the answer.
             if (has_run() || impl_->changes != before) continue;
+            // PID 1 has forgotten it: what it said on the way there is still in the queue.
+            if (settled(now) && now.exited_us == 0)
+                if (impl_->run(has_run, std::chrono::steady_clock::now() + std::chrono::milliseconds(50)).ok()) continue;
             followed = std::move(now);
             break;
         }
