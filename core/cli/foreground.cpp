@@ -2,6 +2,8 @@
 
 #include "cli/context.hpp"
 
+#include "os/unix_socket.hpp"
+
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
@@ -49,24 +51,6 @@ Result<os::Fd> listen_on(const std::string& path) {
     umask(mask);
     if (bound != 0 || listen(socket.get(), 1) != 0) return errno_error("listen on '{}'", path);
     return socket;
-}
-
-Result<> send_stdio(int socket, const std::array<int, 3>& fds) {
-    char text[] = "stdio";
-    iovec part{text, sizeof text - 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof fds)] = {};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fds);
-    std::memcpy(CMSG_DATA(header), fds.data(), sizeof fds);
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) return errno_error("pass the standard streams on");
-    return {};
 }
 
 // Whole lines to the journal, with the fields that the container's own lines have (LogExtraFields= of its unit).
@@ -152,7 +136,8 @@ struct Foreground::Impl {
     void hand_over() {
         os::Fd peer(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!peer) return;
-        if (auto sent = send_stdio(peer.get(), {theirs[0].get(), theirs[1].get(), theirs[2].get()}); !sent.ok()) complain(sent.error());
+        if (auto sent = os::send_message(peer.get(), "stdio", {theirs[0].get(), theirs[1].get(), theirs[2].get()}); !sent.ok())
+            complain(sent.error().context("pass the standard streams on"));
         for (auto& fd : theirs) fd.reset();
         listener.reset();
         unlink(path.c_str());

@@ -2,6 +2,8 @@
 
 #include "launch/kernel.hpp"
 
+#include "os/unix_socket.hpp"
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -40,22 +42,7 @@ Result<> Notifier::send(std::string_view state) const {
 Result<> Notifier::barrier() {
     if (!socket_) return {};
     Pipe pipe = TRY(make_pipe());
-    std::string text = "BARRIER=1";
-    iovec part{text.data(), text.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    const int descriptor = pipe.write.get();
-    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    while (sendmsg(socket_.get(), &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR) return errno_error("notify the service manager");
+    TRY_CONTEXT(os::send_message(socket_.get(), "BARRIER=1", {pipe.write.get()}), "notify the service manager");
     barrier_ = std::move(pipe.read);
     return {};
 }

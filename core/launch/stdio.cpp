@@ -1,6 +1,7 @@
 #include "launch/stdio.hpp"
 
 #include "os/file.hpp"
+#include "os/unix_socket.hpp"
 #include "os/mount.hpp"
 
 #include <fcntl.h>
@@ -83,22 +84,7 @@ Result<os::Fd> journal_stream(const Plan& plan, int priority) {
 }
 
 Result<> send_descriptor(int socket, std::string_view text, int descriptor) {
-    std::string copy(text);
-    iovec part{copy.data(), copy.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
-        if (errno != EINTR) return errno_error("send the terminal");
-    return {};
+    return os::send_message(socket, text, {descriptor}).context("send the terminal");
 }
 
 Result<os::Fd> make_terminal(const Plan& plan, const Stdio& stdio) {
