@@ -14,7 +14,7 @@ public:
     // sha256 and sha512, the two registered algorithms; lower-case hexadecimal of the right length, nothing else.
     static Result<Digest> parse(std::string_view text);
 
-    [[nodiscard]] const std::string& str() const { return text_; }                        // "sha256:abc..."
+    [[nodiscard]] const std::string& str() const { return text_; }  // "sha256:abc..."
     [[nodiscard]] std::string_view algorithm() const { return std::string_view(text_).substr(0, 6); }
     [[nodiscard]] std::string_view hex() const { return std::string_view(text_).substr(7); }
     auto operator<=>(const Digest&) const = default;

@@ -13,25 +13,25 @@ namespace gantry {
 
 // What kind of failure it was, for those who decide on it: exit codes of the command line, D-Bus error names, retries.
 enum class Errc {
-    invalid,       // bad input: a definition, a flag, an image, an archive; the user can mend it
-    not_found,     // the named object does not exist
-    exists,        // an object of that name exists already
-    in_use,        // the object cannot be changed or removed while others use it
-    denied,        // permissions, a login that failed, a policy
-    unavailable,   // a service, registry or driver that cannot be reached now; trying again may help
-    corrupt,       // stored data is not what it should be (digest, size, syntax)
-    no_space,      // disk or quota full
-    unsupported,   // this host or driver cannot do it
-    cancelled,     // somebody asked to stop
-    timeout,       // it took longer than allowed
-    io,            // any other refusal of the kernel; see sys()
-    internal,      // a fault of Gantry
+    invalid,      // bad input: a definition, a flag, an image, an archive; the user can mend it
+    not_found,    // the named object does not exist
+    exists,       // an object of that name exists already
+    in_use,       // the object cannot be changed or removed while others use it
+    denied,       // permissions, a login that failed, a policy
+    unavailable,  // a service, registry or driver that cannot be reached now; trying again may help
+    corrupt,      // stored data is not what it should be (digest, size, syntax)
+    no_space,     // disk or quota full
+    unsupported,  // this host or driver cannot do it
+    cancelled,    // somebody asked to stop
+    timeout,      // it took longer than allowed
+    io,           // any other refusal of the kernel; see sys()
+    internal,     // a fault of Gantry
 };
 
 class Error {
 public:
-    // Messages quote what others wrote. Whatever that was, a message is one line of valid UTF-8: control characters and stray bytes
-    // become \xNN, so no journal line can be forged and D-Bus takes every error.
+    // Messages quote what others wrote. Whatever that was, a message is one line of valid UTF-8: control characters and stray
+    // bytes become \xNN, so no journal line can be forged and D-Bus takes every error.
     Error(Errc code, std::string message);
 
     // From an errno value; the code is derived from it, the message becomes "what: strerror".

@@ -19,8 +19,7 @@ Result<> check_name(std::string_view kind, std::string_view text) {
         return error(Errc::invalid, "{} name '{}...' is {} bytes long, the limit is {}", kind, text.substr(0, 32), text.size(),
                      longest_name);
     if (text.size() < 2) return error(Errc::invalid, "{} name '{}' is too short, it needs two characters", kind, text);
-    if (!is_alnum(text.front()))
-        return error(Errc::invalid, "{} name '{}' must start with a letter or digit", kind, text);
+    if (!is_alnum(text.front())) return error(Errc::invalid, "{} name '{}' must start with a letter or digit", kind, text);
     for (char c : text)
         if (!is_alnum(c) && c != '_' && c != '.' && c != '-')
             return error(Errc::invalid, "{} name '{}' has a character that is not allowed: only [a-zA-Z0-9_.-]", kind, text);

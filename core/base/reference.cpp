@@ -77,8 +77,8 @@ Result<> check_path(std::string_view path, std::string_view whole) {
 Result<> check_tag(std::string_view tag, std::string_view whole) {
     if (tag.empty()) return error(Errc::invalid, "image reference '{}' has an empty tag", shown(whole));
     if (tag.size() > longest_tag)
-        return error(Errc::invalid, "image reference '{}...': the tag is {} bytes long, the limit is {}", shown(whole), tag.size(),
-                     longest_tag);
+        return error(Errc::invalid, "image reference '{}...': the tag is {} bytes long, the limit is {}", shown(whole),
+                     tag.size(), longest_tag);
     const bool start = is_alnum(tag.front()) || tag.front() == '_';
     if (!start || !std::ranges::all_of(tag, [](char c) { return is_alnum(c) || c == '_' || c == '.' || c == '-'; }))
         return error(Errc::invalid, "image reference '{}': '{}' is not a valid tag", shown(whole), tag);
@@ -120,8 +120,8 @@ Result<ImageRef> ImageRef::parse(std::string_view text) {
     ref.path = name;
     // The limit is the completed name's (distribution's ParseNormalizedNamed): what is printed must be readable again.
     if (const std::string full = ref.normalized().repository(); full.size() > longest_name)
-        return error(Errc::invalid, "image reference '{}...': the name is {} bytes long, the limit is {}", full.substr(0, 32), full.size(),
-                     longest_name);
+        return error(Errc::invalid, "image reference '{}...': the name is {} bytes long, the limit is {}", full.substr(0, 32),
+                     full.size(), longest_name);
     return ref;
 }
 

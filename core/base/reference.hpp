@@ -8,9 +8,9 @@
 namespace gantry {
 
 struct ImageRef {
-    std::string domain;               // "registry.example:5000"; empty where a short name was given and not yet completed
-    std::string path;                 // "library/nginx"
-    std::string tag;                  // "1.25", empty where none was given
+    std::string domain;  // "registry.example:5000"; empty where a short name was given and not yet completed
+    std::string path;    // "library/nginx"
+    std::string tag;     // "1.25", empty where none was given
     std::optional<Digest> digest;
 
     // Checks the grammar, lengths (255 bytes for domain and path together, 128 for a tag) and completes nothing.

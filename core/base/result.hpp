@@ -22,9 +22,10 @@ public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
     template <class U>
-        requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
-    Result(U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+    requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
+        Result(U&& value)
+        : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
     [[nodiscard]] bool ok() const { return state_.index() == 0; }
     explicit operator bool() const { return ok(); }
@@ -79,18 +80,18 @@ private:
 }  // namespace gantry
 
 // Statement expressions are a GNU extension that both of our compilers have.
-// Not as the second or a later element of a braced list: neither compiler destroys the elements already made when TRY returns from
-// the middle of one, and they leak (./dev lint looks for it).
-#define TRY(expression)                                              \
-    ({                                                               \
-        auto try_result_ = (expression);                             \
+// Not as the second or a later element of a braced list: neither compiler destroys the elements already made when TRY returns
+// from the middle of one, and they leak (./dev lint looks for it).
+#define TRY(expression)                                               \
+    ({                                                                \
+        auto try_result_ = (expression);                              \
         if (!try_result_.ok()) return std::move(try_result_).error(); \
-        std::move(try_result_).value();                              \
+        std::move(try_result_).value();                               \
     })
 
-#define TRY_CONTEXT(expression, ...)                                                                   \
-    ({                                                                                                 \
-        auto try_result_ = (expression);                                                               \
+#define TRY_CONTEXT(expression, ...)                                                                    \
+    ({                                                                                                  \
+        auto try_result_ = (expression);                                                                \
         if (!try_result_.ok()) return std::move(try_result_).error().context(fmt::format(__VA_ARGS__)); \
-        std::move(try_result_).value();                                                                \
+        std::move(try_result_).value();                                                                 \
     })

@@ -57,15 +57,33 @@ struct TimeUnit {
 };
 // Go's (time.ParseDuration) and systemd's (systemd.time(7)) spellings. "M" and "month" are left out: "1M" would mean 30 days to
 // systemd and surprise everybody else.
-constexpr std::array<TimeUnit, 27> time_units{{{"us", 1},          {"µs", 1},          {"usec", 1},
-                                               {"ms", 1000},       {"msec", 1000},     {"s", 1000000},
-                                               {"sec", 1000000},   {"second", 1000000}, {"seconds", 1000000},
-                                               {"m", 60000000},    {"min", 60000000},  {"minute", 60000000},
-                                               {"minutes", 60000000}, {"h", 3600000000}, {"hr", 3600000000},
-                                               {"hour", 3600000000}, {"hours", 3600000000}, {"d", 86400000000},
-                                               {"day", 86400000000}, {"days", 86400000000}, {"w", 604800000000},
-                                               {"week", 604800000000}, {"weeks", 604800000000}, {"mins", 60000000},
-                                               {"secs", 1000000},  {"hrs", 3600000000}, {"μs", 1}}};
+constexpr std::array<TimeUnit, 27> time_units{{{"us", 1},
+                                               {"µs", 1},
+                                               {"usec", 1},
+                                               {"ms", 1000},
+                                               {"msec", 1000},
+                                               {"s", 1000000},
+                                               {"sec", 1000000},
+                                               {"second", 1000000},
+                                               {"seconds", 1000000},
+                                               {"m", 60000000},
+                                               {"min", 60000000},
+                                               {"minute", 60000000},
+                                               {"minutes", 60000000},
+                                               {"h", 3600000000},
+                                               {"hr", 3600000000},
+                                               {"hour", 3600000000},
+                                               {"hours", 3600000000},
+                                               {"d", 86400000000},
+                                               {"day", 86400000000},
+                                               {"days", 86400000000},
+                                               {"w", 604800000000},
+                                               {"week", 604800000000},
+                                               {"weeks", 604800000000},
+                                               {"mins", 60000000},
+                                               {"secs", 1000000},
+                                               {"hrs", 3600000000},
+                                               {"μs", 1}}};
 
 const TimeUnit* find_time_unit(std::string_view name) {
     for (const TimeUnit& unit : time_units)
@@ -99,7 +117,8 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
         const std::size_t power = std::string_view("kmgtpe").find(unit.front());
         const std::string_view tail = std::string_view(unit).substr(1);
         if (power == std::string_view::npos || rest.size() > 3 || (!tail.empty() && tail != "b" && tail != "ib" && tail != "i"))
-            return error(Errc::invalid, "size '{}' has an unknown unit '{}' (known: b, k, m, g, t, p)", shown(text), shown(rest));
+            return error(Errc::invalid, "size '{}' has an unknown unit '{}' (known: b, k, m, g, t, p)", shown(text),
+                         shown(rest));
         factor = 1ULL << (10 * (power + 1));
     }
     std::uint64_t bytes = 0;

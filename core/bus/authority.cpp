@@ -30,7 +30,8 @@ Result<std::uint32_t> uid_of(Connection& connection, const std::string& name) {
                                      &connection.error, &raw, "s", name.c_str());
     const Reply reply(raw, sd_bus_message_unref);
     std::uint32_t uid = 0;
-    if (r < 0 || sd_bus_message_read(raw, "u", &uid) < 0) return error(Errc::denied, "the caller '{}' is no longer on the bus", name);
+    if (r < 0 || sd_bus_message_read(raw, "u", &uid) < 0)
+        return error(Errc::denied, "the caller '{}' is no longer on the bus", name);
     return uid;
 }
 
@@ -49,12 +50,14 @@ int append_request(sd_bus_message* message, const Caller& caller, const Permissi
 
 Result<> authorise(const Caller& caller, const Permission& permission) {
     Connection connection;
-    if (sd_bus_open_system(&connection.bus) < 0) return error(Errc::denied, "action '{}': the system bus is gone", permission.action);
+    if (sd_bus_open_system(&connection.bus) < 0)
+        return error(Errc::denied, "action '{}': the system bus is gone", permission.action);
     if (TRY(uid_of(connection, caller.name)) == 0) return {};
 
     sd_bus_message* raw = nullptr;
-    int r = sd_bus_message_new_method_call(connection.bus, &raw, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-                                           "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    int r = sd_bus_message_new_method_call(connection.bus, &raw, "org.freedesktop.PolicyKit1",
+                                           "/org/freedesktop/PolicyKit1/Authority", "org.freedesktop.PolicyKit1.Authority",
+                                           "CheckAuthorization");
     const Reply request(raw, sd_bus_message_unref);
     if (r >= 0) r = append_request(raw, caller, permission);
     sd_bus_message* answer = nullptr;
@@ -68,7 +71,8 @@ Result<> authorise(const Caller& caller, const Permission& permission) {
         return error(Errc::denied, "action '{}': polkit cannot be asked: {}", permission.action,
                      connection.error.message != nullptr ? connection.error.message : strerror(-r));
     if (authorised != 0) return {};
-    if (challenge != 0) return error(Errc::denied, "action '{}' needs authentication, and nobody could be asked", permission.action);
+    if (challenge != 0)
+        return error(Errc::denied, "action '{}' needs authentication, and nobody could be asked", permission.action);
     return error(Errc::denied, "action '{}' is not allowed for you", permission.action);
 }
 

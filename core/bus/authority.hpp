@@ -14,7 +14,7 @@ struct Caller {
 };
 
 struct Permission {
-    std::string action;        // "io.gantry1.container.start"
+    std::string action;                          // "io.gantry1.container.start"
     std::map<std::string, std::string> details;  // "container" -> "web"; shown in polkit's dialogue and seen by its rules
 };
 

@@ -29,10 +29,13 @@ void ContainerObject::update(container::Container view) {
         std::vector<std::string> lines;
         if (container.record)
             for (const auto& network : container.record->networks)
-                lines.push_back(fmt::format("{} {} {}", network.config.name, network.status.mac, fmt::join(network.status.addresses, " ")));
+                lines.push_back(
+                    fmt::format("{} {} {}", network.config.name, network.status.mac, fmt::join(network.status.addresses, " ")));
         return lines;
     };
-    const auto ports = [](const container::Container& container) { return container.record ? container.record->networks.size() : 0; };
+    const auto ports = [](const container::Container& container) {
+        return container.record ? container.record->networks.size() : 0;
+    };
     const bool attached = endpoints(old) != endpoints(view_) || ports(old) != ports(view_);
     tell({{"Id", old.id != view_.id},
           {"Image", old.definition.image != view_.definition.image},
@@ -78,7 +81,8 @@ Permission ContainerObject::permission(const std::string& action) const {
     return {"io.gantry1." + action, {{"container", view_.name.str()}, {"image", view_.definition.image}}};
 }
 
-void ContainerObject::by_systemd(Done result, const char* verb, std::function<gantry::Result<>(systemd::Manager&, const std::string&)> call) {
+void ContainerObject::by_systemd(Done result, const char* verb,
+                                 std::function<gantry::Result<>(systemd::Manager&, const std::string&)> call) {
     answer<>(host_, getObject(), std::move(result), permission(std::string("container.") + verb), containers_kind,
              [unit = unit_name(view_.name), call = std::move(call)](container::Engine& engine) -> Result<Nothing> {
                  systemd::Manager* manager = TRY(engine.systemd());
@@ -88,13 +92,16 @@ void ContainerObject::by_systemd(Done result, const char* verb, std::function<ga
 }
 
 void ContainerObject::Start(Done result) {
-    by_systemd(std::move(result), "start", [](systemd::Manager& manager, const std::string& unit) { return manager.start(unit); });
+    by_systemd(std::move(result), "start",
+               [](systemd::Manager& manager, const std::string& unit) { return manager.start(unit); });
 }
 void ContainerObject::Stop(Done result) {
-    by_systemd(std::move(result), "stop", [](systemd::Manager& manager, const std::string& unit) { return manager.stop(unit); });
+    by_systemd(std::move(result), "stop",
+               [](systemd::Manager& manager, const std::string& unit) { return manager.stop(unit); });
 }
 void ContainerObject::Restart(Done result) {
-    by_systemd(std::move(result), "restart", [](systemd::Manager& manager, const std::string& unit) { return manager.restart(unit); });
+    by_systemd(std::move(result), "restart",
+               [](systemd::Manager& manager, const std::string& unit) { return manager.restart(unit); });
 }
 void ContainerObject::Kill(Done result, int32_t signal) {
     by_systemd(std::move(result), "kill", [signal](systemd::Manager& manager, const std::string& unit) -> gantry::Result<> {
@@ -103,10 +110,12 @@ void ContainerObject::Kill(Done result, int32_t signal) {
     });
 }
 void ContainerObject::Pause(Done result) {
-    by_systemd(std::move(result), "pause", [](systemd::Manager& manager, const std::string& unit) { return manager.freeze(unit); });
+    by_systemd(std::move(result), "pause",
+               [](systemd::Manager& manager, const std::string& unit) { return manager.freeze(unit); });
 }
 void ContainerObject::Unpause(Done result) {
-    by_systemd(std::move(result), "pause", [](systemd::Manager& manager, const std::string& unit) { return manager.thaw(unit); });
+    by_systemd(std::move(result), "pause",
+               [](systemd::Manager& manager, const std::string& unit) { return manager.thaw(unit); });
 }
 
 void ContainerObject::Remove(Done result, bool force, bool volumes) {

@@ -44,8 +44,10 @@ void sync(Host& host, std::map<std::string, std::unique_ptr<Object>>& objects, c
 
 template <class List>
 void fill(List& list, Result<List> result) {
-    if (result.ok()) list = std::move(result).value();
-    else complain(result.error());
+    if (result.ok())
+        list = std::move(result).value();
+    else
+        complain(result.error());
 }
 
 }  // namespace
@@ -83,8 +85,10 @@ Snapshot Daemon::look(unsigned kinds) {
     if (kinds & volumes_kind) fill(snapshot.volumes, engine->volumes());
     if (kinds & images_kind) {
         auto store = engine->images();
-        if (store.ok()) fill(snapshot.images, store.value()->list());
-        else complain(store.error());
+        if (store.ok())
+            fill(snapshot.images, store.value()->list());
+        else
+            complain(store.error());
     }
     refresh_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
     return snapshot;
@@ -131,7 +135,9 @@ void Daemon::refresh_dirty() {
 }
 
 // A host with a thousand containers must not spend all its time on looking at them.
-std::chrono::milliseconds Daemon::patience() const { return std::max(shortest_pause, std::chrono::milliseconds(refresh_ms_ * 4)); }
+std::chrono::milliseconds Daemon::patience() const {
+    return std::max(shortest_pause, std::chrono::milliseconds(refresh_ms_ * 4));
+}
 
 void Daemon::watch_folders() {
     for (const char* folder : {"/usr/lib/gantry/containers"}) folders_.add(folder, containers_kind);
@@ -163,8 +169,10 @@ void Daemon::watch_units() {
 
 void Daemon::subscribe(const std::string& caller, bool wanted) {
     touch();
-    if (wanted) subscribers_.insert(caller);
-    else subscribers_.erase(caller);
+    if (wanted)
+        subscribers_.insert(caller);
+    else
+        subscribers_.erase(caller);
 }
 
 void Daemon::drop_old_jobs() {
@@ -177,7 +185,8 @@ void Daemon::drop_old_jobs() {
 }
 
 bool Daemon::is_idle() {
-    if (config_.idle_exit_seconds == 0 || Clock::now() < last_use_ + std::chrono::seconds(config_.idle_exit_seconds)) return false;
+    if (config_.idle_exit_seconds == 0 || Clock::now() < last_use_ + std::chrono::seconds(config_.idle_exit_seconds))
+        return false;
     if (workers.busy() != 0) {
         touch();
         return false;
@@ -201,7 +210,8 @@ void Daemon::poll_once() {
     int wait = data.getPollTimeout();
     const int own = dirty_ != 0 ? static_cast<int>(patience().count()) : 1000;
     wait = wait < 0 ? own : std::min(wait, own);
-    pollfd fds[] = {{data.fd, data.events, 0}, {workers.main_fd(), POLLIN, 0}, {folders_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+    pollfd fds[] = {
+        {data.fd, data.events, 0}, {workers.main_fd(), POLLIN, 0}, {folders_.fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
     poll(fds, std::size(fds), wait);
     if (fds[3].revents != 0) terminated_ = true;
 }
@@ -212,9 +222,11 @@ void Daemon::leave() {
     release_name(connection, service_name);
     const auto end = Clock::now() + std::chrono::milliseconds(100);
     while (Clock::now() < end || (workers.busy() != 0 && !terminated_)) {
-        while (process_pending(connection)) {}
+        while (process_pending(connection)) {
+        }
         workers.run_main();
-        pollfd fds[] = {{connection.getEventLoopPollData().fd, POLLIN, 0}, {workers.main_fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
+        pollfd fds[] = {
+            {connection.getEventLoopPollData().fd, POLLIN, 0}, {workers.main_fd(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
         poll(fds, std::size(fds), 20);
         if (fds[2].revents != 0) terminated_ = true;
     }

@@ -23,8 +23,8 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    Snapshot look(unsigned kinds);           // any thread
-    void apply(Snapshot snapshot);           // main thread from here on
+    Snapshot look(unsigned kinds);  // any thread
+    void apply(Snapshot snapshot);  // main thread from here on
     void watch_folders();
     void watch_units();
     void refresh_dirty();
@@ -51,7 +51,7 @@ private:
     std::set<std::string> subscribers_;
     unsigned dirty_ = 0;
     std::atomic<bool> refreshing_ = false;
-    std::atomic<std::int64_t> refresh_ms_ = 0;   // what the last look cost
+    std::atomic<std::int64_t> refresh_ms_ = 0;  // what the last look cost
     Clock::time_point last_use_ = Clock::now(), dirty_since_, last_refresh_;
     os::Fd signals_, unit_watch_end_;
     std::thread unit_watch_;

@@ -31,8 +31,10 @@ unsigned FolderWatch::drain() {
             }
             const auto kind = kinds_.find(event.wd);
             if (kind == kinds_.end()) continue;
-            if (event.mask & IN_IGNORED) kinds_.erase(kind);
-            else changed |= kind->second;
+            if (event.mask & IN_IGNORED)
+                kinds_.erase(kind);
+            else
+                changed |= kind->second;
         }
     }
 }

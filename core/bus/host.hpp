@@ -47,27 +47,28 @@ public:
 // Nothing to return but success.
 using Nothing = std::tuple<>;
 
-// Answers an asynchronous call: permission is asked for (an empty action: a reader's), then work runs on a worker with an engine
-// of its own, the objects of `kinds` are brought up to date, and the reply is sent from the main thread.
+// Answers an asynchronous call: permission is asked for (an empty action: a reader's), then work runs on a worker with an
+// engine of its own, the objects of `kinds` are brought up to date, and the reply is sent from the main thread.
 template <class... Out>
 void answer(Host& host, const sdbus::IObject& object, sdbus::Result<Out...>&& result, Permission permission, unsigned kinds,
             std::type_identity_t<std::function<Result<std::tuple<Out...>>(container::Engine&)>> work) {
     host.touch();
     auto reply = std::make_shared<sdbus::Result<Out...>>(std::move(result));
-    host.workers.post([&host, reply, caller = caller_of(object), permission = std::move(permission), kinds, work = std::move(work)] {
-        const auto all = [&]() -> Result<std::tuple<Out...>> {
-            if (!permission.action.empty()) TRY(authorise(caller, permission));
-            container::Engine engine = TRY(container::Engine::open());
-            return work(engine);
-        };
-        auto outcome = std::make_shared<Result<std::tuple<Out...>>>(all());
-        // After a failure too: half of a prune may have happened.
-        if (kinds != 0) host.refresh(kinds);
-        host.workers.post_main([reply, outcome] {
-            if (!outcome->ok()) return reply->returnError(to_bus_error(outcome->error()));
-            std::apply([&](const auto&... values) { reply->returnResults(values...); }, outcome->value());
+    host.workers.post(
+        [&host, reply, caller = caller_of(object), permission = std::move(permission), kinds, work = std::move(work)] {
+            const auto all = [&]() -> Result<std::tuple<Out...>> {
+                if (!permission.action.empty()) TRY(authorise(caller, permission));
+                container::Engine engine = TRY(container::Engine::open());
+                return work(engine);
+            };
+            auto outcome = std::make_shared<Result<std::tuple<Out...>>>(all());
+            // After a failure too: half of a prune may have happened.
+            if (kinds != 0) host.refresh(kinds);
+            host.workers.post_main([reply, outcome] {
+                if (!outcome->ok()) return reply->returnError(to_bus_error(outcome->error()));
+                std::apply([&](const auto&... values) { reply->returnResults(values...); }, outcome->value());
+            });
         });
-    });
 }
 
 }  // namespace gantry::bus

@@ -19,8 +19,11 @@ bool runs(const container::Container& container) { return container.state == "ru
 }  // namespace
 
 ManagerObject::ManagerObject(Host& host, const config::Engine& config, const config::Paths& paths)
-    : AdaptorInterfaces(host.connection, sdbus::ObjectPath("/io/gantry1")), host_(host), storage_driver_(config.storage_driver),
-      default_network_(config.default_network), data_folder_(paths.data) {
+    : AdaptorInterfaces(host.connection, sdbus::ObjectPath("/io/gantry1")),
+      host_(host),
+      storage_driver_(config.storage_driver),
+      default_network_(config.default_network),
+      data_folder_(paths.data) {
     registerAdaptor();
 }
 ManagerObject::~ManagerObject() { unregisterAdaptor(); }
@@ -44,12 +47,13 @@ uint32_t ManagerObject::Images() { return static_cast<uint32_t>(host_.world().im
 void ManagerObject::Subscribe() { host_.subscribe(caller_of(getObject()).name, true); }
 void ManagerObject::Unsubscribe() { host_.subscribe(caller_of(getObject()).name, false); }
 
-std::vector<sdbus::Struct<std::string, std::string, std::string, std::string, std::string, sdbus::ObjectPath>> ManagerObject::ListContainers() {
+std::vector<sdbus::Struct<std::string, std::string, std::string, std::string, std::string, sdbus::ObjectPath>>
+ManagerObject::ListContainers() {
     host_.touch();
     std::vector<sdbus::Struct<std::string, std::string, std::string, std::string, std::string, sdbus::ObjectPath>> list;
     for (const auto& container : host_.world().containers)
-        list.emplace_back(container.name.str(), container.id, container.definition.image, container.state, unit_name(container.name),
-                          sdbus::ObjectPath(object_path("container", container.name.str())));
+        list.emplace_back(container.name.str(), container.id, container.definition.image, container.state,
+                          unit_name(container.name), sdbus::ObjectPath(object_path("container", container.name.str())));
     return list;
 }
 
@@ -162,9 +166,11 @@ void ManagerObject::CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std
     config.name = name;
     config.driver = driver;
     config.internal = internal;
-    for (const auto& subnet : subnets) config.subnets.push_back({std::get<0>(subnet), std::get<1>(subnet), std::get<2>(subnet)});
+    for (const auto& subnet : subnets)
+        config.subnets.push_back({std::get<0>(subnet), std::get<1>(subnet), std::get<2>(subnet)});
     config.options.assign(options.begin(), options.end());
-    answer<sdbus::ObjectPath>(host_, getObject(), std::move(result), permission("network.create", {{"network", name}}), networks_kind,
+    answer<sdbus::ObjectPath>(host_, getObject(), std::move(result), permission("network.create", {{"network", name}}),
+                              networks_kind,
                               [config, labels](container::Engine& engine) -> Result<std::tuple<sdbus::ObjectPath>> {
                                   const auto made = TRY(engine.network_create(config, labels));
                                   return std::tuple(sdbus::ObjectPath(object_path("network", made.config.name)));
@@ -180,7 +186,8 @@ void ManagerObject::PruneNetworks(sdbus::Result<Texts>&& result, Filters filters
 }
 
 void ManagerObject::CreateVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, TextMap labels, TextMap options) {
-    answer<sdbus::ObjectPath>(host_, getObject(), std::move(result), permission("volume.create", {{"volume", name}}), volumes_kind,
+    answer<sdbus::ObjectPath>(host_, getObject(), std::move(result), permission("volume.create", {{"volume", name}}),
+                              volumes_kind,
                               [name, labels, options](container::Engine& engine) -> Result<std::tuple<sdbus::ObjectPath>> {
                                   const auto made = TRY(engine.volume_create(name, labels, options));
                                   return std::tuple(sdbus::ObjectPath(object_path("volume", made.name)));
@@ -192,7 +199,8 @@ void ManagerObject::PruneVolumes(sdbus::Result<Texts, uint64_t>&& result, Filter
                             [filters](container::Engine& engine) { return pruned(engine.prune_volumes(filters)); });
 }
 
-void ManagerObject::SystemCheck(sdbus::Result<std::vector<sdbus::Struct<std::string, std::string, bool>>>&& result, bool repair, bool deep) {
+void ManagerObject::SystemCheck(sdbus::Result<std::vector<sdbus::Struct<std::string, std::string, bool>>>&& result, bool repair,
+                                bool deep) {
     using Findings = std::vector<sdbus::Struct<std::string, std::string, bool>>;
     answer<Findings>(host_, getObject(), std::move(result), permission("system.check"), repair ? every_kind : 0U,
                      [repair, deep](container::Engine& engine) -> Result<std::tuple<Findings>> {

@@ -171,7 +171,8 @@ public:
     void update();
 
 private:
-    std::vector<sdbus::Struct<std::string, std::string, std::string, std::string, std::string, sdbus::ObjectPath>> ListContainers() override;
+    std::vector<sdbus::Struct<std::string, std::string, std::string, std::string, std::string, sdbus::ObjectPath>>
+    ListContainers() override;
     void GetContainer(sdbus::Result<sdbus::ObjectPath>&& result, std::string text) override;
     void CreateContainer(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string definition) override;
     void CheckDefinition(sdbus::Result<>&& result, std::string name, std::string definition) override;
@@ -182,13 +183,14 @@ private:
     void PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) override;
     std::vector<sdbus::Struct<std::string, std::string, std::string, sdbus::ObjectPath>> ListNetworks() override;
     void CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string driver,
-                       std::vector<sdbus::Struct<std::string, std::string, std::string>> subnets, bool internal, TextMap options,
-                       TextMap labels) override;
+                       std::vector<sdbus::Struct<std::string, std::string, std::string>> subnets, bool internal,
+                       TextMap options, TextMap labels) override;
     void PruneNetworks(sdbus::Result<Texts>&& result, Filters filters) override;
     std::vector<sdbus::Struct<std::string, std::string, bool, sdbus::ObjectPath>> ListVolumes() override;
     void CreateVolume(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, TextMap labels, TextMap options) override;
     void PruneVolumes(sdbus::Result<Texts, uint64_t>&& result, Filters filters) override;
-    void SystemCheck(sdbus::Result<std::vector<sdbus::Struct<std::string, std::string, bool>>>&& result, bool repair, bool deep) override;
+    void SystemCheck(sdbus::Result<std::vector<sdbus::Struct<std::string, std::string, bool>>>&& result, bool repair,
+                     bool deep) override;
     void Subscribe() override;
     void Unsubscribe() override;
     std::string Version() override;

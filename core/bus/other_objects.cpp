@@ -31,8 +31,8 @@ void ImageObject::Tag(sdbus::Result<>&& result, std::string name) {
 
 void ImageObject::Remove(sdbus::Result<Texts>&& result, std::string name, bool force) {
     const std::string shown = view_.names.empty() ? view_.id.str() : view_.names.front();
-    answer<Texts>(host_, getObject(), std::move(result), {"io.gantry1.image.remove", {{"image", name.empty() ? shown : name}}}, images_kind,
-                  [id = view_.id.str(), name, force](container::Engine& engine) -> Result<std::tuple<Texts>> {
+    answer<Texts>(host_, getObject(), std::move(result), {"io.gantry1.image.remove", {{"image", name.empty() ? shown : name}}},
+                  images_kind, [id = view_.id.str(), name, force](container::Engine& engine) -> Result<std::tuple<Texts>> {
                       image::Store* store = TRY(engine.images());
                       const auto used = TRY(engine.images_in_use());
                       return std::tuple(TRY(store->remove(name.empty() ? id : name, used, force)));
@@ -65,8 +65,8 @@ void NetworkObject::update(container::NetworkInfo view) {
 }
 
 void NetworkObject::Remove(sdbus::Result<>&& result) {
-    answer<>(host_, getObject(), std::move(result), {"io.gantry1.network.remove", {{"network", view_.config.name}}}, networks_kind,
-             [name = view_.config.name](container::Engine& engine) -> Result<Nothing> {
+    answer<>(host_, getObject(), std::move(result), {"io.gantry1.network.remove", {{"network", view_.config.name}}},
+             networks_kind, [name = view_.config.name](container::Engine& engine) -> Result<Nothing> {
                  TRY(engine.network_remove(name));
                  return Nothing{};
              });
@@ -80,15 +80,16 @@ void NetworkObject::Reload(sdbus::Result<>&& result) {
              });
 }
 
-VolumeObject::VolumeObject(Host& host, container::VolumeInfo view)
-    : ObjectOf(host, object_path("volume", view.name), view) {
+VolumeObject::VolumeObject(Host& host, container::VolumeInfo view) : ObjectOf(host, object_path("volume", view.name), view) {
     registerAdaptor();
 }
 VolumeObject::~VolumeObject() { unregisterAdaptor(); }
 
 void VolumeObject::update(container::VolumeInfo view) {
     const container::VolumeInfo old = std::exchange(view_, std::move(view));
-    tell({{"Anonymous", old.anonymous != view_.anonymous}, {"Labels", old.labels != view_.labels}, {"Created", old.created != view_.created}});
+    tell({{"Anonymous", old.anonymous != view_.anonymous},
+          {"Labels", old.labels != view_.labels},
+          {"Created", old.created != view_.created}});
 }
 
 void VolumeObject::Remove(sdbus::Result<>&& result) {
@@ -115,17 +116,21 @@ void JobObject::finish(const gantry::Result<std::string>& result) {
         view_.message = result.error().message();
     }
     finished = std::chrono::steady_clock::now();
-    tell({{"State", true}, {"ErrorName", !view_.error.empty()}, {"ErrorMessage", !view_.message.empty()}, {"Product", view_.result != "/"}});
+    tell({{"State", true},
+          {"ErrorName", !view_.error.empty()},
+          {"ErrorMessage", !view_.message.empty()},
+          {"Product", view_.result != "/"}});
     emitFinished(view_.error, view_.message, sdbus::ObjectPath(view_.result));
 }
 
 void JobObject::Cancel(sdbus::Result<>&& result) {
     Permission needed{"io.gantry1.image.pull", {{"job", view_.description}}};
     if (caller_of(getObject()).name == view_.owner) needed.action.clear();
-    answer<>(host_, getObject(), std::move(result), std::move(needed), 0, [flag = cancelled](container::Engine&) -> gantry::Result<Nothing> {
-        *flag = true;
-        return Nothing{};
-    });
+    answer<>(host_, getObject(), std::move(result), std::move(needed), 0,
+             [flag = cancelled](container::Engine&) -> gantry::Result<Nothing> {
+                 *flag = true;
+                 return Nothing{};
+             });
 }
 
 }  // namespace gantry::bus

@@ -12,7 +12,8 @@ public:
     bool lets_pass(const image::Progress& progress) {
         const auto now = std::chrono::steady_clock::now();
         Last& last = last_[progress.layer];
-        if (progress.status == last.status && now < last.when + std::chrono::milliseconds(100) && progress.current != progress.total)
+        if (progress.status == last.status && now < last.when + std::chrono::milliseconds(100) &&
+            progress.current != progress.total)
             return false;
         last = {progress.status, now};
         return true;
@@ -56,7 +57,9 @@ std::string Daemon::start_pull(const Caller& caller, ImageRef reference, std::op
         options.cancel = cancelled.get();
         options.progress = [&](const image::Progress& progress) {
             if (throttle.lets_pass(progress))
-                with_job([progress](JobObject& object) { object.progress(progress.layer, progress.status, progress.current, progress.total); });
+                with_job([progress](JobObject& object) {
+                    object.progress(progress.layer, progress.status, progress.current, progress.total);
+                });
         };
         const auto all = [&]() -> Result<std::string> {
             container::Engine engine = TRY(container::Engine::open());

@@ -12,7 +12,8 @@ Result<> serve() {
         Daemon daemon(*connection, engine, paths);
         return daemon.run();
     } catch (const sdbus::Error& failure) {
-        return error(Errc::unavailable, "the system bus: {}: {}", std::string(failure.getName()), std::string(failure.getMessage()));
+        return error(Errc::unavailable, "the system bus: {}: {}", std::string(failure.getName()),
+                     std::string(failure.getMessage()));
     }
 }
 

@@ -5,7 +5,8 @@
 
 namespace gantry::bus {
 
-// Serves until idle (engine configuration, idle_exit_seconds; 0: for ever) or SIGTERM. Errors are those that keep it from serving.
+// Serves until idle (engine configuration, idle_exit_seconds; 0: for ever) or SIGTERM. Errors are those that keep it from
+// serving.
 Result<> serve();
 
 }  // namespace gantry::bus

@@ -45,7 +45,7 @@ public:
     TreeWriter(archive* out, bool one_file_system) : out_(out), one_file_system_(one_file_system) {}
 
     Result<> add(int parent, const std::string& file, const std::string& name) {
-        struct stat info{};
+        struct stat info {};
         if (fstatat(parent, file.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat '{}'", name);
         if (device_ == 0) device_ = info.st_dev;
         if (S_ISSOCK(info.st_mode)) return {};  // tar has no sockets
@@ -89,7 +89,8 @@ private:
             if (got < 0) return errno_error("read '{}'", name);
             if (got == 0) return {};
             // A file that grew meanwhile is cut at the size its header says; libarchive fills one that shrank with zeros.
-            if (archive_write_data(out_, buffer, static_cast<std::size_t>(got)) < 0) return archive_error(out_, "write '" + name + "'");
+            if (archive_write_data(out_, buffer, static_cast<std::size_t>(got)) < 0)
+                return archive_error(out_, "write '" + name + "'");
         }
     }
 
@@ -130,7 +131,8 @@ public:
         if (const char* target = archive_entry_hardlink(entry)) {
             const fs::path old(below_ + "/" + TRY(safe_name(target)));
             const os::Fd folder = TRY(os::open_in_root(root_, old.parent_path().string(), O_PATH | O_DIRECTORY));
-            if (linkat(folder.get(), old.filename().c_str(), parent.get(), file.c_str(), 0) != 0) return errno_error("link '{}'", path);
+            if (linkat(folder.get(), old.filename().c_str(), parent.get(), file.c_str(), 0) != 0)
+                return errno_error("link '{}'", path);
             return {};
         }
         TRY(make(entry, parent.get(), file, path, type));
@@ -151,7 +153,8 @@ private:
         case AE_IFIFO:
         case AE_IFCHR:
         case AE_IFBLK:
-            if (mknodat(parent, file.c_str(), type | mode, archive_entry_rdev(entry)) != 0) return errno_error("make node '{}'", path);
+            if (mknodat(parent, file.c_str(), type | mode, archive_entry_rdev(entry)) != 0)
+                return errno_error("make node '{}'", path);
             return {};
         default: return error(Errc::invalid, "archive entry '{}' has an unknown type", path);
         }
@@ -196,18 +199,19 @@ private:
 
 Result<> write_archive(int root, const std::string& path, const std::string& name, int fd, bool one_file_system) {
     const Writer out(archive_write_new());
-    if (archive_write_set_format_pax_restricted(out.get()) != ARCHIVE_OK || archive_write_add_filter_none(out.get()) != ARCHIVE_OK ||
-        archive_write_open_fd(out.get(), fd) != ARCHIVE_OK)
+    if (archive_write_set_format_pax_restricted(out.get()) != ARCHIVE_OK ||
+        archive_write_add_filter_none(out.get()) != ARCHIVE_OK || archive_write_open_fd(out.get(), fd) != ARCHIVE_OK)
         return archive_error(out.get(), "open the archive");
     const os::Fd start = TRY(os::open_in_root(root, path, O_PATH | O_NOFOLLOW));
-    struct stat info{};
+    struct stat info {};
     if (fstat(start.get(), &info) != 0) return errno_error("stat '{}'", path);
     TreeWriter writer(out.get(), one_file_system);
     if (S_ISDIR(info.st_mode)) {
         TRY(writer.add(start.get(), ".", name));
     } else {
         const fs::path split(path);
-        const os::Fd parent = TRY(os::open_in_root(root, split.has_parent_path() ? split.parent_path().string() : ".", O_PATH | O_DIRECTORY));
+        const os::Fd parent =
+            TRY(os::open_in_root(root, split.has_parent_path() ? split.parent_path().string() : ".", O_PATH | O_DIRECTORY));
         TRY(writer.add(parent.get(), split.filename().string(), name));
     }
     if (archive_write_close(out.get()) != ARCHIVE_OK) return archive_error(out.get(), "close the archive");
@@ -218,13 +222,14 @@ Result<> copy_to_stream(int root, const std::string& path, int fd, const CopyOpt
     std::string from = path;
     if (options.follow_link) from = TRY(resolve_in_root(root, path));
     const std::string name = fs::path(path).lexically_normal().filename().string();
-    return write_archive(root, from, name.empty() ? fs::path(path).lexically_normal().parent_path().filename().string() : name, fd, false);
+    return write_archive(root, from, name.empty() ? fs::path(path).lexically_normal().parent_path().filename().string() : name,
+                         fd, false);
 }
 
 Result<> copy_from_stream(int fd, int root, const std::string& path, const CopyOptions& options) {
     const std::string below = TRY(resolve_in_root(root, path));
     const os::Fd folder = TRY(os::open_in_root(root, below, O_PATH));
-    struct stat info{};
+    struct stat info {};
     if (fstat(folder.get(), &info) != 0 || !S_ISDIR(info.st_mode))
         return error(Errc::invalid, "destination '{}' must be a directory", path);
     const Reader in(archive_read_new());

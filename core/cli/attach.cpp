@@ -11,10 +11,13 @@ namespace gantry::cli {
 
 int report_failed_start(systemd::Manager& systemd, const container::Container& container, const Error& failure) {
     const auto state = systemd.state(unit_name(container.name));
-    if (state.ok() && !state->status_text.empty()) note(state->status_text);
-    else complain(failure.context(fmt::format("start container '{}'", container.name.str())));
+    if (state.ok() && !state->status_text.empty())
+        note(state->status_text);
+    else
+        complain(failure.context(fmt::format("start container '{}'", container.name.str())));
     if (!state.ok()) return exit_engine_error;
-    return state->exit_status == exit_cannot_execute || state->exit_status == exit_not_found ? state->exit_status : exit_engine_error;
+    return state->exit_status == exit_cannot_execute || state->exit_status == exit_not_found ? state->exit_status
+                                                                                             : exit_engine_error;
 }
 
 Result<int> run_attached(container::Engine& engine, const container::Container& container, const AttachOptions& options) {

@@ -11,8 +11,9 @@ struct AttachOptions {
     std::string detach_keys;  // empty: ctrl-p,ctrl-q
 };
 
-// Says on standard error why a start failed, in the launcher's own words where it had any (its STATUS=, which systemd keeps), and
-// returns the exit status: 126 and 127 are the launcher's verdict on the command, everything else is the engine's failure, 125.
+// Says on standard error why a start failed, in the launcher's own words where it had any (its STATUS=, which systemd keeps),
+// and returns the exit status: 126 and 127 are the launcher's verdict on the command, everything else is the engine's failure,
+// 125.
 int report_failed_start(systemd::Manager& systemd, const container::Container& container, const Error& failure);
 
 // Starts the container attached, waits for its end and returns its exit status (125, 126, 127 where the start failed, with the

@@ -22,11 +22,12 @@ bool ended(const systemd::UnitState& state) { return state.active == "inactive" 
 // The start job waits for the unit; we want to be attached before that.
 class Starter {
 public:
-    explicit Starter(const std::string& unit) : thread_([this, unit] {
-        auto manager = systemd::Manager::connect();
-        outcome_ = manager.ok() ? manager->start(unit) : Result<>(std::move(manager).error());
-        done_ = true;
-    }) {}
+    explicit Starter(const std::string& unit)
+        : thread_([this, unit] {
+              auto manager = systemd::Manager::connect();
+              outcome_ = manager.ok() ? manager->start(unit) : Result<>(std::move(manager).error());
+              done_ = true;
+          }) {}
     ~Starter() {
         if (thread_.joinable()) thread_.join();
     }
@@ -52,7 +53,8 @@ Result<> follow_output(systemd::Manager& manager, const container::Container& co
     JournalQuery query;
     query.any_of = {{"_SYSTEMD_UNIT=" + unit}};
     query.wanted = {"MESSAGE", "PRIORITY", "_COMM"};
-    query.since_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    query.since_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     query.follow = true;
     query.finished = [&manager, unit] {
         const auto state = manager.state(unit);

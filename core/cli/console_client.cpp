@@ -42,7 +42,8 @@ public:
     [[nodiscard]] int fd() const { return fd_.get(); }
     void drain() const {
         signalfd_siginfo info{};
-        while (read(fd_.get(), &info, sizeof info) == sizeof info) {}
+        while (read(fd_.get(), &info, sizeof info) == sizeof info) {
+        }
     }
 
 private:
@@ -99,7 +100,8 @@ Result<CopyEnd> copy_console(int socket, bool with_input, DetachKeys detach, con
             }
             const std::string through = detach.filter({buffer, static_cast<std::size_t>(got)});
             for (std::size_t at = 0; at < through.size(); at += console::packet_bytes)
-                if (!container::tell(socket, "i" + through.substr(at, console::packet_bytes)).ok()) return CopyEnd::streams_ended;
+                if (!container::tell(socket, "i" + through.substr(at, console::packet_bytes)).ok())
+                    return CopyEnd::streams_ended;
             if (detach.detached()) return CopyEnd::detached;
         }
     }

@@ -13,7 +13,8 @@ Result<container::Engine*> Context::engine() {
     return &*engine_;
 }
 
-Result<int> for_each_object(const std::vector<std::string>& objects, const std::function<Result<>(const std::string&)>& action) {
+Result<int> for_each_object(const std::vector<std::string>& objects,
+                            const std::function<Result<>(const std::string&)>& action) {
     int status = 0;
     for (const auto& object : objects) {
         if (auto done = action(object); !done.ok()) {

@@ -18,7 +18,8 @@ namespace {
 
 constexpr int relayed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-// After the process ended, what it wrote is still in the pipes; something it left behind may hold them open, or write, for ever.
+// After the process ended, what it wrote is still in the pipes; something it left behind may hold them open, or write, for
+// ever.
 constexpr int quiet_milliseconds = 50;
 constexpr std::size_t afterwards_limit = 1U << 20;
 
@@ -46,7 +47,8 @@ public:
         sigemptyset(&pipe);
         sigaddset(&pipe, SIGPIPE);
         const timespec at_once{};
-        while (sigtimedwait(&pipe, nullptr, &at_once) > 0) {}
+        while (sigtimedwait(&pipe, nullptr, &at_once) > 0) {
+        }
         pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
     [[nodiscard]] int fd() const { return fd_.get(); }
@@ -125,8 +127,10 @@ private:
 
     void on_signals(const Signals& signals) {
         while (const int signal = signals.next()) {
-            if (signal == SIGWINCH) resize();
-            else if (s_.on_signal) s_.on_signal(signal);
+            if (signal == SIGWINCH)
+                resize();
+            else if (s_.on_signal)
+                s_.on_signal(signal);
         }
     }
 

@@ -30,7 +30,7 @@ Result<Place> place_of(int root, const std::string& path) {
 }
 
 bool is_folder(int root, const std::string& path, bool itself = false) {
-    struct stat info{};
+    struct stat info {};
     const auto fd = os::open_in_root(root, path, O_PATH | (itself ? O_NOFOLLOW : 0));
     return fd.ok() && fstat(fd->get(), &info) == 0 && S_ISDIR(info.st_mode);
 }
@@ -38,8 +38,8 @@ bool is_folder(int root, const std::string& path, bool itself = false) {
 bool exists(int root, const std::string& path) { return os::open_in_root(root, path, O_PATH | O_NOFOLLOW).ok(); }
 
 // docker-cp(1): where SOURCE ends up, given what is at TARGET.
-Result<> copy_between(int from_root, const std::string& source, int to_root, const std::string& target, const CopyOptions& options,
-                      unsigned uid, unsigned gid) {
+Result<> copy_between(int from_root, const std::string& source, int to_root, const std::string& target,
+                      const CopyOptions& options, unsigned uid, unsigned gid) {
     const bool content_only = source.ends_with("/.") || source == ".";
     std::string from = fs::path("/" + source).lexically_normal().string();
     while (from.size() > 1 && from.back() == '/') from.pop_back();
@@ -83,7 +83,8 @@ Result<std::string> resolve_in_root(int root, const std::string& path) {
     return inside.empty() ? "/" : inside;
 }
 
-Result<> copy_tree(int from_root, const std::string& from, int to_root, const std::string& to, bool keep_owner, unsigned uid, unsigned gid) {
+Result<> copy_tree(int from_root, const std::string& from, int to_root, const std::string& to, bool keep_owner, unsigned uid,
+                   unsigned gid) {
     const Place source = TRY(place_of(from_root, from)), target = TRY(place_of(to_root, to));
     const os::CopyOwner owner{keep_owner, uid, gid};
     if (target.name == ".") return os::copy_into(source.parent.get(), source.name, target.parent.get(), ".", owner, to);

@@ -59,12 +59,9 @@ public:
     JournalCopy(const container::Container& container, int priority) {
         if (!container.definition.log_to_journal) return;
         enabled_ = true;
-        fields_ = {fmt::format("PRIORITY={}", priority),
-                   "OBJECT_SYSTEMD_UNIT=" + unit_name(container.name),
-                   "SYSLOG_IDENTIFIER=" + container.name.str(),
-                   "CONTAINER_NAME=" + container.name.str(),
-                   "CONTAINER_ID=" + short_id(container.id),
-                   "CONTAINER_ID_FULL=" + container.id,
+        fields_ = {fmt::format("PRIORITY={}", priority),        "OBJECT_SYSTEMD_UNIT=" + unit_name(container.name),
+                   "SYSLOG_IDENTIFIER=" + container.name.str(), "CONTAINER_NAME=" + container.name.str(),
+                   "CONTAINER_ID=" + short_id(container.id),    "CONTAINER_ID_FULL=" + container.id,
                    "IMAGE_NAME=" + container.definition.image};
     }
     void add(std::string_view data) {
@@ -169,7 +166,8 @@ struct Foreground::Impl {
     void run() {
         bool stopping = false;
         for (;;) {
-            std::vector<pollfd> fds{{stopping ? -1 : stop.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {listener.get(), POLLIN, 0}};
+            std::vector<pollfd> fds{
+                {stopping ? -1 : stop.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {listener.get(), POLLIN, 0}};
             for (const auto& stream : streams) fds.push_back({stream.from.get(), POLLIN, 0});
             // After the unit's end what is in the pipes still comes; a descriptor that somebody kept does not hold us up.
             const int ready = poll(fds.data(), fds.size(), stopping ? 200 : -1);
@@ -197,7 +195,8 @@ Foreground::~Foreground() {
     if (impl_) finish();
 }
 
-Result<Foreground> Foreground::open(const config::Paths& paths, const container::Container& container, const AttachOptions& options) {
+Result<Foreground> Foreground::open(const config::Paths& paths, const container::Container& container,
+                                    const AttachOptions& options) {
     auto impl = std::make_unique<Impl>();
     impl->unit = unit_name(container.name);
     TRY(os::make_dirs(paths.run + "/attach", 0700));

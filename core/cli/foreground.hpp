@@ -12,7 +12,8 @@ namespace gantry::cli {
 
 class Foreground {
 public:
-    static Result<Foreground> open(const config::Paths& paths, const container::Container& container, const AttachOptions& options);
+    static Result<Foreground> open(const config::Paths& paths, const container::Container& container,
+                                   const AttachOptions& options);
     Foreground(Foreground&&) noexcept;
     ~Foreground();
     // Waits until the streams are drained (their other ends are closed by now) and stops relaying signals.

@@ -8,8 +8,6 @@ namespace gantry::cli {
 
 namespace {
 
-
-
 Json state_of(const container::Container& container) {
     const auto& unit = container.unit;
     const bool running = container.state == "running" || container.state == "paused";
@@ -107,7 +105,8 @@ Json host_config_of(const container::Container& container) {
             Json{{"HostIp", port.host_address}, {"HostPort", port.host_port ? std::to_string(port.host_port) : ""}});
     }
     host["PortBindings"] = bindings;
-    host["RestartPolicy"] = Json{{"Name", config::restart_text(definition.restart, 0)}, {"MaximumRetryCount", definition.restart_max}};
+    host["RestartPolicy"] =
+        Json{{"Name", config::restart_text(definition.restart, 0)}, {"MaximumRetryCount", definition.restart_max}};
     host["AutoRemove"] = definition.auto_remove;
     host["CapAdd"] = text_array(definition.security.cap_add);
     host["CapDrop"] = text_array(definition.security.cap_drop);
@@ -283,8 +282,10 @@ Result<Json> inspect_image(image::Store& store, const image::Image& image) {
     for (const auto& [key, value] : config.labels) labels[key] = value;
     inner["Labels"] = labels;
     if (config.health)
-        inner["Healthcheck"] = Json{{"Test", config.health->test}, {"Interval", config.health->interval},
-                                    {"Timeout", config.health->timeout}, {"StartPeriod", config.health->start_period},
+        inner["Healthcheck"] = Json{{"Test", config.health->test},
+                                    {"Interval", config.health->interval},
+                                    {"Timeout", config.health->timeout},
+                                    {"StartPeriod", config.health->start_period},
                                     {"Retries", config.health->retries}};
     out["Config"] = inner;
     out["Architecture"] = config.platform.architecture;
@@ -327,7 +328,8 @@ Json inspect_network(const container::NetworkInfo& network, const std::vector<co
         if (!container.record) continue;
         for (const auto& used : container.record->networks) {
             if (used.config.name != config.name) continue;
-            Json entry{{"Name", container.name.str()}, {"MacAddress", used.status.mac}, {"IPv4Address", ""}, {"IPv6Address", ""}};
+            Json entry{
+                {"Name", container.name.str()}, {"MacAddress", used.status.mac}, {"IPv4Address", ""}, {"IPv6Address", ""}};
             for (const auto& address : used.status.addresses)
                 entry[address.find(':') != std::string::npos ? "IPv6Address" : "IPv4Address"] = address;
             attached[container.id] = std::move(entry);

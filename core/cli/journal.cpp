@@ -52,8 +52,10 @@ Result<> read_journal(const JournalQuery& query, const std::function<Result<>(co
     TRY(add_matches(raw, query));
     // A field longer than this is cut; journald itself cuts lines at 48 KiB (LineMax=, journald.conf(5)).
     TRY(check(sd_journal_set_data_threshold(raw, 0), "set the threshold"));
-    if (query.since_us) TRY(check(sd_journal_seek_realtime_usec(raw, static_cast<std::uint64_t>(*query.since_us)), "seek"));
-    else TRY(check(sd_journal_seek_head(raw), "seek"));
+    if (query.since_us)
+        TRY(check(sd_journal_seek_realtime_usec(raw, static_cast<std::uint64_t>(*query.since_us)), "seek"));
+    else
+        TRY(check(sd_journal_seek_head(raw), "seek"));
 
     std::deque<JournalEntry> kept;  // with `last`, until the end is reached
     bool holding = query.last.has_value();

@@ -25,10 +25,10 @@ struct JournalQuery {
     std::vector<std::vector<std::string>> any_of;  // {{"A=1", "B=2"}, {"C=3"}}
     std::vector<std::string> wanted;               // fields to fetch
     std::optional<std::int64_t> since_us, until_us;
-    std::optional<std::uint64_t> last;             // only so many, counted after `accept`
+    std::optional<std::uint64_t> last;  // only so many, counted after `accept`
     bool follow = false;
-    std::function<bool(const JournalEntry&)> accept;      // entries to pass over; may be empty
-    std::function<bool()> finished;                       // asked while following, twice a second; may be empty
+    std::function<bool(const JournalEntry&)> accept;  // entries to pass over; may be empty
+    std::function<bool()> finished;                   // asked while following, twice a second; may be empty
 };
 
 // Calls show for every entry in order of time. Errc::unavailable where the journal cannot be opened.

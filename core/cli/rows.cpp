@@ -52,9 +52,12 @@ std::string status_text(const container::Container& container) {
         return fmt::format("Restarting ({}) {} ago", exit_status(container.unit), span_since(container.unit.exited_us));
     if (state == "removing") return "Removal In Progress";
     std::string text = "Up " + span_since(container.unit.started_us);
-    if (state == "paused") text += " (Paused)";
-    else if (container.health == "starting") text += " (health: starting)";
-    else if (!container.health.empty()) text += " (" + container.health + ")";
+    if (state == "paused")
+        text += " (Paused)";
+    else if (container.health == "starting")
+        text += " (health: starting)";
+    else if (!container.health.empty())
+        text += " (" + container.health + ")";
     return text;
 }
 
@@ -87,8 +90,8 @@ std::string ports_text(const container::Container& container) {
 }
 
 std::string command_text(const container::Container& container) {
-    const std::string words =
-        container.record && !container.record->command.empty() ? joined(container.record->command, " ") : defined_command(container.definition);
+    const std::string words = container.record && !container.record->command.empty() ? joined(container.record->command, " ")
+                                                                                     : defined_command(container.definition);
     return "\"" + words + "\"";
 }
 

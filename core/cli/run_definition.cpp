@@ -87,8 +87,7 @@ Result<> fill_identity(const RunFlags& flags, Definition& definition) {
 }
 
 Result<> fill_process(const RunFlags& flags, Definition& definition) {
-    if (flags.entrypoint)
-        definition.entrypoint = flags.entrypoint->empty() ? Strings{} : Strings{*flags.entrypoint};
+    if (flags.entrypoint) definition.entrypoint = flags.entrypoint->empty() ? Strings{} : Strings{*flags.entrypoint};
     definition.run_as = flags.user;
     definition.groups = flags.group_add;
     definition.workdir = flags.workdir;
@@ -100,15 +99,18 @@ Result<> fill_process(const RunFlags& flags, Definition& definition) {
         definition.stop_signal = flags.stop_signal;
     }
     if (flags.stop_timeout) {
-        definition.stop_timeout = *flags.stop_timeout < 0 ? std::chrono::microseconds::max()
-                                                          : std::chrono::microseconds(std::chrono::seconds(*flags.stop_timeout));
+        definition.stop_timeout = *flags.stop_timeout < 0
+                                      ? std::chrono::microseconds::max()
+                                      : std::chrono::microseconds(std::chrono::seconds(*flags.stop_timeout));
     }
     if (!flags.restart.empty())
         std::tie(definition.restart, definition.restart_max) = TRY_CONTEXT(config::parse_restart(flags.restart), "--restart");
     if (flags.rm && definition.restart != config::Restart::no)
         return error(Errc::invalid, "--restart and --rm contradict each other");
-    if (flags.ready == "notify") definition.ready = config::Ready::notify;
-    else if (flags.ready == "healthy") definition.ready = config::Ready::healthy;
+    if (flags.ready == "notify")
+        definition.ready = config::Ready::notify;
+    else if (flags.ready == "healthy")
+        definition.ready = config::Ready::healthy;
     else if (!flags.ready.empty() && flags.ready != "started")
         return error(Errc::invalid, "--ready: '{}' is none of started, notify, healthy", flags.ready);
     definition.requires_ = flags.requires_units;
@@ -120,7 +122,8 @@ Result<> fill_process(const RunFlags& flags, Definition& definition) {
 Result<config::Mount> volume_from(const std::string& text) {
     if (!text.starts_with("./") && !text.starts_with("../") && text != "." && text != "..") return config::parse_volume(text);
     const auto colon = text.find(':');
-    return config::parse_volume(std::filesystem::absolute(text.substr(0, colon)).lexically_normal().string() + text.substr(std::min(colon, text.size())));
+    return config::parse_volume(std::filesystem::absolute(text.substr(0, colon)).lexically_normal().string() +
+                                text.substr(std::min(colon, text.size())));
 }
 
 Result<> fill_files(const RunFlags& flags, Definition& definition) {
@@ -147,16 +150,23 @@ Result<config::NetworkAttachment> parse_network_flag(const std::string& text) {
         const std::size_t end = std::min(text.find(',', at), text.size());
         const auto [key, value] = split_once(text.substr(at, end - at), '=');
         at = end + 1;
-        if (key == "name") attachment.name = value;
-        else if (key == "alias") attachment.aliases.push_back(value);
-        else if (key == "ip") attachment.ipv4 = value;
-        else if (key == "ip6") attachment.ipv6 = value;
-        else if (key == "mac-address") attachment.mac = value;
-        else if (key == "interface") attachment.interface = value;
+        if (key == "name")
+            attachment.name = value;
+        else if (key == "alias")
+            attachment.aliases.push_back(value);
+        else if (key == "ip")
+            attachment.ipv4 = value;
+        else if (key == "ip6")
+            attachment.ipv6 = value;
+        else if (key == "mac-address")
+            attachment.mac = value;
+        else if (key == "interface")
+            attachment.interface = value;
         else if (key == "driver-opt") {
             const auto [name, setting] = split_once(value, '=');
             attachment.options[name] = setting;
-        } else return error(Errc::invalid, "--network: field '{}' is not known", key);
+        } else
+            return error(Errc::invalid, "--network: field '{}' is not known", key);
     }
     return attachment;
 }
@@ -166,14 +176,18 @@ Result<> fill_networks(const RunFlags& flags, Definition& definition) {
         const bool special = text == "none" || text == "host" || text.starts_with("container:");
         if (special && flags.networks.size() > 1)
             return error(Errc::invalid, "--network {} cannot be combined with other networks", text);
-        if (text == "none") definition.network_mode = config::NetworkMode::none;
-        else if (text == "host") definition.network_mode = config::NetworkMode::host;
+        if (text == "none")
+            definition.network_mode = config::NetworkMode::none;
+        else if (text == "host")
+            definition.network_mode = config::NetworkMode::host;
         else if (special) {
             definition.network_mode = config::NetworkMode::container;
             definition.network_container = text.substr(10);
-        } else if (text != "default") definition.networks.push_back(TRY(parse_network_flag(text)));
+        } else if (text != "default")
+            definition.networks.push_back(TRY(parse_network_flag(text)));
     }
-    const bool settings = !flags.ip.empty() || !flags.ip6.empty() || !flags.mac_address.empty() || !flags.network_aliases.empty();
+    const bool settings =
+        !flags.ip.empty() || !flags.ip6.empty() || !flags.mac_address.empty() || !flags.network_aliases.empty();
     if (settings) {
         if (definition.network_mode != config::NetworkMode::networks)
             return error(Errc::invalid, "--ip, --ip6, --mac-address and --network-alias need a network of the container's own");
@@ -200,11 +214,13 @@ Result<> fill_networks(const RunFlags& flags, Definition& definition) {
 }
 
 Result<> fill_rates(const std::string& flag, const Strings& texts, std::vector<config::DeviceRate>& into) {
-    for (const auto& text : texts) into.push_back(TRY_CONTEXT(config::parse_device_rate(text, flag.ends_with("bps")), "{}", flag));
+    for (const auto& text : texts)
+        into.push_back(TRY_CONTEXT(config::parse_device_rate(text, flag.ends_with("bps")), "{}", flag));
     return {};
 }
 
-// Docker's --cpu-shares (2..262144, default 1024) to cgroup v2's weight, as runc converts it (OCI runtime-spec config-linux.md).
+// Docker's --cpu-shares (2..262144, default 1024) to cgroup v2's weight, as runc converts it (OCI runtime-spec
+// config-linux.md).
 std::uint32_t weight_of_shares(std::int64_t shares) {
     return static_cast<std::uint32_t>(1 + ((std::clamp<std::int64_t>(shares, 2, 262144) - 2) * 9999) / 262142);
 }
@@ -213,7 +229,8 @@ Result<> fill_cpu(const RunFlags& flags, config::Limits& limits) {
     if (!flags.cpus.empty()) {
         char* end = nullptr;
         const double cpus = std::strtod(flags.cpus.c_str(), &end);
-        if (*end || !(cpus >= 0) || cpus > 10000) return error(Errc::invalid, "--cpus: '{}' is not a number of CPUs", flags.cpus);
+        if (*end || !(cpus >= 0) || cpus > 10000)
+            return error(Errc::invalid, "--cpus: '{}' is not a number of CPUs", flags.cpus);
         if (flags.cpu_quota || flags.cpu_period) return error(Errc::invalid, "--cpus contradicts --cpu-quota and --cpu-period");
         if (cpus > 0) limits.cpus = cpus;
     } else if (flags.cpu_quota && *flags.cpu_quota > 0) {
@@ -235,8 +252,10 @@ Result<> fill_limits(const RunFlags& flags, config::Limits& limits) {
     }
     if (!flags.memory_reservation.empty())
         limits.memory_reservation = TRY_CONTEXT(parse_bytes(flags.memory_reservation), "--memory-reservation");
-    if (flags.memory_swap == "-1") limits.memory_swap = ~0ULL;
-    else if (!flags.memory_swap.empty()) limits.memory_swap = TRY_CONTEXT(parse_bytes(flags.memory_swap), "--memory-swap");
+    if (flags.memory_swap == "-1")
+        limits.memory_swap = ~0ULL;
+    else if (!flags.memory_swap.empty())
+        limits.memory_swap = TRY_CONTEXT(parse_bytes(flags.memory_swap), "--memory-swap");
     TRY(fill_cpu(flags, limits));
     if (!flags.pids_limit.empty()) {
         const std::int64_t pids = TRY(integer("--pids-limit", flags.pids_limit));
@@ -318,9 +337,11 @@ Result<> fill_health(const RunFlags& flags, Definition& definition) {
 }
 
 Result<> fill_logs(const RunFlags& flags, Definition& definition) {
-    if (flags.log_driver == "none") definition.log_to_journal = false;
+    if (flags.log_driver == "none")
+        definition.log_to_journal = false;
     else if (!flags.log_driver.empty() && flags.log_driver != "journald" && flags.log_driver != "journal")
-        return error(Errc::unsupported, "--log-driver: '{}' is not supported: output goes to the journal (journald) or nowhere (none)",
+        return error(Errc::unsupported,
+                     "--log-driver: '{}' is not supported: output goes to the journal (journald) or nowhere (none)",
                      flags.log_driver);
     for (const auto& text : flags.log_opt) {
         const auto [key, value] = split_once(text, '=');

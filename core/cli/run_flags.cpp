@@ -55,8 +55,10 @@ void declare_files(CLI::App& verb, RunFlags& flags) {
 
 void declare_network(CLI::App& verb, RunFlags& flags) {
     verb.add_option("--network,--net", flags.networks, "network, none, host or container:NAME")->allow_extra_args(false);
-    verb.add_option("--network-alias,--net-alias", flags.network_aliases, "further name on the network")->allow_extra_args(false);
-    verb.add_option("-p,--publish", flags.publish, "publish a port, [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]")->allow_extra_args(false);
+    verb.add_option("--network-alias,--net-alias", flags.network_aliases, "further name on the network")
+        ->allow_extra_args(false);
+    verb.add_option("-p,--publish", flags.publish, "publish a port, [[ADDRESS:]HOST:]CONTAINER[/PROTOCOL]")
+        ->allow_extra_args(false);
     verb.add_flag("-P,--publish-all", flags.publish_all, "publish every exposed port");
     verb.add_option("--expose", flags.expose, "expose a port or range")->allow_extra_args(false);
     verb.add_option("--ip", flags.ip, "IPv4 address");
@@ -94,11 +96,12 @@ void declare_limits(CLI::App& verb, RunFlags& flags) {
 void declare_security(CLI::App& verb, RunFlags& flags) {
     verb.add_option("--cap-add", flags.cap_add, "add a capability")->allow_extra_args(false);
     verb.add_option("--cap-drop", flags.cap_drop, "drop a capability")->allow_extra_args(false);
-    verb.add_option("--security-opt", flags.security_opt,
-                    "no-new-privileges, seccomp=FILE|unconfined, systempaths=unconfined")->allow_extra_args(false);
+    verb.add_option("--security-opt", flags.security_opt, "no-new-privileges, seccomp=FILE|unconfined, systempaths=unconfined")
+        ->allow_extra_args(false);
     verb.add_flag("--privileged", flags.privileged, "all capabilities and devices, no seccomp filter");
     verb.add_option("--device", flags.devices, "host device, HOST[:CONTAINER[:rwm]]")->allow_extra_args(false);
-    verb.add_option("--device-cgroup-rule", flags.device_cgroup_rules, "device rule, 'c MAJOR:MINOR rwm'")->allow_extra_args(false);
+    verb.add_option("--device-cgroup-rule", flags.device_cgroup_rules, "device rule, 'c MAJOR:MINOR rwm'")
+        ->allow_extra_args(false);
     verb.add_option("--sysctl", flags.sysctls, "namespaced kernel parameter, NAME=VALUE")->allow_extra_args(false);
     verb.add_option("--pid", flags.pid, "PID namespace: host or container:NAME");
     verb.add_option("--ipc", flags.ipc, "IPC namespace: private, host or container:NAME");

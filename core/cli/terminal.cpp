@@ -18,7 +18,8 @@ Result<RawTerminal> RawTerminal::enter(int terminal) {
     return RawTerminal(terminal, before);
 }
 
-RawTerminal::RawTerminal(RawTerminal&& other) noexcept : terminal_(std::exchange(other.terminal_, -1)), before_(other.before_) {}
+RawTerminal::RawTerminal(RawTerminal&& other) noexcept
+    : terminal_(std::exchange(other.terminal_, -1)), before_(other.before_) {}
 
 RawTerminal::~RawTerminal() {
     if (terminal_ >= 0) tcsetattr(terminal_, TCSADRAIN, &before_);
@@ -35,9 +36,12 @@ Result<DetachKeys> DetachKeys::parse(std::string_view text) {
         } else {
             // Control characters are the upper-case letter less 64 (ASCII).
             const char letter = key.size() == 6 && key.starts_with("ctrl-") ? key[5] : '\0';
-            if (letter >= 'a' && letter <= 'z') keys += static_cast<char>(letter - 'a' + 1);
-            else if (letter == '@' || (letter >= '[' && letter <= '_')) keys += static_cast<char>(letter - '@');
-            else return error(Errc::invalid, "detach keys '{}': '{}' is no key", text, key);
+            if (letter >= 'a' && letter <= 'z')
+                keys += static_cast<char>(letter - 'a' + 1);
+            else if (letter == '@' || (letter >= '[' && letter <= '_'))
+                keys += static_cast<char>(letter - '@');
+            else
+                return error(Errc::invalid, "detach keys '{}': '{}' is no key", text, key);
         }
         if (comma == std::string_view::npos) return DetachKeys(std::move(keys));
         rest.remove_prefix(comma + 1);

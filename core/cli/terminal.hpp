@@ -33,8 +33,8 @@ class DetachKeys {
 public:
     static Result<DetachKeys> parse(std::string_view text);  // empty: the default
 
-    // What of the input goes on to the container; keys that may be the start of the sequence are held back until the next ones decide.
-    // Nothing more is read after detached().
+    // What of the input goes on to the container; keys that may be the start of the sequence are held back until the next ones
+    // decide. Nothing more is read after detached().
     std::string filter(std::string_view input);
     [[nodiscard]] bool detached() const { return matched_ == keys_.size(); }
 
@@ -46,14 +46,15 @@ private:
 
 // What copy_streams() connects. Descriptors stay the caller's, but for remote_input, which is closed at the end of the input.
 struct Streams {
-    int input = -1;             // the user's; -1: none
+    int input = -1;  // the user's; -1: none
     int output = -1, errors = -1;
-    os::Fd* remote_input = nullptr;  // a pipe's write end; nullptr where the terminal carries it
+    os::Fd* remote_input = nullptr;              // a pipe's write end; nullptr where the terminal carries it
     int remote_output = -1, remote_errors = -1;  // pipes' read ends; -1: none
-    int terminal = -1;          // a pty's master in place of the three; window sizes follow the terminal on `input` or `output`
-    int process = -1;           // a pidfd: its end ends the copying when what it wrote has been copied
+    int terminal = -1;  // a pty's master in place of the three; window sizes follow the terminal on `input` or `output`
+    int process = -1;   // a pidfd: its end ends the copying when what it wrote has been copied
     std::optional<DetachKeys> detach;
-    std::function<void(int)> on_signal;  // SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 of ours; none: they do what they do
+    std::function<void(int)>
+        on_signal;  // SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 of ours; none: they do what they do
     std::function<void(bool errors, std::string_view data)> copied;  // told of everything that came from the container
 };
 

@@ -17,12 +17,15 @@ void check_network(const Definition& d, Reading& reading) {
         reading.fail_at("network", "it cannot be combined with 'networks'");
     std::set<std::string> names, interfaces;
     for (const NetworkAttachment& network : d.networks) {
-        if (!names.insert(network.name).second) reading.fail_at("networks", fmt::format("network '{}' is named twice", network.name));
+        if (!names.insert(network.name).second)
+            reading.fail_at("networks", fmt::format("network '{}' is named twice", network.name));
         if (!network.interface.empty() && !interfaces.insert(network.interface).second)
             reading.fail_at("networks", fmt::format("interface '{}' is named twice", network.interface));
     }
     if (d.network_mode == NetworkMode::networks) return;
-    const char* mode = d.network_mode == NetworkMode::host ? "host" : d.network_mode == NetworkMode::none ? "none" : "container:NAME";
+    const char* mode = d.network_mode == NetworkMode::host   ? "host"
+                       : d.network_mode == NetworkMode::none ? "none"
+                                                             : "container:NAME";
     const std::string clash = fmt::format("it cannot be combined with network = \"{}\"", mode);
     if (!d.ports.empty()) reading.fail_at("ports", clash);
     if (d.publish_all) reading.fail_at("publish_all", clash);
@@ -37,14 +40,16 @@ void check_network(const Definition& d, Reading& reading) {
 }
 
 void check_ports(const Definition& d, Reading& reading) {
-    if (d.ports.size() > most_ports) return reading.fail_at("ports", fmt::format("more than {} entries, use ranges", most_ports));
+    if (d.ports.size() > most_ports)
+        return reading.fail_at("ports", fmt::format("more than {} entries, use ranges", most_ports));
     for (std::size_t i = 0; i < d.ports.size(); ++i)
         for (std::size_t j = 0; j < i; ++j) {
             const Port &a = d.ports[i], &b = d.ports[j];
             if (a.host_port == 0 || b.host_port == 0 || a.protocol != b.protocol) continue;
             const bool same_address = a.host_address == b.host_address || a.host_address.empty() || b.host_address.empty();
             if (same_address && a.host_port <= b.host_port_end && b.host_port <= a.host_port_end)
-                return reading.fail_at("ports", fmt::format("'{}' and '{}' want the same port of the host", port_text(b), port_text(a)));
+                return reading.fail_at("ports",
+                                       fmt::format("'{}' and '{}' want the same port of the host", port_text(b), port_text(a)));
         }
 }
 
@@ -67,7 +72,8 @@ void check_mounts(const Definition& d, Reading& reading) {
 void check_memory(const Limits& l, Reading& reading) {
     constexpr std::uint64_t least = 6U << 20;  // Docker's, and about what the kernel needs to start anything
     if (l.memory && *l.memory < least) reading.fail_at("limits.memory", "the least limit is 6 MB");
-    if (l.memory_swap && !l.memory) reading.fail_at("limits.memory_swap", "it is memory and swap together and needs 'limits.memory'");
+    if (l.memory_swap && !l.memory)
+        reading.fail_at("limits.memory_swap", "it is memory and swap together and needs 'limits.memory'");
     if (l.memory_swap && l.memory && *l.memory_swap != unlimited && *l.memory_swap < *l.memory)
         reading.fail_at("limits.memory_swap", "it is memory and swap together, so it cannot be below 'limits.memory'");
     if (l.memory_reservation && l.memory && *l.memory_reservation > *l.memory)
@@ -75,7 +81,8 @@ void check_memory(const Limits& l, Reading& reading) {
 }
 
 void check_namespaces(const Definition& d, Reading& reading) {
-    if (d.uts.kind == Kind::host && !d.hostname.empty()) reading.fail_at("hostname", "it cannot be combined with namespaces.uts = \"host\"");
+    if (d.uts.kind == Kind::host && !d.hostname.empty())
+        reading.fail_at("hostname", "it cannot be combined with namespaces.uts = \"host\"");
     if (d.uts.kind == Kind::host && !d.domainname.empty())
         reading.fail_at("domainname", "it cannot be combined with namespaces.uts = \"host\"");
     if (d.user.kind != Kind::private_) return;
@@ -96,7 +103,8 @@ void check_sysctls(const Definition& d, Reading& reading) {
         const std::string path = "sysctls";
         if (name.starts_with("net.")) {
             if (d.network_mode == NetworkMode::host || d.network_mode == NetworkMode::container)
-                reading.fail_at(path, fmt::format("'{}' would change a network namespace that is not the container's", written));
+                reading.fail_at(path,
+                                fmt::format("'{}' would change a network namespace that is not the container's", written));
         } else if (ipc.contains(name) || name.starts_with("fs.mqueue.")) {
             if (d.ipc.kind != Kind::private_)
                 reading.fail_at(path, fmt::format("'{}' would change an IPC namespace that is not the container's", written));
@@ -110,9 +118,12 @@ void check_sysctls(const Definition& d, Reading& reading) {
 
 void check_life(const Definition& d, Reading& reading) {
     if (d.auto_remove && d.restart != Restart::no) reading.fail_at("restart", "it cannot be combined with 'auto_remove'");
-    if (d.health.disabled && !d.health.command.empty()) reading.fail_at("health.disabled", "it cannot be combined with 'health.command'");
-    if (d.health.disabled && d.ready == Ready::healthy) reading.fail_at("ready", "\"healthy\" needs a health check, which is disabled");
-    for (const auto& [key, span] : {std::pair("health.interval", d.health.interval), std::pair("health.timeout", d.health.timeout)})
+    if (d.health.disabled && !d.health.command.empty())
+        reading.fail_at("health.disabled", "it cannot be combined with 'health.command'");
+    if (d.health.disabled && d.ready == Ready::healthy)
+        reading.fail_at("ready", "\"healthy\" needs a health check, which is disabled");
+    for (const auto& [key, span] :
+         {std::pair("health.interval", d.health.interval), std::pair("health.timeout", d.health.timeout)})
         if (span && *span < std::chrono::milliseconds(1)) reading.fail_at(key, "it must be at least 1ms");
     if (d.watchdog && *d.watchdog == Microseconds::zero()) reading.fail_at("watchdog", "it must be above zero");
 }

@@ -28,13 +28,13 @@ struct Mount {  // [[mounts]]; --mount, -v, --tmpfs
     bool copy = true;                      // volume: an empty one starts with the image's files at target ("nocopy" is false)
     std::uint64_t size = 0;                // tmpfs: bytes, 0 for the kernel's default
     std::uint32_t mode = 01777;            // tmpfs
-    std::vector<std::string> options;      // tmpfs: "exec", "suid", ...; nosuid, nodev and noexec hold unless named (as --tmpfs)
+    std::vector<std::string> options;  // tmpfs: "exec", "suid", ...; nosuid, nodev and noexec hold unless named (as --tmpfs)
     bool operator==(const Mount&) const = default;
 };
 
 struct Port {  // "[HOST_ADDRESS:][HOST_PORT[-END]:]CONTAINER_PORT[-END][/tcp|udp|sctp]"; --publish
     std::string host_address;
-    std::uint16_t host_port = 0, host_port_end = 0;  // 0: any free one
+    std::uint16_t host_port = 0, host_port_end = 0;            // 0: any free one
     std::uint16_t container_port = 0, container_port_end = 0;  // a single port is a range that ends where it starts
     std::string protocol = "tcp";
     bool operator==(const Port&) const = default;
@@ -69,16 +69,17 @@ struct DeviceRate {  // --device-read-bps and its three siblings
 };
 
 struct Limits {  // [limits]
-    std::optional<std::uint64_t> memory, memory_reservation, memory_swap;  // bytes; swap as Docker: memory plus swap, ~0 unlimited
+    std::optional<std::uint64_t> memory, memory_reservation,
+        memory_swap;  // bytes; swap as Docker: memory plus swap, ~0 unlimited
     std::optional<double> cpus;
     std::optional<std::uint32_t> cpu_weight;  // 1..10000, systemd's CPUWeight=; --cpu-shares is converted
     std::string cpuset, cpuset_mems;          // "0-1,3"
     std::optional<std::uint64_t> pids;
-    std::optional<std::uint32_t> io_weight;   // 1..10000, IOWeight=; --blkio-weight is converted
+    std::optional<std::uint32_t> io_weight;  // 1..10000, IOWeight=; --blkio-weight is converted
     std::vector<DeviceRate> read_bps, write_bps, read_iops, write_iops;
-    std::map<std::string, Ulimit> ulimits;    // "nofile" ... as in prlimit(1)
-    std::optional<int> oom_score_adj;         // -1000..1000
-    std::uint64_t shm_size = 64U << 20;       // bytes of /dev/shm, Docker's default
+    std::map<std::string, Ulimit> ulimits;  // "nofile" ... as in prlimit(1)
+    std::optional<int> oom_score_adj;       // -1000..1000
+    std::uint64_t shm_size = 64U << 20;     // bytes of /dev/shm, Docker's default
     bool operator==(const Limits&) const = default;
 };
 
@@ -87,7 +88,7 @@ struct Device {  // "HOST[:CONTAINER[:rwm]]"; --device
     bool operator==(const Device&) const = default;
 };
 
-struct Security {  // [security]
+struct Security {                                // [security]
     std::vector<std::string> cap_add, cap_drop;  // "NET_ADMIN", "ALL"; with or without CAP_
     std::string seccomp = "default";             // "default", "unconfined" or the path of a profile in Docker's JSON
     bool no_new_privileges = false;
@@ -98,7 +99,7 @@ struct Security {  // [security]
 };
 
 enum class OnUnhealthy { none, restart, stop };
-struct Health {  // [health]; --health-*. No command: the image's, if any.
+struct Health {                        // [health]; --health-*. No command: the image's, if any.
     std::vector<std::string> command;  // exec form, or {"CMD-SHELL", "..."} as in the image's configuration
     bool disabled = false;             // --no-healthcheck
     std::optional<Microseconds> interval, timeout, start_period;  // defaults 30 s, 30 s, 0 (Dockerfile reference)
@@ -108,11 +109,15 @@ struct Health {  // [health]; --health-*. No command: the image's, if any.
 };
 
 enum class Restart { no, always, on_failure, unless_stopped };
-enum class Ready { started, notify, healthy };  // what makes the unit active: exec succeeded, the payload's READY=1, a good probe
+enum class Ready {
+    started,
+    notify,
+    healthy
+};  // what makes the unit active: exec succeeded, the payload's READY=1, a good probe
 
 struct Credential {  // [[credentials]]; systemd's LoadCredential= and SetCredential= (systemd.exec(5))
     std::string name;
-    std::string path;                 // absolute, or the name of one the system got
+    std::string path;                  // absolute, or the name of one the system got
     std::optional<std::string> value;  // instead of path
     bool encrypted = false;
     bool operator==(const Credential&) const = default;
@@ -121,7 +126,7 @@ struct Credential {  // [[credentials]]; systemd's LoadCredential= and SetCreden
 struct Definition {
     std::string id;  // 64 hexadecimal digits; empty in hand-written files (see derived_container_id)
     std::string image;
-    std::string image_id;  // "sha256:...": written by create, so that a moved tag does not change an existing container
+    std::string image_id;      // "sha256:...": written by create, so that a moved tag does not change an existing container
     std::int64_t created = 0;  // seconds since 1970, written by create
     std::optional<std::vector<std::string>> entrypoint;  // empty list: the image's is cleared
     std::optional<std::vector<std::string>> command;
@@ -135,23 +140,23 @@ struct Definition {
 
     std::vector<Mount> mounts;
     NetworkMode network_mode = NetworkMode::networks;
-    std::string network_container;             // for NetworkMode::container
-    std::vector<NetworkAttachment> networks;   // empty with NetworkMode::networks: the default network
+    std::string network_container;            // for NetworkMode::container
+    std::vector<NetworkAttachment> networks;  // empty with NetworkMode::networks: the default network
     std::vector<Port> ports;
-    bool publish_all = false;                  // -P
-    std::vector<std::string> expose;           // "80/tcp", shown only
+    bool publish_all = false;         // -P
+    std::vector<std::string> expose;  // "80/tcp", shown only
     std::vector<std::string> dns, dns_search, dns_options;
     std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address or "host-gateway"
 
     Restart restart = Restart::no;
-    std::uint32_t restart_max = 0;                // on-failure:N, 0 for no limit
-    std::optional<Microseconds> restart_delay;    // RestartSec=; default 100 ms
-    bool auto_remove = false;                     // --rm
-    std::optional<std::string> stop_signal;       // "SIGTERM", "15"; the image's where absent
-    std::optional<Microseconds> stop_timeout;     // default 10 s; max() for no limit (so start_timeout)
+    std::uint32_t restart_max = 0;              // on-failure:N, 0 for no limit
+    std::optional<Microseconds> restart_delay;  // RestartSec=; default 100 ms
+    bool auto_remove = false;                   // --rm
+    std::optional<std::string> stop_signal;     // "SIGTERM", "15"; the image's where absent
+    std::optional<Microseconds> stop_timeout;   // default 10 s; max() for no limit (so start_timeout)
     Ready ready = Ready::started;
-    std::optional<Microseconds> start_timeout;    // TimeoutStartSec=
-    std::optional<Microseconds> watchdog;         // WatchdogSec=
+    std::optional<Microseconds> start_timeout;         // TimeoutStartSec=
+    std::optional<Microseconds> watchdog;              // WatchdogSec=
     std::vector<std::string> requires_, wants, after;  // container names, or units by their full name
 
     Limits limits;
@@ -160,13 +165,13 @@ struct Definition {
     std::vector<Device> devices;
     std::vector<std::string> device_cgroup_rules;  // "c 42:* rmw"
     std::map<std::string, std::string> sysctls;
-    NamespaceMode pid, ipc, uts, cgroup, user;     // user: private means a user namespace of its own; default host
+    NamespaceMode pid, ipc, uts, cgroup, user;  // user: private means a user namespace of its own; default host
     bool init = false;
     bool tty = false;
     bool open_stdin = false;
     Health health;
     std::vector<Credential> credentials;
-    bool log_to_journal = true;  // [log] driver = "journal" or "none"
+    bool log_to_journal = true;                     // [log] driver = "journal" or "none"
     std::map<std::string, std::string> log_fields;  // more journal fields
     std::string storage_driver;                     // empty: the engine's
     std::uint64_t storage_size = 0;                 // --storage-opt size=

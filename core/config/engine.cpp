@@ -87,7 +87,8 @@ void get_pools(const Item& item, std::vector<std::pair<std::string, std::uint32_
         Pool pool;
         read_inner<Pool>(element, pool_keys, "network.address_pools", pool);
         if (!valid_pool(pool))
-            return element.fail("a pool is { base = \"ADDRESS/PREFIX\", size = PREFIX OF ONE NETWORK }, the size within the base");
+            return element.fail(
+                "a pool is { base = \"ADDRESS/PREFIX\", size = PREFIX OF ONE NETWORK }, the size within the base");
         pools.emplace_back(pool.base, pool.size);
     });
     out = std::move(pools);

@@ -20,19 +20,19 @@ struct Paths {
     std::string drivers;  // the versioned folder with storage/ and network/, from the build; GANTRY_DRIVERS overrides it
 
     static Paths from_environment();
-    [[nodiscard]] std::string images() const { return data + "/images"; }          // an OCI layout
-    [[nodiscard]] std::string storage() const { return data + "/storage"; }        // one folder per storage driver
+    [[nodiscard]] std::string images() const { return data + "/images"; }    // an OCI layout
+    [[nodiscard]] std::string storage() const { return data + "/storage"; }  // one folder per storage driver
     [[nodiscard]] std::string volumes() const { return data + "/volumes"; }
-    [[nodiscard]] std::string networks() const { return data + "/networks"; }      // NAME.toml; leases below the driver's folder
+    [[nodiscard]] std::string networks() const { return data + "/networks"; }  // NAME.toml; leases below the driver's folder
     [[nodiscard]] std::string record(const std::string& name) const { return run + "/ctr/" + name; }  // one folder a container
 };
 
-struct Registry {  // [registry."HOST[:PORT]"]
+struct Registry {                      // [registry."HOST[:PORT]"]
     std::vector<std::string> mirrors;  // tried first, in order: "HOST[:PORT][/PREFIX]"
     bool insecure = false;             // plain HTTP, or TLS unchecked
     std::string ca, certificate, key;  // files; else <etc>/certs.d/HOST[:PORT]/{ca.crt,client.cert,client.key} (docker's names)
     bool blocked = false;
-    bool foreign_layers = false;       // layers that the registry lacks are fetched from the addresses that the manifest gives
+    bool foreign_layers = false;  // layers that the registry lacks are fetched from the addresses that the manifest gives
 };
 
 struct Engine {
@@ -40,9 +40,9 @@ struct Engine {
     std::string default_network = "bridge";
     std::vector<std::string> search_registries{"docker.io"};  // for short names
     std::map<std::string, Registry> registries;
-    std::map<std::string, std::string> aliases;                // short name to full reference
-    std::uint32_t pull_jobs = 3;                               // layers fetched at once, per image (Docker's default)
-    std::uint64_t pull_stall_seconds = 30;                     // a transfer below 1 KiB/s for so long is broken off and resumed
+    std::map<std::string, std::string> aliases;  // short name to full reference
+    std::uint32_t pull_jobs = 3;                 // layers fetched at once, per image (Docker's default)
+    std::uint64_t pull_stall_seconds = 30;       // a transfer below 1 KiB/s for so long is broken off and resumed
     std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
     std::uint64_t idle_exit_seconds = 60;
 };

@@ -96,8 +96,10 @@ Result<MountType> parse_mount_type(std::string_view text) {
 
 // A name that works as a tmpfs option: nothing that mount(2) would take for a second option.
 bool is_mount_option(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                                        "0123456789_=%.-") == std::string_view::npos;
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789_=%.-") == std::string_view::npos;
 }
 
 Result<> check_mount(const Mount& mount) {
@@ -116,20 +118,21 @@ Result<> check_mount(const Mount& mount) {
             return error(Errc::invalid, "mount on '{}': the source '{}' is not an absolute path", shown(mount.target),
                          shown(mount.source));
         if (outside(mount.source))
-            return error(Errc::invalid, "mount on '{}': the source '{}' contains '..'", shown(mount.target), shown(mount.source));
+            return error(Errc::invalid, "mount on '{}': the source '{}' contains '..'", shown(mount.target),
+                         shown(mount.source));
         break;
     case MountType::volume:
         if (!mount.source.empty()) TRY_CONTEXT(ObjectName::parse("volume", mount.source), "mount on '{}'", shown(mount.target));
         break;
     case MountType::tmpfs:
-        if (!mount.source.empty())
-            return error(Errc::invalid, "mount on '{}': a tmpfs has no source", shown(mount.target));
+        if (!mount.source.empty()) return error(Errc::invalid, "mount on '{}': a tmpfs has no source", shown(mount.target));
         break;
     }
     const bool is_bind = mount.type == MountType::bind, is_tmpfs = mount.type == MountType::tmpfs;
     const Mount plain;
     if (!is_bind && (mount.propagation != plain.propagation || !mount.recursive || mount.create_source))
-        return error(Errc::invalid, "mount on '{}': propagation, recursive and create_source are for bind mounts", shown(mount.target));
+        return error(Errc::invalid, "mount on '{}': propagation, recursive and create_source are for bind mounts",
+                     shown(mount.target));
     if (!is_tmpfs && (mount.size != 0 || mount.mode != plain.mode || !mount.options.empty()))
         return error(Errc::invalid, "mount on '{}': size, mode and options are for tmpfs", shown(mount.target));
     if (mount.type != MountType::volume && !mount.copy)
@@ -142,7 +145,8 @@ Result<> check_mount(const Mount& mount) {
 
 Result<Mount> parse_volume(std::string_view text) {
     const auto parts = split(text, ':');
-    if (parts.size() > 3) return error(Errc::invalid, "volume '{}' has too many parts, expected [SOURCE:]TARGET[:OPTIONS]", shown(text));
+    if (parts.size() > 3)
+        return error(Errc::invalid, "volume '{}' has too many parts, expected [SOURCE:]TARGET[:OPTIONS]", shown(text));
     Mount mount;
     mount.target = parts.size() == 1 ? parts[0] : parts[1];
     if (parts.size() > 1) {
@@ -154,7 +158,8 @@ Result<Mount> parse_volume(std::string_view text) {
     if (mount.source.starts_with('.') || (mount.type == MountType::volume && mount.source.find('/') != std::string::npos))
         return error(Errc::invalid, "volume '{}': the source must be an absolute path or a volume's name", shown(text));
     if (parts.size() == 3)
-        for (std::string_view option : split(parts[2], ',')) TRY_CONTEXT(volume_option(option, mount), "volume '{}'", shown(text));
+        for (std::string_view option : split(parts[2], ','))
+            TRY_CONTEXT(volume_option(option, mount), "volume '{}'", shown(text));
     TRY(check_mount(mount));
     return mount;
 }

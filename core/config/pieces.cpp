@@ -67,8 +67,10 @@ Result<Port> parse_port(std::string_view text) {
     if (const std::size_t colon = outside.rfind(':'); colon != std::string_view::npos) {
         host = outside.substr(colon + 1);
         address = outside.substr(0, colon);
-        if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
-        else if (address.find(':') != std::string_view::npos) return bad("an IPv6 address must be written in brackets");
+        if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+            address = address.substr(1, address.size() - 2);
+        else if (address.find(':') != std::string_view::npos)
+            return bad("an IPv6 address must be written in brackets");
         port.host_address = address;
         if (!is_address(port.host_address, 0)) return bad("the host's address is not an IP address");
     } else if (outside.starts_with('[')) {
@@ -108,7 +110,8 @@ Result<Device> parse_device(std::string_view text) {
     else if (parts.size() >= 2)
         device.container = parts[1];
     if (parts.size() == 3) device.permissions = parts[2];
-    if (parts.size() > 3) return error(Errc::invalid, "device '{}' has too many parts, expected HOST[:CONTAINER[:rwm]]", shown(text));
+    if (parts.size() > 3)
+        return error(Errc::invalid, "device '{}' has too many parts, expected HOST[:CONTAINER[:rwm]]", shown(text));
     if (!is_permissions(device.permissions))
         return error(Errc::invalid, "device '{}': permissions must be letters of 'rwm'", shown(text));
     // systemd's DeviceAllow=, which enforces it, takes device nodes below /dev only.
@@ -148,7 +151,8 @@ Result<std::pair<Restart, std::uint32_t>> parse_restart(std::string_view text) {
     std::uint32_t count = 0;
     if (text.starts_with("on-failure:") && to_number(text.substr(on_failure.size() + 1), count) && count <= 1'000'000)
         return Policy{Restart::on_failure, count};
-    return error(Errc::invalid, "restart policy '{}' is not one of no, always, unless-stopped, on-failure[:TIMES]", shown(text));
+    return error(Errc::invalid, "restart policy '{}' is not one of no, always, unless-stopped, on-failure[:TIMES]",
+                 shown(text));
 }
 
 std::string restart_text(Restart restart, std::uint32_t max) {

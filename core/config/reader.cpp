@@ -13,7 +13,8 @@ namespace {
 // Everything that is wrong goes to reading; an Error only where there was nothing to read.
 Result<Definition> read_definition(std::string_view text, const std::string& file, Reading& reading) {
     if (text.size() > definition_limit)
-        return error(Errc::invalid, "{}: {} bytes are too many for a definition, the limit is {}", file, text.size(), definition_limit);
+        return error(Errc::invalid, "{}: {} bytes are too many for a definition, the limit is {}", file, text.size(),
+                     definition_limit);
     const toml::table table = TRY(parse_toml(text, file));
     reading.known = known_keys();
     Definition definition;

@@ -26,19 +26,19 @@ std::vector<std::string> known_keys();
 // Pieces that the command line's flags share with the file's keys.
 Result<Port> parse_port(std::string_view text);
 Result<Device> parse_device(std::string_view text);
-Result<Ulimit> parse_ulimit(std::string_view text);             // "1024", "1024:2048", "unlimited", "-1"
+Result<Ulimit> parse_ulimit(std::string_view text);  // "1024", "1024:2048", "unlimited", "-1"
 Result<std::pair<Restart, std::uint32_t>> parse_restart(std::string_view text);
-Result<NamespaceMode> parse_namespace(std::string_view text);   // "host", "private", "container:NAME"
-Result<int> parse_signal(std::string_view text);                // "TERM", "SIGTERM", "15", "SIGRTMIN+3"
+Result<NamespaceMode> parse_namespace(std::string_view text);             // "host", "private", "container:NAME"
+Result<int> parse_signal(std::string_view text);                          // "TERM", "SIGTERM", "15", "SIGRTMIN+3"
 Result<DeviceRate> parse_device_rate(std::string_view text, bool bytes);  // "/dev/sda:10mb", "/dev/sda:1000"
-Result<Mount> parse_volume(std::string_view text);              // -v "[SOURCE:]TARGET[:ro,rshared,nocopy,...]"
-Result<Mount> parse_tmpfs(std::string_view text);               // --tmpfs "TARGET[:size=64m,mode=755,exec]"
-Result<Mount> parse_mount(std::string_view text);               // --mount "type=bind,source=/a,target=/b,readonly"
+Result<Mount> parse_volume(std::string_view text);                        // -v "[SOURCE:]TARGET[:ro,rshared,nocopy,...]"
+Result<Mount> parse_tmpfs(std::string_view text);                         // --tmpfs "TARGET[:size=64m,mode=755,exec]"
+Result<Mount> parse_mount(std::string_view text);                         // --mount "type=bind,source=/a,target=/b,readonly"
 Result<MountType> parse_mount_type(std::string_view text);
 bool is_propagation(std::string_view text);
-bool is_unit_name(std::string_view text);                       // "x.service", "x.mount", ...: not a container's name
+bool is_unit_name(std::string_view text);  // "x.service", "x.mount", ...: not a container's name
 Result<> check_mount(const Mount& mount);
-bool is_address(const std::string& text, int family);           // AF_INET, AF_INET6, 0 for either
+bool is_address(const std::string& text, int family);  // AF_INET, AF_INET6, 0 for either
 std::string port_text(const Port& port);
 std::string restart_text(Restart restart, std::uint32_t max);
 

@@ -68,8 +68,9 @@ std::vector<std::string> Reading::lines() const {
     std::vector<std::string> lines;
     for (std::size_t i = 0; i < std::min(sorted.size(), most_failures); ++i) {
         const Failure& failure = sorted[i];
-        lines.push_back(fmt::format("{}:{}:{}: {}", file_, failure.place.line, failure.place.column,
-                                    failure.message.empty() ? unknown_key(failure.scope, failure.unknown, known) : failure.message));
+        lines.push_back(
+            fmt::format("{}:{}:{}: {}", file_, failure.place.line, failure.place.column,
+                        failure.message.empty() ? unknown_key(failure.scope, failure.unknown, known) : failure.message));
     }
     if (sorted.size() > most_failures) lines.push_back(fmt::format("{}: {} more errors", file_, sorted.size() - most_failures));
     return lines;
@@ -116,9 +117,7 @@ Result<> check_nesting(std::string_view text, const std::string& file) {
             continue;
         }
         switch (c) {
-        case '#':
-            i = std::min(text.find('\n', i), text.size());
-            [[fallthrough]];
+        case '#': i = std::min(text.find('\n', i), text.size()); [[fallthrough]];
         case '\n':
             ++line;
             line_start = i + 1;
@@ -140,7 +139,8 @@ Result<> check_nesting(std::string_view text, const std::string& file) {
         default: break;
         }
         if (depth > deepest || dots > deepest)
-            return error(Errc::invalid, "{}:{}:{}: nested deeper than {} levels", file, line, i - std::min(i, line_start) + 1, deepest);
+            return error(Errc::invalid, "{}:{}:{}: nested deeper than {} levels", file, line, i - std::min(i, line_start) + 1,
+                         deepest);
     }
     return {};
 }
@@ -284,19 +284,33 @@ void each_key(const Item& item, const std::function<void(const std::string& key,
 
 std::string unknown_key(const std::string& scope, std::string_view key, const std::vector<std::string>& known) {
     // Names that other tools use for what is called differently here.
-    static const std::map<std::string, std::string, std::less<>> foreign{
-        {"environment", "env"},          {"env_file", "env_files"},        {"cmd", "command"},
-        {"depends_on", "requires"},      {"healthcheck", "health"},        {"mem_limit", "limits.memory"},
-        {"volume", "volumes"},           {"mount", "mounts"},              {"publish", "ports"},
-        {"cap-add", "security.cap_add"}, {"cap-drop", "security.cap_drop"}, {"working_dir", "workdir"},
-        {"stop_grace_period", "stop_timeout"}, {"pids_limit", "limits.pids"}, {"userns_mode", "namespaces.user"},
-        {"stdin_open", "stdin"},         {"network_mode", "network"},      {"group_add", "groups"},
-        {"security_opt", "security"},    {"logging", "log"},               {"secrets", "credentials"}};
+    static const std::map<std::string, std::string, std::less<>> foreign{{"environment", "env"},
+                                                                         {"env_file", "env_files"},
+                                                                         {"cmd", "command"},
+                                                                         {"depends_on", "requires"},
+                                                                         {"healthcheck", "health"},
+                                                                         {"mem_limit", "limits.memory"},
+                                                                         {"volume", "volumes"},
+                                                                         {"mount", "mounts"},
+                                                                         {"publish", "ports"},
+                                                                         {"cap-add", "security.cap_add"},
+                                                                         {"cap-drop", "security.cap_drop"},
+                                                                         {"working_dir", "workdir"},
+                                                                         {"stop_grace_period", "stop_timeout"},
+                                                                         {"pids_limit", "limits.pids"},
+                                                                         {"userns_mode", "namespaces.user"},
+                                                                         {"stdin_open", "stdin"},
+                                                                         {"network_mode", "network"},
+                                                                         {"group_add", "groups"},
+                                                                         {"security_opt", "security"},
+                                                                         {"logging", "log"},
+                                                                         {"secrets", "credentials"}};
     std::vector<std::string> near;  // names of this table
     const std::string prefix = scope.empty() ? "" : scope + ".";
     std::string suggestion;
     for (const std::string& path : known) {
-        if (path.starts_with(prefix) && path.find('.', prefix.size()) == std::string::npos) near.push_back(path.substr(prefix.size()));
+        if (path.starts_with(prefix) && path.find('.', prefix.size()) == std::string::npos)
+            near.push_back(path.substr(prefix.size()));
         // The right name in the wrong table is nearer than any other name.
         if (suggestion.empty() && leaf_of(path) == key) suggestion = path;
     }

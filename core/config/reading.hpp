@@ -83,13 +83,13 @@ struct Item {
 Place place_of(const toml::source_region& region);
 
 // Readers of simple values; a wrong type or range is recorded and leaves out untouched.
-bool get(const Item& item, std::string& out);      // a string without NUL bytes
+bool get(const Item& item, std::string& out);  // a string without NUL bytes
 void get(const Item& item, bool& out);
 bool get_integer(const Item& item, std::int64_t low, std::int64_t high, std::int64_t& out);
-bool get_scalar(const Item& item, std::string& out);  // a string, an integer or a boolean, as text
-void get(const Item& item, std::vector<std::string>& out);  // an array of strings, or one string
+bool get_scalar(const Item& item, std::string& out);                  // a string, an integer or a boolean, as text
+void get(const Item& item, std::vector<std::string>& out);            // an array of strings, or one string
 void get(const Item& item, std::map<std::string, std::string>& out);  // a table of scalars
-void get_bytes(const Item& item, std::uint64_t& out);               // 512, "64k"
+void get_bytes(const Item& item, std::uint64_t& out);                 // 512, "64k"
 // "10s" or a number of seconds; infinite: also "infinity" and -1, as microseconds::max().
 void get_duration(const Item& item, std::optional<std::chrono::microseconds>& out, bool infinite = false);
 

@@ -13,7 +13,8 @@ namespace {
 
 bool only(std::string_view text, std::string_view extra) {
     return std::ranges::all_of(text, [&](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || extra.find(c) != std::string_view::npos;
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               extra.find(c) != std::string_view::npos;
     });
 }
 
@@ -83,7 +84,8 @@ void get_id(const Item& item, std::string& out) {
 // A table NAME = VALUE, or an array of "NAME=VALUE", which keeps an order.
 void get_env(const Item& item, std::vector<std::pair<std::string, std::string>>& out) {
     const auto add = [&](const Item& where, const std::string& name, const std::string& value) {
-        if (name.empty() || name.find('=') != name.npos) return where.fail(fmt::format("'{}' is not a variable's name", printable(name)));
+        if (name.empty() || name.find('=') != name.npos)
+            return where.fail(fmt::format("'{}' is not a variable's name", printable(name)));
         out.emplace_back(name, value);
     };
     if (item.node.is_table())
@@ -191,7 +193,8 @@ void get_extra_hosts(const Item& item, std::vector<std::pair<std::string, std::s
         if (!get(element, text)) return;
         const std::size_t mark = text.find_first_of(":=");
         std::string name = text.substr(0, mark), address = mark == text.npos ? "" : text.substr(mark + 1);
-        if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
+        if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+            address = address.substr(1, address.size() - 2);
         if (name.empty() || name.size() > 255 || !only(name, "-._"))
             return element.fail(fmt::format("'{}' is not a host name", printable(name)));
         if (address != "host-gateway" && !is_address(address, 0))
@@ -239,10 +242,14 @@ void get_signal(const Item& item, std::optional<std::string>& out) {
 void get_ready(const Item& item, Ready& out) {
     std::string text;
     if (!get(item, text)) return;
-    if (text == "started") out = Ready::started;
-    else if (text == "notify") out = Ready::notify;
-    else if (text == "healthy") out = Ready::healthy;
-    else item.fail("it must be one of started, notify, healthy");
+    if (text == "started")
+        out = Ready::started;
+    else if (text == "notify")
+        out = Ready::notify;
+    else if (text == "healthy")
+        out = Ready::healthy;
+    else
+        item.fail("it must be one of started, notify, healthy");
 }
 
 // Names of containers, or of any units by their full name.
@@ -276,9 +283,11 @@ void get_sysctls(const Item& item, std::map<std::string, std::string>& out) {
 
 void check_credential(const Item& item, const Credential& credential) {
     if (credential.name.empty()) return item.fail("a credential needs a name");
-    if (credential.value.has_value() == !credential.path.empty()) return item.fail("a credential needs either a path or a value");
+    if (credential.value.has_value() == !credential.path.empty())
+        return item.fail("a credential needs either a path or a value");
     // systemd.exec(5), LoadCredential=: an absolute path, or the name of one that the manager was given.
-    if (!credential.path.empty() && (has_control(credential.path) || (!credential.path.starts_with('/') && !only(credential.path, "_.-@+"))))
+    if (!credential.path.empty() &&
+        (has_control(credential.path) || (!credential.path.starts_with('/') && !only(credential.path, "_.-@+"))))
         item.fail(fmt::format("path '{}' is neither absolute nor a credential's name", printable(credential.path)));
 }
 
@@ -338,7 +347,8 @@ constexpr Key<Definition> keys[] = {
     {"after", [](const Item& i, Definition& d) { get_list<std::string>(i, d.after, parse_unit_or_container); }},
     {"read_only", [](const Item& i, Definition& d) { get(i, d.read_only); }},
     {"devices", [](const Item& i, Definition& d) { get_list<Device>(i, d.devices, parse_device); }},
-    {"device_cgroup_rules", [](const Item& i, Definition& d) { get_list<std::string>(i, d.device_cgroup_rules, parse_device_rule); }},
+    {"device_cgroup_rules",
+     [](const Item& i, Definition& d) { get_list<std::string>(i, d.device_cgroup_rules, parse_device_rule); }},
     {"sysctls", [](const Item& i, Definition& d) { get_sysctls(i, d.sysctls); }},
     {"init", [](const Item& i, Definition& d) { get(i, d.init); }},
     {"tty", [](const Item& i, Definition& d) { get(i, d.tty); }},
@@ -365,7 +375,8 @@ const std::span<const Key<Definition>> definition_keys = keys;
 bool is_unit_name(std::string_view text) {
     static constexpr std::string_view types[] = {".service", ".socket", ".target", ".mount", ".automount", ".device",
                                                  ".swap",    ".timer",  ".path",   ".slice", ".scope"};
-    const bool typed = std::ranges::any_of(types, [&](std::string_view type) { return text.ends_with(type) && text.size() > type.size(); });
+    const bool typed =
+        std::ranges::any_of(types, [&](std::string_view type) { return text.ends_with(type) && text.size() > type.size(); });
     return typed && text.size() <= 255 && only(text, ":-_.\\@");
 }
 

@@ -63,13 +63,15 @@ void get_rates(const Item& item, bool bytes, std::vector<DeviceRate>& out) {
 
 void get_ulimits(const Item& item, std::map<std::string, Ulimit>& out) {
     // The names of prlimit(1), which are Docker's; systemd's Limit*= has the same set.
-    static const std::set<std::string, std::less<>> names{"as",      "core", "cpu",        "data",   "fsize",  "locks", "memlock", "msgqueue",
-                                                          "nice",    "nofile", "nproc",    "rss",    "rtprio", "rttime", "sigpending", "stack"};
+    static const std::set<std::string, std::less<>> names{"as",      "core",     "cpu",        "data",   "fsize", "locks",
+                                                          "memlock", "msgqueue", "nice",       "nofile", "nproc", "rss",
+                                                          "rtprio",  "rttime",   "sigpending", "stack"};
     each_key(item, [&](const std::string& name, const Item& value) {
         std::string text;
         if (!names.contains(name)) {
             const std::string near = nearest(name, names);
-            return value.fail(near.empty() ? "such a limit is not known" : fmt::format("such a limit is not known, did you mean '{}'", near));
+            return value.fail(near.empty() ? "such a limit is not known"
+                                           : fmt::format("such a limit is not known, did you mean '{}'", near));
         }
         if (get_scalar(value, text)) value.take(parse_ulimit(text), out[name]);
     });
@@ -79,7 +81,8 @@ void get_capabilities(const Item& item, std::vector<std::string>& out) {
     std::vector<std::string> list;
     get(item, list);
     for (const std::string& name : list)
-        if (name.empty() || name.size() > 40 || name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") != name.npos)
+        if (name.empty() || name.size() > 40 ||
+            name.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_") != name.npos)
             return item.fail(fmt::format("'{}' is not the name of a capability", printable(name)));
     out = std::move(list);
 }
@@ -95,7 +98,8 @@ void get_namespace(const Item& item, bool joinable, NamespaceMode& out) {
     if (!get(item, text)) return;
     NamespaceMode mode;
     item.take(parse_namespace(text), mode);
-    if (mode.kind == NamespaceMode::Kind::container && !joinable) return item.fail("this namespace can be private or host only");
+    if (mode.kind == NamespaceMode::Kind::container && !joinable)
+        return item.fail("this namespace can be private or host only");
     out = std::move(mode);
 }
 
@@ -120,7 +124,8 @@ void get_probe(const Item& item, Health& health) {
 void get_address(const Item& item, int family, std::string& out) {
     std::string text;
     if (!get(item, text)) return;
-    if (!is_address(text, family)) return item.fail(fmt::format("'{}' is not an IPv{} address", printable(text), family == AF_INET ? 4 : 6));
+    if (!is_address(text, family))
+        return item.fail(fmt::format("'{}' is not an IPv{} address", printable(text), family == AF_INET ? 4 : 6));
     out = text;
 }
 
@@ -243,10 +248,14 @@ constexpr Key<Health> health[] = {
      [](const Item& i, Health& h) {
          std::string text;
          if (!get(i, text)) return;
-         if (text == "none") h.on_unhealthy = OnUnhealthy::none;
-         else if (text == "restart") h.on_unhealthy = OnUnhealthy::restart;
-         else if (text == "stop") h.on_unhealthy = OnUnhealthy::stop;
-         else i.fail("it must be one of none, restart, stop");
+         if (text == "none")
+             h.on_unhealthy = OnUnhealthy::none;
+         else if (text == "restart")
+             h.on_unhealthy = OnUnhealthy::restart;
+         else if (text == "stop")
+             h.on_unhealthy = OnUnhealthy::stop;
+         else
+             i.fail("it must be one of none, restart, stop");
      }},
 };
 
@@ -293,7 +302,8 @@ constexpr Key<Definition> storage[] = {
     {"driver",
      [](const Item& i, Definition& d) {
          if (!get(i, d.storage_driver)) return;
-         if (const auto name = ObjectName::parse("storage driver", d.storage_driver); !name.ok()) i.fail(name.error().message());
+         if (const auto name = ObjectName::parse("storage driver", d.storage_driver); !name.ok())
+             i.fail(name.error().message());
      }},
     {"size", [](const Item& i, Definition& d) { get_bytes(i, d.storage_size); }},
 };
@@ -311,7 +321,9 @@ const std::span<const Key<Definition>> log_keys = log;
 const std::span<const Key<Definition>> storage_keys = storage;
 
 Result<std::string> parse_cpu_list(std::string_view text) {
-    const auto bad = [&] { return error(Errc::invalid, "'{}' is not a list of numbers and ranges like 0-3,7", printable(text)); };
+    const auto bad = [&] {
+        return error(Errc::invalid, "'{}' is not a list of numbers and ranges like 0-3,7", printable(text));
+    };
     for (std::string_view rest = text;;) {
         const std::string_view part = rest.substr(0, rest.find(','));
         unsigned first = 0, last = 0;

@@ -51,7 +51,9 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 std::string limit_text(const Ulimit& limit) {
-    const auto one = [](std::uint64_t value) { return value == ~std::uint64_t{0} ? std::string("unlimited") : std::to_string(value); };
+    const auto one = [](std::uint64_t value) {
+        return value == ~std::uint64_t{0} ? std::string("unlimited") : std::to_string(value);
+    };
     return limit.soft == limit.hard ? one(limit.soft) : one(limit.soft) + ":" + one(limit.hard);
 }
 
@@ -70,7 +72,10 @@ public:
 
     void section(std::string_view header) { pending_ = fmt::format("\n{}\n", header); }
     // An element of an array of tables is written even when empty.
-    void element(std::string_view header) { text += fmt::format("\n[[{}]]\n", header); pending_.clear(); }
+    void element(std::string_view header) {
+        text += fmt::format("\n[[{}]]\n", header);
+        pending_.clear();
+    }
 
     void raw(std::string_view key, std::string_view value) {
         text += pending_;
@@ -178,7 +183,8 @@ void write_life(Writer& w, const Definition& d) {
     w.list("requires", d.requires_);
     w.list("wants", d.wants);
     w.list("after", d.after);
-    w.list("devices", d.devices, [](const Device& device) { return device.host + ":" + device.container + ":" + device.permissions; });
+    w.list("devices", d.devices,
+           [](const Device& device) { return device.host + ":" + device.container + ":" + device.permissions; });
     w.list("device_cgroup_rules", d.device_cgroup_rules);
 }
 
@@ -244,7 +250,8 @@ void write_health(Writer& w, const Health& h) {
     w.duration("timeout", h.timeout);
     w.duration("start_period", h.start_period);
     w.number("retries", h.retries);
-    if (h.on_unhealthy != OnUnhealthy::none) w.string("on_unhealthy", h.on_unhealthy == OnUnhealthy::restart ? "restart" : "stop");
+    if (h.on_unhealthy != OnUnhealthy::none)
+        w.string("on_unhealthy", h.on_unhealthy == OnUnhealthy::restart ? "restart" : "stop");
 }
 
 void write_mounts(Writer& w, const std::vector<Mount>& mounts) {

@@ -58,7 +58,8 @@ Result<> Broker::serve(int timeout) {
     std::vector<pollfd> fds{{listener_.get(), POLLIN, 0}, {terminal_.get(), POLLIN, 0}, {write ? sink : -1, POLLOUT, 0}};
     for (const Client& client : clients_) {
         // Typing stops where the container does not read: it waits with who types.
-        const short wanted = static_cast<short>((typed_.size() < typed_limit ? POLLIN : 0) | (client.waiting.empty() ? 0 : POLLOUT));
+        const short wanted =
+            static_cast<short>((typed_.size() < typed_limit ? POLLIN : 0) | (client.waiting.empty() ? 0 : POLLOUT));
         fds.push_back({client.socket.get(), wanted, 0});
     }
     if (poll(fds.data(), fds.size(), timeout) < 0) {
@@ -129,8 +130,10 @@ void Broker::write_input() {
         const ssize_t put = ::write(sink, typed_.data(), typed_.size());
         if (put < 0 && errno == EINTR) continue;
         if (put < 0 && errno == EAGAIN) return;
-        if (put < 0) typed_.clear();
-        else typed_.erase(0, static_cast<std::size_t>(put));
+        if (put < 0)
+            typed_.clear();
+        else
+            typed_.erase(0, static_cast<std::size_t>(put));
     }
     if (input_closing_ && typed_.empty() && !terminal_) input_.reset();
 }

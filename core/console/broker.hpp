@@ -27,7 +27,7 @@ private:
     struct Client {
         os::Fd socket;
         bool attached = false, ending = false;  // ending: closed when it has taken what waits
-        std::list<std::string> waiting;  // packets that it has not taken yet
+        std::list<std::string> waiting;         // packets that it has not taken yet
         std::size_t waiting_bytes = 0;
     };
 

@@ -13,14 +13,13 @@ constexpr std::size_t line_limit = 48U << 10;  // journald's own (LineMax=, jour
 }  // namespace
 
 JournalLines::JournalLines(const ContainerName& name, const std::string& id, const config::Definition& definition)
-    : enabled_(definition.log_to_journal),
-      fields_{fmt::format("PRIORITY={}", LOG_INFO),
-              "OBJECT_SYSTEMD_UNIT=" + unit_name(name),
-              "SYSLOG_IDENTIFIER=" + name.str(),
-              "CONTAINER_NAME=" + name.str(),
-              "CONTAINER_ID=" + id.substr(0, 12),
-              "CONTAINER_ID_FULL=" + id,
-              "IMAGE_NAME=" + definition.image} {
+    : enabled_(definition.log_to_journal), fields_{fmt::format("PRIORITY={}", LOG_INFO),
+                                                   "OBJECT_SYSTEMD_UNIT=" + unit_name(name),
+                                                   "SYSLOG_IDENTIFIER=" + name.str(),
+                                                   "CONTAINER_NAME=" + name.str(),
+                                                   "CONTAINER_ID=" + id.substr(0, 12),
+                                                   "CONTAINER_ID_FULL=" + id,
+                                                   "IMAGE_NAME=" + definition.image} {
     for (const auto& [key, value] : definition.log_fields) fields_.push_back(key + "=" + value);
 }
 

@@ -16,7 +16,8 @@ Result<driver::Protocol> protocol_of(std::string_view text) {
 // "80", "80/udp", "8000-8010/tcp"
 Result<> add_exposed(std::string_view text, std::vector<driver::PublishedPort>& ports) {
     const auto slash = text.find('/');
-    const auto protocol = TRY_CONTEXT(protocol_of(slash == std::string_view::npos ? "" : text.substr(slash + 1)), "port '{}'", text);
+    const auto protocol =
+        TRY_CONTEXT(protocol_of(slash == std::string_view::npos ? "" : text.substr(slash + 1)), "port '{}'", text);
     const std::string_view range = text.substr(0, slash);
     const auto dash = range.find('-');
     const auto number = [&](std::string_view digits, std::uint16_t& value) {

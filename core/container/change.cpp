@@ -10,7 +10,7 @@ namespace {
 std::string rename_folder(const config::Paths& paths) { return paths.data + "/renames"; }
 
 bool is_boot_unit(const ContainerName& name) {
-    struct stat info{};
+    struct stat info {};
     return lstat(fmt::format("/etc/systemd/system/multi-user.target.wants/{}", unit_name(name)).c_str(), &info) == 0;
 }
 
@@ -53,7 +53,8 @@ Result<> carry_out_rename(Engine& engine, const ContainerName& from, const Conta
     if (!found.ok()) return found.error();
     const config::Definition& definition = found->definition;
     driver::StorageDriver* storage = TRY(engine.storage(definition.storage_driver));
-    if (TRY(storage->status(from.str())).exists && !TRY(storage->status(to.str())).exists) TRY(storage->rename(from.str(), to.str()));
+    if (TRY(storage->status(from.str())).exists && !TRY(storage->status(to.str())).exists)
+        TRY(storage->rename(from.str(), to.str()));
     TRY(free_leases(engine, from, definition));
     TRY(install_units(engine.paths(), to, definition, to_file.empty() ? found->file : to_file));
     if (is_boot_unit(from)) {
@@ -98,7 +99,8 @@ Result<> Engine::rename(const Container& container, const ContainerName& new_nam
         if (config::find_definition(new_name, definition_folders(paths())).ok() || read_record(paths(), new_name.str()).ok())
             return error(Errc::exists, "container name '{}' is already in use", new_name.str());
         if (!is_engine_file(paths(), container.definition_file))
-            return error(Errc::denied, "it is defined by '{}': rename that file while it is stopped", container.definition_file);
+            return error(Errc::denied, "it is defined by '{}': rename that file while it is stopped",
+                         container.definition_file);
         if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
         systemd::Manager* manager = TRY(systemd());
         if (is_up(TRY(manager->state(unit_name(container.name)))))
@@ -117,7 +119,8 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
     const auto all = [&]() -> Result<> {
         const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
         if (!is_engine_file(paths(), container.definition_file))
-            return error(Errc::denied, "it is defined by '{}': edit that file, then systemctl daemon-reload", container.definition_file);
+            return error(Errc::denied, "it is defined by '{}': edit that file, then systemctl daemon-reload",
+                         container.definition_file);
         TRY(check(container.name, changed));
         systemd::Manager* manager = TRY(systemd());
         const std::string unit = unit_name(container.name);
@@ -126,11 +129,12 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
         if (up) TRY(manager->set_properties(unit, runtime_properties(changed), true));
         TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
         const bool differs = TRY(install_units(paths(), container.name, changed, container.definition_file));
-        if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition)) TRY(set_boot(container.name, boot));
+        if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition))
+            TRY(set_boot(container.name, boot));
         // Restart=, timeouts and the like of a unit in memory change only so. Not on any start path.
         if (differs && up) TRY(manager->daemon_reload());
-        // Not running: what an earlier update set for the run then must not win over the drop-in at the next start, and a failed
-        // unit must be read anew.
+        // Not running: what an earlier update set for the run then must not win over the drop-in at the next start, and a
+        // failed unit must be read anew.
         if (!up) {
             TRY(os::remove_tree(runtime_property_folder(container.name)));
             TRY(manager->reset_failed(unit));

@@ -9,7 +9,7 @@ namespace gantry::container {
 
 namespace {
 
-constexpr std::string_view unit_suffixes[] = {".service", ".socket", ".target", ".mount", ".path", ".timer",
+constexpr std::string_view unit_suffixes[] = {".service", ".socket", ".target", ".mount", ".path",     ".timer",
                                               ".slice",   ".scope",  ".device", ".swap",  ".automount"};
 
 bool is_unit(std::string_view text) {
@@ -36,15 +36,18 @@ Result<> check_storage(Engine& engine, const ContainerName& name, const config::
     auto keys = store->layer_keys(config);
     for (const auto& key : keys)
         if (!TRY(driver->layer_exists(key)))
-            return error(Errc::corrupt, "image '{}': layer {} is not unpacked, pull it again", definition.image, key.substr(0, 12));
+            return error(Errc::corrupt, "image '{}': layer {} is not unpacked, pull it again", definition.image,
+                         key.substr(0, 12));
     return driver->validate(rootfs_request(name, definition, std::move(keys)));
 }
 
 Result<> check_networks(Engine& engine, const ContainerName& name, const std::string& id, const config::Definition& definition,
                         const image::ImageConfig& config) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
-    for (const auto& request : TRY(attach_requests(engine.paths(), engine.config(), find_driver, name, id, definition, config.exposed_ports))) {
-        driver::NetworkDriver* driver = TRY_CONTEXT(engine.network_driver(request.network.driver), "network '{}'", request.network.name);
+    for (const auto& request :
+         TRY(attach_requests(engine.paths(), engine.config(), find_driver, name, id, definition, config.exposed_ports))) {
+        driver::NetworkDriver* driver =
+            TRY_CONTEXT(engine.network_driver(request.network.driver), "network '{}'", request.network.name);
         TRY_CONTEXT(driver->validate(request), "network '{}'", request.network.name);
     }
     return {};
@@ -80,7 +83,8 @@ Result<> check_references(Engine& engine, const ContainerName& name, const confi
     if (definition.network_mode == config::NetworkMode::container)
         TRY(check_other(engine, name, "network of container", definition.network_container));
     for (const auto* mode : {&definition.pid, &definition.ipc, &definition.uts, &definition.cgroup, &definition.user})
-        if (mode->kind == config::NamespaceMode::Kind::container) TRY(check_other(engine, name, "namespace of container", mode->container));
+        if (mode->kind == config::NamespaceMode::Kind::container)
+            TRY(check_other(engine, name, "namespace of container", mode->container));
     for (const auto& other : definition.requires_)
         if (!is_unit(other)) TRY(check_other(engine, name, "required container", other));
     return {};

@@ -14,11 +14,13 @@ Result<> refuse_taken(Engine& engine, const ContainerName& name) {
     if (!found.ok() && found.error().code() == Errc::not_found) {
         // A container whose definition somebody took away while it runs still has the name.
         if (read_record(engine.paths(), name.str()).ok())
-            return error(Errc::exists, "container name '{}' is still in use by a running container without a definition", name.str());
+            return error(Errc::exists, "container name '{}' is still in use by a running container without a definition",
+                         name.str());
         return {};
     }
-    const std::string by = found.ok() && !found->definition.id.empty() ? fmt::format("container {}", found->definition.id.substr(0, 12))
-                                                                      : "an existing container";
+    const std::string by = found.ok() && !found->definition.id.empty()
+                               ? fmt::format("container {}", found->definition.id.substr(0, 12))
+                               : "an existing container";
     return error(Errc::exists, "container name '{}' is already in use by {}: remove or rename that one first", name.str(), by);
 }
 
@@ -104,7 +106,8 @@ Result<Container> Engine::create(std::optional<ContainerName> name, config::Defi
     if (starts_at_boot(definition)) {
         auto enabled = set_boot(claim.name, true);
         if (!enabled.ok()) {
-            [[maybe_unused]] const auto undone = os::remove_tree(definition_file(paths(), claim.name.str(), definition.auto_remove));
+            [[maybe_unused]] const auto undone =
+                os::remove_tree(definition_file(paths(), claim.name.str(), definition.auto_remove));
             [[maybe_unused]] const auto removed = remove_dropin(claim.name);
             return std::move(enabled).error().context(fmt::format("container '{}'", claim.name.str()));
         }

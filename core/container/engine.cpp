@@ -59,7 +59,8 @@ Result<systemd::Manager*> Engine::systemd() {
 
 config::DefinitionFolders definition_folders(const config::Paths& paths) {
     config::DefinitionFolders folders;
-    folders.folders = {paths.etc + "/containers", paths.run + "/containers", paths.data + "/containers", "/usr/lib/gantry/containers"};
+    folders.folders = {paths.etc + "/containers", paths.run + "/containers", paths.data + "/containers",
+                       "/usr/lib/gantry/containers"};
     return folders;
 }
 

@@ -24,14 +24,14 @@ struct Container {
     config::Definition definition;
     systemd::UnitState unit;
     std::string state;
-    std::string health;                       // "", "starting", "healthy", "unhealthy"
-    std::optional<Record> record;             // while started
-    std::optional<std::string> problem;       // why the definition cannot be read; the rest is then empty
+    std::string health;                  // "", "starting", "healthy", "unhealthy"
+    std::optional<Record> record;        // while started
+    std::optional<std::string> problem;  // why the definition cannot be read; the rest is then empty
 };
 
 class Engine {
 public:
-    static Result<Engine> open();             // reads gantry.toml
+    static Result<Engine> open();  // reads gantry.toml
     static Result<Engine> open(const config::Paths& paths);
     Engine(Engine&&) noexcept;
     Engine& operator=(Engine&&) noexcept;
@@ -46,7 +46,7 @@ public:
     Result<systemd::Manager*> systemd();
 
     // Containers. text: a name, an id or a unique prefix of an id, as everywhere in Docker.
-    Result<std::vector<Container>> containers();          // every definition; one bus call for all states
+    Result<std::vector<Container>> containers();  // every definition; one bus call for all states
     Result<Container> container(std::string_view text);
     // The same without asking systemd: unit and state stay empty.
     Result<Container> find_container(std::string_view text);
@@ -78,14 +78,18 @@ public:
 
     Result<std::vector<VolumeInfo>> volumes();
     Result<VolumeInfo> volume(std::string_view name);
-    Result<VolumeInfo> volume_create(std::string name, std::map<std::string, std::string> labels, std::map<std::string, std::string> options);
+    Result<VolumeInfo> volume_create(std::string name, std::map<std::string, std::string> labels,
+                                     std::map<std::string, std::string> options);
     Result<> volume_remove(std::string_view name, bool force);  // Errc::in_use while a definition names it
 
     // Ids of images that containers use: image::Store::remove and prune must know them.
     Result<std::vector<Digest>> images_in_use();
     // Names of what was removed (containers that are not up, networks and volumes that no definition names), bytes freed.
     // filters as Docker's: "until" (seconds since 1970), "label", "label!"; volumes: "all" for named ones too.
-    struct Pruned { std::vector<std::string> names; std::uint64_t bytes = 0; };
+    struct Pruned {
+        std::vector<std::string> names;
+        std::uint64_t bytes = 0;
+    };
     using Filters = std::map<std::string, std::vector<std::string>>;
     Result<Pruned> prune_containers(const Filters& filters);
     Result<Pruned> prune_networks(const Filters& filters);
@@ -93,7 +97,12 @@ public:
     Result<image::Store::Pruned> prune_images(bool all, const std::map<std::string, std::string>& filters);
 
     struct Usage {  // of `system df`
-        struct Item { std::string name; std::uint64_t bytes = 0; std::size_t users = 0; bool active = false; };
+        struct Item {
+            std::string name;
+            std::uint64_t bytes = 0;
+            std::size_t users = 0;
+            bool active = false;
+        };
         std::vector<Item> images, containers, volumes;
         std::uint64_t layer_bytes = 0;  // all layers, shared ones once
     };

@@ -40,7 +40,8 @@ driver::RootfsRequest rootfs_request(const ContainerName& name, const config::De
                                      std::vector<driver::LayerKey> layers);
 
 // Names of containers whose definitions name the volume; except: the container of this id does not count.
-Result<std::vector<std::string>> volume_users(const config::Paths& paths, std::string_view volume, std::string_view except = "");
+Result<std::vector<std::string>> volume_users(const config::Paths& paths, std::string_view volume,
+                                              std::string_view except = "");
 
 // What `systemctl set-property --runtime` and our own `update` wrote; the next container of this name must not inherit it.
 std::string runtime_property_folder(const ContainerName& name);

@@ -42,7 +42,7 @@ Result<os::Fd> open_cgroup(const std::string& container, const std::string& proc
     const std::string theirs = TRY(cgroup_path(proc)), ours = TRY(cgroup_path("/proc/self"));
     if (theirs == ours) return os::Fd();
     std::string folder = "/sys/fs/cgroup";
-    struct statfs info{};
+    struct statfs info {};
     if (statfs(folder.c_str(), &info) != 0 || info.f_type != CGROUP2_SUPER_MAGIC) folder += "/unified";
     folder += theirs;
     auto events = os::read_file(folder + "/cgroup.events", 4096);
@@ -53,7 +53,8 @@ Result<os::Fd> open_cgroup(const std::string& container, const std::string& proc
 
 // Joining one's own user namespace again is refused (setns(2)): it is left out where it is the same.
 Result<int> namespaces_to_join(const std::string& proc) {
-    struct stat theirs{}, ours{};
+    struct stat theirs {
+    }, ours{};
     if (stat((proc + "/ns/user").c_str(), &theirs) != 0) return errno_error("look at '{}/ns/user'", proc);
     if (stat("/proc/self/ns/user", &ours) != 0) return errno_error("look at our user namespace");
     int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
@@ -74,11 +75,12 @@ Result<EnterPlan> make_plan(const EnterRequest& request) {
                                                       : fcntl(request.stdio[at], F_DUPFD_CLOEXEC, 3));
         if (!plan.stdio[at]) return errno_error("open standard stream {}", at);
     }
-    struct stat root{};
+    struct stat root {};
     if (stat("/", &root) != 0) return errno_error("stat '/'");
     plan.host_root_device = root.st_dev;
     plan.host_root_inode = root.st_ino;
-    // The number may have been given to another process while we read below /proc: what was read is the target's if it lives now.
+    // The number may have been given to another process while we read below /proc: what was read is the target's if it lives
+    // now.
     if (!signal_process(plan.target.get(), 0).ok()) return not_running(request.container);
     return plan;
 }
@@ -110,7 +112,8 @@ Result<Heard> listen(int channel) {
 
 Result<Entered> enter(const EnterRequest& request) {
     if (request.command.empty()) return error(Errc::invalid, "no command to execute");
-    if (!TRY(os::own_binary_is_sealed())) return error(Errc::internal, "the program that enters a container must be sealed first");
+    if (!TRY(os::own_binary_is_sealed()))
+        return error(Errc::internal, "the program that enters a container must be sealed first");
     EnterPlan plan = TRY(make_plan(request));
     auto [ours, theirs] = TRY(make_channel());
     auto [outcome, tells] = TRY(make_channel());
@@ -141,20 +144,25 @@ Result<Entered> enter(const EnterRequest& request) {
 }
 
 Entered::Entered(Entered&& other) noexcept
-    : pid_(other.pid_), guide_(std::exchange(other.guide_, -1)), outcome_(std::move(other.outcome_)), pidfd_(std::move(other.pidfd_)),
+    : pid_(other.pid_),
+      guide_(std::exchange(other.guide_, -1)),
+      outcome_(std::move(other.outcome_)),
+      pidfd_(std::move(other.pidfd_)),
       terminal_(std::move(other.terminal_)) {}
 
 Entered::~Entered() {
     outcome_.reset();
     if (guide_ < 0) return;
-    while (waitpid(guide_, nullptr, 0) < 0 && errno == EINTR) {}
+    while (waitpid(guide_, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 Result<int> Entered::wait() {
     const ChannelMessage message = TRY(hear(outcome_.get()));
     int status = 0;
     const std::string_view text = message.text;
-    if (text.starts_with("exited ") && std::from_chars(text.data() + 7, text.data() + text.size(), status).ec == std::errc()) return status;
+    if (text.starts_with("exited ") && std::from_chars(text.data() + 7, text.data() + text.size(), status).ec == std::errc())
+        return status;
     // The guide is in the container's control group: it was killed with everything else there.
     return 128 + SIGKILL;
 }
@@ -165,7 +173,7 @@ int exec_exit_status(const Error& failure) {
 }
 
 Result<> resize(int terminal, const TerminalSize& size) {
-    struct winsize wanted{};
+    struct winsize wanted {};
     wanted.ws_row = size.rows;
     wanted.ws_col = size.columns;
     if (ioctl(terminal, TIOCSWINSZ, &wanted) != 0) return errno_error("resize the terminal");

@@ -1,8 +1,9 @@
 // A further process in a running container: for exec, health probes and whatever else must happen inside.
 //
-// It joins the namespaces and the control group of the container's first process, its root is the container's, and it becomes what
-// `privileges` say before it executes. Until then it runs our binary inside a hostile place: it is not dumpable (so nobody inside
-// may trace it or look into its /proc), holds no descriptor but its own, and the calling program must be sealed (os/self.hpp).
+// It joins the namespaces and the control group of the container's first process, its root is the container's, and it becomes
+// what `privileges` say before it executes. Until then it runs our binary inside a hostile place: it is not dumpable (so nobody
+// inside may trace it or look into its /proc), holds no descriptor but its own, and the calling program must be sealed
+// (os/self.hpp).
 #pragma once
 
 #include "base/result.hpp"
@@ -57,8 +58,8 @@ private:
     os::Fd outcome_, pidfd_, terminal_;
 };
 
-// Returns when the command has been executed, or says why not: Errc::unavailable where the container is not running, is paused or is
-// still being put together. Host terminals must not be passed in stdio: a process inside could type into them (TIOCSTI).
+// Returns when the command has been executed, or says why not: Errc::unavailable where the container is not running, is paused
+// or is still being put together. Host terminals must not be passed in stdio: a process inside could type into them (TIOCSTI).
 Result<Entered> enter(const EnterRequest& request);
 
 // What `docker exec` ends with when enter() failed: 127 where there is no such command, 126 where it cannot be executed,

@@ -80,7 +80,8 @@ Result<ChannelMessage> hear(int channel) {
         if (errno != EINTR) return errno_error("receive a message");
     ChannelMessage heard{std::string(text, static_cast<std::size_t>(got)), {}};
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int))) {
+    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+        header->cmsg_len == CMSG_LEN(sizeof(int))) {
         int fd = -1;
         std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
         heard.fd = os::Fd(fd);

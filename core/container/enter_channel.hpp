@@ -18,8 +18,8 @@ struct ClonedChild {
     os::Fd pidfd;
 };
 
-// clone3(2) with flags (CLONE_NEW*) and CLONE_PIDFD, as fork(2) otherwise: the child runs body in a copy of the caller's memory and
-// ends with its result. The caller must have one thread.
+// clone3(2) with flags (CLONE_NEW*) and CLONE_PIDFD, as fork(2) otherwise: the child runs body in a copy of the caller's memory
+// and ends with its result. The caller must have one thread.
 Result<ClonedChild> clone_child(std::uint64_t flags, const std::function<int()>& body);
 
 // pidfd_open(2); pidfd_send_signal(2).

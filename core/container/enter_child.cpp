@@ -27,8 +27,8 @@ namespace gantry::container {
 
 namespace {
 
-// Nobody inside may trace us, read our memory or open what our /proc/PID shows (ptrace(2), "Ptrace access mode checking"): undone by
-// exec. A change of ids sets it back.
+// Nobody inside may trace us, read our memory or open what our /proc/PID shows (ptrace(2), "Ptrace access mode checking"):
+// undone by exec. A change of ids sets it back.
 Result<> hide() {
     if (prctl(PR_SET_DUMPABLE, 0) != 0) return errno_error("make the process undumpable");
     return {};
@@ -45,7 +45,7 @@ Result<> join_namespaces(const EnterPlan& plan) {
         if (errno == ESRCH) return error(Errc::unavailable, "container '{}' is not running", plan.request->container);
         return errno_error("join the container's namespaces");
     }
-    struct stat root{};
+    struct stat root {};
     if (stat("/", &root) != 0) return errno_error("stat the container's '/'");
     // While a container is put together its first process has the host's root: a command for it must never run there.
     if (root.st_dev == plan.host_root_device && root.st_ino == plan.host_root_inode)
@@ -71,13 +71,13 @@ Result<> place(int from, int to) {
     return {};
 }
 
-// A terminal from the container's own devpts, so that ttyname(3) works inside. What is there may be made by the container: only a real
-// devpts multiplexer is used.
+// A terminal from the container's own devpts, so that ttyname(3) works inside. What is there may be made by the container: only
+// a real devpts multiplexer is used.
 Result<> open_terminal(const EnterPlan& plan, uid_t owner) {
     const os::Fd root = TRY(os::open("/", O_PATH | O_DIRECTORY));
     const os::Fd found = TRY_CONTEXT(os::open_in_root(root.get(), "dev/pts/ptmx", O_PATH | O_NOFOLLOW), "make a terminal");
-    struct stat info{};
-    struct statfs system{};
+    struct stat info {};
+    struct statfs system {};
     if (fstat(found.get(), &info) != 0 || fstatfs(found.get(), &system) != 0) return errno_error("look at '/dev/pts/ptmx'");
     if (system.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(info.st_mode) || info.st_rdev != makedev(5, 2))
         return error(Errc::unsupported, "make a terminal: the container's '/dev/pts/ptmx' is not what it should be");
@@ -96,15 +96,16 @@ Result<> open_terminal(const EnterPlan& plan, uid_t owner) {
 Result<> take_stdio(const EnterPlan& plan, uid_t owner) {
     for (int to = 0; to < 3; ++to) {
         TRY(place(plan.stdio[static_cast<std::size_t>(to)].get(), to));
-        struct stat info{};
+        struct stat info {};
         // "echo > /dev/stderr" opens the pipe once more, as the user that the command runs as.
-        if (fstat(to, &info) == 0 && S_ISFIFO(info.st_mode)) [[maybe_unused]] const int given = fchown(to, owner, static_cast<gid_t>(-1));
+        if (fstat(to, &info) == 0 && S_ISFIFO(info.st_mode)) [[maybe_unused]]
+            const int given = fchown(to, owner, static_cast<gid_t>(-1));
     }
     return {};
 }
 
-// The channel becomes descriptor 3, everything after it is closed: a working folder below /proc/self/fd must find nothing of the host's
-// (CVE-2024-21626).
+// The channel becomes descriptor 3, everything after it is closed: a working folder below /proc/self/fd must find nothing of
+// the host's (CVE-2024-21626).
 Result<> close_all_but(os::Fd& channel) {
     if (channel.get() != 3) {
         if (dup3(channel.get(), 3, O_CLOEXEC) != 3) return errno_error("place the channel");
@@ -135,7 +136,8 @@ Error run_inside(EnterPlan& plan) {
         if (setsid() < 0) return errno_error("make a session");
         TRY(default_signals());
         // The caller's keys are not the container's (keyrings(7)); kernels without keyrings have none to leak.
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS) return errno_error("make a session keyring");
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0 && errno != ENOSYS)
+            return errno_error("make a session keyring");
         {
             const os::Fd root = TRY(os::open("/", O_PATH | O_DIRECTORY));
             privileges.who = TRY(sandbox::resolve_user(root.get(), request.run_as, request.groups));
@@ -191,7 +193,8 @@ int run_guide(EnterPlan& plan) {
         });
         if (!cloned.ok()) {
             // pid_namespaces(7): a namespace whose first process has ended takes no new ones.
-            if (cloned.error().sys() == ENOMEM) return error(Errc::unavailable, "container '{}' is not running", plan.request->container);
+            if (cloned.error().sys() == ENOMEM)
+                return error(Errc::unavailable, "container '{}' is not running", plan.request->container);
             return std::move(cloned).error();
         }
         child = std::move(cloned).value();

@@ -69,7 +69,8 @@ Result<> add_env_file(std::vector<std::string>& environment, const std::string& 
 }
 
 Result<EnterRequest> exec_request(const config::Paths& paths, const std::string& name, pid_t pid, const std::string& hostname,
-                                  const config::Definition& definition, const image::ImageConfig& image, const ExecOptions& options) {
+                                  const config::Definition& definition, const image::ImageConfig& image,
+                                  const ExecOptions& options) {
     EnterRequest request;
     request.container = name;
     request.pid = pid;
@@ -77,7 +78,9 @@ Result<EnterRequest> exec_request(const config::Paths& paths, const std::string&
     request.environment = TRY(environment_of(definition, image, hostname, options));
     request.run_as = options.run_as ? *options.run_as : !definition.run_as.empty() ? definition.run_as : image.user;
     request.groups = definition.groups;
-    request.workdir = !options.workdir.empty() ? options.workdir : !definition.workdir.empty() ? definition.workdir : image.workdir;
+    request.workdir = !options.workdir.empty()      ? options.workdir
+                      : !definition.workdir.empty() ? definition.workdir
+                                                    : image.workdir;
     request.terminal = options.terminal;
     request.size = options.size;
     config::Definition allowed = definition;
@@ -99,8 +102,10 @@ Result<EnterRequest> exec_request(Engine& engine, const Container& container, co
     const image::Image image = TRY(image_of(engine, container.definition));
     image::Store* store = TRY(engine.images());
     const image::ImageConfig config = TRY(store->config(image));
-    const std::string hostname = container.definition.hostname.empty() ? container.id.substr(0, 12) : container.definition.hostname;
-    return exec_request(engine.paths(), name, static_cast<pid_t>(state.main_pid), hostname, container.definition, config, options);
+    const std::string hostname =
+        container.definition.hostname.empty() ? container.id.substr(0, 12) : container.definition.hostname;
+    return exec_request(engine.paths(), name, static_cast<pid_t>(state.main_pid), hostname, container.definition, config,
+                        options);
 }
 
 }  // namespace gantry::container

@@ -33,9 +33,12 @@ ExitStatus exit_status_of(std::string_view result, std::string_view code, std::s
     ExitStatus exit;
     exit.result = result;
     exit.oom_killed = result == "oom-kill";
-    if (code == "exited") exit.code = number_of(status);
-    else if (code == "killed" || code == "dumped") exit.code = 128 + signal_of(status);
-    else exit.code = result == "success" ? 0 : 125;
+    if (code == "exited")
+        exit.code = number_of(status);
+    else if (code == "killed" || code == "dumped")
+        exit.code = 128 + signal_of(status);
+    else
+        exit.code = result == "success" ? 0 : 125;
     return exit;
 }
 
@@ -67,6 +70,8 @@ std::optional<ExitStatus> read_exit_status(const config::Paths& paths, const std
     return status;
 }
 
-Result<> erase_exit_status(const config::Paths& paths, const std::string& name) { return os::remove_tree(file_of(paths, name)); }
+Result<> erase_exit_status(const config::Paths& paths, const std::string& name) {
+    return os::remove_tree(file_of(paths, name));
+}
 
 }  // namespace gantry::container

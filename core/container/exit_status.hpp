@@ -9,9 +9,9 @@
 namespace gantry::container {
 
 struct ExitStatus {
-    int code = 0;                   // as Docker's: the status, or 128 + the signal that ended the process
+    int code = 0;  // as Docker's: the status, or 128 + the signal that ended the process
     bool oom_killed = false;
-    std::string result;             // systemd's Result=: "success", "exit-code", "signal", ...
+    std::string result;                            // systemd's Result=: "success", "exit-code", "signal", ...
     std::int64_t started_us = 0, finished_us = 0;  // CLOCK_REALTIME
 };
 

@@ -52,7 +52,8 @@ void recall_exit(const config::Paths& paths, Container& container) {
     if (unit.result.empty()) unit.result = exit->result;
 }
 
-Container read_container(const config::Paths& paths, const ContainerName& name, const std::string& file, const std::string& machine) {
+Container read_container(const config::Paths& paths, const ContainerName& name, const std::string& file,
+                         const std::string& machine) {
     Container container{.name = name, .definition_file = file};
     auto found = config::find_definition(name, definition_folders(paths));
     if (found.ok()) {
@@ -78,7 +79,8 @@ void complete(const config::Paths& paths, Container& container) {
 }  // namespace
 
 bool is_up(const systemd::UnitState& unit) {
-    return unit.active == "active" || unit.active == "activating" || unit.active == "deactivating" || unit.active == "reloading";
+    return unit.active == "active" || unit.active == "activating" || unit.active == "deactivating" ||
+           unit.active == "reloading";
 }
 
 Result<std::vector<Container>> Engine::containers() {
@@ -108,7 +110,8 @@ Result<Container> Engine::find_container(std::string_view text) {
     const auto definitions = TRY(config::list_definitions(definition_folders(paths())));
     for (const auto& [name, file] : definitions)
         if (name.str() == text) return read_container(paths(), name, file, machine);
-    const bool hexadecimal = !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+    const bool hexadecimal =
+        !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
     std::vector<Container> matches;
     if (hexadecimal)
         for (const auto& [name, file] : definitions)
@@ -116,7 +119,8 @@ Result<Container> Engine::find_container(std::string_view text) {
                 if (candidate.id == text) return candidate;
                 matches.push_back(std::move(candidate));
             }
-    if (matches.size() > 1) return error(Errc::invalid, "container '{}': {} containers have an id that starts so", text, matches.size());
+    if (matches.size() > 1)
+        return error(Errc::invalid, "container '{}': {} containers have an id that starts so", text, matches.size());
     if (matches.empty()) return error(Errc::not_found, "no such container: {}", text);
     return std::move(matches.front());
 }

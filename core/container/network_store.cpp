@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t file_limit = 256U << 10;
 
-std::string file_of(const config::Paths& paths, std::string_view name) { return fmt::format("{}/{}.toml", paths.networks(), name); }
+std::string file_of(const config::Paths& paths, std::string_view name) {
+    return fmt::format("{}/{}.toml", paths.networks(), name);
+}
 
 // Reads the members of one table and remembers the first that is wrong.
 class TableReader {
@@ -22,21 +24,27 @@ public:
 
     void text(std::string_view key, std::string& value) {
         if (const toml::node* node = take(key)) {
-            if (auto found = node->value_exact<std::string>()) value = *found;
-            else fail(*node, fmt::format("key '{}' must be a string", key));
+            if (auto found = node->value_exact<std::string>())
+                value = *found;
+            else
+                fail(*node, fmt::format("key '{}' must be a string", key));
         }
     }
     void flag(std::string_view key, bool& value) {
         if (const toml::node* node = take(key)) {
-            if (auto found = node->value_exact<bool>()) value = *found;
-            else fail(*node, fmt::format("key '{}' must be true or false", key));
+            if (auto found = node->value_exact<bool>())
+                value = *found;
+            else
+                fail(*node, fmt::format("key '{}' must be true or false", key));
         }
     }
     void number(std::string_view key, std::int64_t& value, std::int64_t least, std::int64_t most) {
         if (const toml::node* node = take(key)) {
             auto found = node->value_exact<std::int64_t>();
-            if (found && *found >= least && *found <= most) value = *found;
-            else fail(*node, fmt::format("key '{}' must be a number from {} to {}", key, least, most));
+            if (found && *found >= least && *found <= most)
+                value = *found;
+            else
+                fail(*node, fmt::format("key '{}' must be a number from {} to {}", key, least, most));
         }
     }
     void strings(std::string_view key, const std::function<void(std::string, std::string)>& add) {
@@ -44,8 +52,10 @@ public:
         if (node == nullptr) return;
         if (!node->is_table()) return fail(*node, fmt::format("key '{}' must be a table", key));
         for (const auto& [name, value] : *node->as_table()) {
-            if (auto found = value.value_exact<std::string>()) add(std::string(name.str()), *found);
-            else fail(value, fmt::format("key '{}' must be a string", name.str()));
+            if (auto found = value.value_exact<std::string>())
+                add(std::string(name.str()), *found);
+            else
+                fail(value, fmt::format("key '{}' must be a string", name.str()));
         }
     }
     void subnets(std::vector<driver::Subnet>& list) {
@@ -109,7 +119,8 @@ Result<NetworkInfo> parse_network(std::string_view text, const std::string& file
     reader.strings("options", [&](std::string key, std::string value) {
         network.config.options.emplace_back(std::move(key), std::move(value));
     });
-    reader.strings("labels", [&](std::string key, std::string value) { network.labels.emplace(std::move(key), std::move(value)); });
+    reader.strings("labels",
+                   [&](std::string key, std::string value) { network.labels.emplace(std::move(key), std::move(value)); });
     TRY(reader.finish());
     network.config.mtu = static_cast<std::uint32_t>(mtu);
     network.predefined = is_predefined_network(name);
@@ -164,8 +175,10 @@ Result<std::vector<NetworkInfo>> read_networks(const config::Paths& paths, std::
     for (const std::string& entry : TRY(os::list_dir(paths.networks()))) {
         if (!entry.ends_with(".toml")) continue;
         auto network = read_network(paths, std::string_view(entry).substr(0, entry.size() - 5));
-        if (network.ok()) networks.push_back(std::move(network).value());
-        else if (problems != nullptr && network.error().code() != Errc::not_found) problems->push_back(network.error().message());
+        if (network.ok())
+            networks.push_back(std::move(network).value());
+        else if (problems != nullptr && network.error().code() != Errc::not_found)
+            problems->push_back(network.error().message());
     }
     return networks;
 }
@@ -183,8 +196,7 @@ Result<> erase_network(const config::Paths& paths, std::string_view name) {
 
 Result<NetworkInfo> make_network(const config::Paths& paths, driver::NetworkDriver& driver, NetworkInfo wanted) {
     const ObjectName name = TRY(ObjectName::parse("network", wanted.config.name));
-    if (name.str() == "host" || name.str() == "none")
-        return error(Errc::exists, "network '{}' is predefined", name.str());
+    if (name.str() == "host" || name.str() == "none") return error(Errc::exists, "network '{}' is predefined", name.str());
     TRY(os::make_dirs(paths.networks()));
     const os::Fd lock = TRY(os::lock_file(paths.networks() + "/.lock"));
     if (os::path_exists(file_of(paths, name.str()))) return error(Errc::exists, "network '{}' exists already", name.str());

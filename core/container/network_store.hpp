@@ -13,10 +13,10 @@ namespace gantry::container {
 
 struct NetworkInfo {
     driver::NetworkConfig config;
-    std::string id;                           // 64 hexadecimal digits, as Docker's NETWORK ID
-    std::int64_t created = 0;                 // seconds since 1970
+    std::string id;            // 64 hexadecimal digits, as Docker's NETWORK ID
+    std::int64_t created = 0;  // seconds since 1970
     std::map<std::string, std::string> labels;
-    bool predefined = false;                  // bridge, host, none
+    bool predefined = false;  // bridge, host, none
 };
 
 // "bridge", "host", "none": Docker's three, which cannot be removed. host and none are no driver's business.

@@ -34,9 +34,11 @@ Result<os::Fd> open_netns(Engine& engine, const Container& container) {
     return os::open(fmt::format("/proc/{}/ns/net", state.main_pid), O_RDONLY);
 }
 
-Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed, const std::string& network) {
+Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed,
+                     const std::string& network) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
-    for (auto& request : TRY(attach_requests(engine.paths(), engine.config(), find_driver, container.name, container.id, changed, {}))) {
+    for (auto& request :
+         TRY(attach_requests(engine.paths(), engine.config(), find_driver, container.name, container.id, changed, {}))) {
         if (request.network.name != network) continue;
         // Its first network has the default route and the published ports already.
         request.ports.clear();
@@ -94,7 +96,8 @@ Result<NetworkInfo> Engine::network(std::string_view name) {
     if (!name.empty())
         for (auto& network : TRY(networks()))
             if (network.id.starts_with(name)) matches.push_back(std::move(network));
-    if (matches.size() > 1) return error(Errc::invalid, "network '{}': {} networks have an id that starts so", name, matches.size());
+    if (matches.size() > 1)
+        return error(Errc::invalid, "network '{}': {} networks have an id that starts so", name, matches.size());
     if (matches.empty()) return error(Errc::not_found, "network '{}' not found", name);
     return std::move(matches.front());
 }
@@ -164,7 +167,8 @@ Result<> Engine::network_disconnect(const Container& container, std::string_view
             return error(Errc::in_use, "it is running: stop it first");
         TRY(write_changed(*this, container, changed));
         auto found = read_network(paths(), name);
-        return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false) : Result<>();
+        return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false)
+                          : Result<>();
     };
     return all().context(fmt::format("disconnect container '{}' from network '{}'", container.name.str(), network_name));
 }

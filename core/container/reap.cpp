@@ -20,7 +20,8 @@ private:
     std::optional<Error> error_;
 };
 
-Result<> release_network(driver::Loader& loader, const ContainerName& name, const driver::NetworkConfig& network, bool keep_lease) {
+Result<> release_network(driver::Loader& loader, const ContainerName& name, const driver::NetworkConfig& network,
+                         bool keep_lease) {
     const auto driver = TRY(loader.network(network.driver));
     return driver->teardown(name.str(), network, keep_lease).context(fmt::format("network '{}'", network.name));
 }

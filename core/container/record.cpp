@@ -16,7 +16,7 @@ Json json_of(const driver::NetworkConfig& config) {
     Json subnets = Json::array();
     for (const auto& subnet : config.subnets)
         subnets.push_back({{"cidr", subnet.cidr}, {"gateway", subnet.gateway}, {"ip_range", subnet.ip_range}});
-    return {{"name", config.name},         {"driver", config.driver}, {"subnets", subnets},        {"internal", config.internal},
+    return {{"name", config.name},         {"driver", config.driver}, {"subnets", subnets},       {"internal", config.internal},
             {"isolated", config.isolated}, {"mtu", config.mtu},       {"options", config.options}};
 }
 
@@ -27,8 +27,13 @@ Json json_of(const driver::AttachStatus& status) {
                          {"host_address", port.host_address},
                          {"host_port", port.host_port},
                          {"container_port", port.container_port}});
-    return {{"network", status.network},     {"interface", status.interface}, {"mac", status.mac}, {"addresses", status.addresses},
-            {"gateways", status.gateways}, {"dns", status.dns},             {"ports", ports}};
+    return {{"network", status.network},
+            {"interface", status.interface},
+            {"mac", status.mac},
+            {"addresses", status.addresses},
+            {"gateways", status.gateways},
+            {"dns", status.dns},
+            {"ports", ports}};
 }
 
 // Members are taken by type; a missing or wrong one throws and is told as one error by the caller.
@@ -37,7 +42,8 @@ driver::NetworkConfig config_from(const Json& json) {
     json.at("name").get_to(config.name);
     json.at("driver").get_to(config.driver);
     for (const auto& subnet : json.at("subnets"))
-        config.subnets.push_back({subnet.at("cidr").get<std::string>(), subnet.at("gateway").get<std::string>(), subnet.at("ip_range").get<std::string>()});
+        config.subnets.push_back({subnet.at("cidr").get<std::string>(), subnet.at("gateway").get<std::string>(),
+                                  subnet.at("ip_range").get<std::string>()});
     json.at("internal").get_to(config.internal);
     json.at("isolated").get_to(config.isolated);
     json.at("mtu").get_to(config.mtu);
@@ -54,8 +60,9 @@ driver::AttachStatus status_from(const Json& json) {
     json.at("gateways").get_to(status.gateways);
     json.at("dns").get_to(status.dns);
     for (const auto& port : json.at("ports"))
-        status.ports.push_back({static_cast<driver::Protocol>(port.at("protocol").get<int>()), port.at("host_address").get<std::string>(),
-                                port.at("host_port").get<std::uint16_t>(), port.at("container_port").get<std::uint16_t>()});
+        status.ports.push_back({static_cast<driver::Protocol>(port.at("protocol").get<int>()),
+                                port.at("host_address").get<std::string>(), port.at("host_port").get<std::uint16_t>(),
+                                port.at("container_port").get<std::uint16_t>()});
     return status;
 }
 
@@ -84,7 +91,8 @@ Record record_from(const Json& json) {
 
 Result<> write_record(const config::Paths& paths, const Record& record) {
     Json networks = Json::array();
-    for (const auto& network : record.networks) networks.push_back({{"config", json_of(network.config)}, {"status", json_of(network.status)}});
+    for (const auto& network : record.networks)
+        networks.push_back({{"config", json_of(network.config)}, {"status", json_of(network.status)}});
     const Json json{{"name", record.name},
                     {"id", record.id},
                     {"image", record.image},

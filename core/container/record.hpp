@@ -15,17 +15,17 @@ namespace gantry::container {
 
 struct Record {
     std::string name, id;
-    std::string image, image_id;       // as defined; "sha256:..."
+    std::string image, image_id;  // as defined; "sha256:..."
     std::string storage_driver;
     bool writable_layer = false;
     bool auto_remove = false;
     std::vector<std::string> command;  // what was executed, for ps
     std::string definition_file;
-    std::int64_t started_us = 0;       // CLOCK_REALTIME
-    std::int64_t pid = 0;              // of the first process, in the host's namespace; 0 until there is one
+    std::int64_t started_us = 0;  // CLOCK_REALTIME
+    std::int64_t pid = 0;         // of the first process, in the host's namespace; 0 until there is one
     struct Network {
         driver::NetworkConfig config;
-        driver::AttachStatus status;   // empty until attached
+        driver::AttachStatus status;  // empty until attached
     };
     std::vector<Network> networks;
 };

@@ -8,8 +8,9 @@ namespace gantry::container {
 namespace {
 
 Result<> release_storage(Engine& engine, const Container& container) {
-    const std::string driver = container.record && !container.record->storage_driver.empty() ? container.record->storage_driver
-                                                                                             : container.definition.storage_driver;
+    const std::string driver = container.record && !container.record->storage_driver.empty()
+                                   ? container.record->storage_driver
+                                   : container.definition.storage_driver;
     driver::StorageDriver* storage = TRY(engine.storage(driver));
     return storage->teardown(container.name.str());
 }
@@ -20,10 +21,12 @@ Result<> release_networks(Engine& engine, const Container& container) {
         for (const auto& network : container.record->networks) networks.emplace(network.config.name, network.config);
     if (container.problem) {
         // Its networks cannot be told any more; asking each is cheap and harms nothing.
-        for (auto& network : TRY(read_networks(engine.paths()))) networks.emplace(network.config.name, std::move(network.config));
+        for (auto& network : TRY(read_networks(engine.paths())))
+            networks.emplace(network.config.name, std::move(network.config));
     } else {
         for (const auto& attachment : effective_networks(engine.config(), container.definition))
-            if (auto network = read_network(engine.paths(), attachment.name); network.ok()) networks.emplace(attachment.name, network->config);
+            if (auto network = read_network(engine.paths(), attachment.name); network.ok())
+                networks.emplace(attachment.name, network->config);
     }
     FirstError first;
     for (const auto& [name, config] : networks) {
@@ -38,7 +41,8 @@ Result<> release_volumes(Engine& engine, const Container& container) {
     for (const VolumeInfo& volume : TRY(read_volumes(engine.paths()))) {
         if (!volume.anonymous || volume.owner != container.id) continue;
         // In use by another container (--volumes-from): it stays, and goes with `volume prune`.
-        if (TRY(volume_users(engine.paths(), volume.name, container.id)).empty()) first.note(erase_volume(engine.paths(), volume.name));
+        if (TRY(volume_users(engine.paths(), volume.name, container.id)).empty())
+            first.note(erase_volume(engine.paths(), volume.name));
     }
     return first.result();
 }

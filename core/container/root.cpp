@@ -12,7 +12,8 @@ namespace {
 
 Result<os::Fd> running_root(const Container& container, std::uint32_t pid) {
     // O_PATH: nothing that the container put there is opened, only the folder itself is held.
-    return os::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY).context(fmt::format("container '{}'", container.name.str()));
+    return os::open(fmt::format("/proc/{}/root", pid), O_PATH | O_DIRECTORY)
+        .context(fmt::format("container '{}'", container.name.str()));
 }
 
 }  // namespace

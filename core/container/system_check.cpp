@@ -112,7 +112,8 @@ private:
         for (const NetworkInfo& network : TRY(read_networks(engine_.paths(), &problems)))
             room("networks", [&]() -> Result<> {
                 driver::NetworkDriver* driver = TRY(engine_.network_driver(network.config.driver));
-                add_lines("network '" + network.config.name + "'", TRY(driver->recover(network.config, alive_, known, !repair_)));
+                add_lines("network '" + network.config.name + "'",
+                          TRY(driver->recover(network.config, alive_, known, !repair_)));
                 return {};
             });
         for (std::string& problem : problems) found("network", std::move(problem));

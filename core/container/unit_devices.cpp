@@ -13,15 +13,15 @@ using Access = std::vector<std::pair<std::string, std::string>>;
 
 // Folders that people pass whole; the class also holds for devices that are plugged in later (/proc/devices).
 const char* device_class(std::string_view folder) {
-    static const std::map<std::string_view, const char*> classes{{"/dev/snd", "char-alsa"}, {"/dev/dri", "char-drm"}, {"/dev/input", "char-input"},
-                                                                {"/dev/bus/usb", "char-usb_device"}};
+    static const std::map<std::string_view, const char*> classes{
+        {"/dev/snd", "char-alsa"}, {"/dev/dri", "char-drm"}, {"/dev/input", "char-input"}, {"/dev/bus/usb", "char-usb_device"}};
     while (folder.size() > 1 && folder.ends_with('/')) folder.remove_suffix(1);
     const auto found = classes.find(folder);
     return found == classes.end() ? nullptr : found->second;
 }
 
 bool is_folder(const std::string& path) {
-    struct stat info{};
+    struct stat info {};
     return stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -32,7 +32,7 @@ void add_folder(const std::string& folder, const std::string& access, int depth,
     if (!names.ok() || depth > 4) return;
     for (const std::string& name : *names) {
         const std::string path = folder + "/" + name;
-        struct stat info{};
+        struct stat info {};
         if (out.size() >= most || lstat(path.c_str(), &info) != 0) continue;
         if (S_ISDIR(info.st_mode)) add_folder(path, access, depth + 1, out);
         if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) out.emplace_back(path, access);
@@ -43,13 +43,16 @@ void add_folder(const std::string& folder, const std::string& access, int depth,
 Result<> add_rule(const std::string& rule, Access& out) {
     const std::size_t colon = rule.find(':'), space = rule.find(' ', colon);
     const char type = rule[0];
-    const std::string major = rule.substr(2, colon - 2), minor = rule.substr(colon + 1, space - colon - 1), access = rule.substr(space + 1);
+    const std::string major = rule.substr(2, colon - 2), minor = rule.substr(colon + 1, space - colon - 1),
+                      access = rule.substr(space + 1);
     for (const auto& [letter, word] : {std::pair('c', "char"), std::pair('b', "block")}) {
         if (type != letter && type != 'a') continue;
         if (major == "*" && minor != "*")
-            return error(Errc::unsupported, "device rule '{}': systemd's DeviceAllow= cannot name a minor number without its major", rule);
+            return error(Errc::unsupported,
+                         "device rule '{}': systemd's DeviceAllow= cannot name a minor number without its major", rule);
         // The path form is taken by its numbers alone, the node need not exist (systemd 246).
-        out.emplace_back(minor == "*" ? fmt::format("{}-{}", word, major) : fmt::format("/dev/{}/{}:{}", word, major, minor), access);
+        out.emplace_back(minor == "*" ? fmt::format("{}-{}", word, major) : fmt::format("/dev/{}/{}:{}", word, major, minor),
+                         access);
     }
     return {};
 }

@@ -82,7 +82,9 @@ void write_start_limit(UnitWriter& w, const Definition& d) {
     const auto delay = d.restart_delay.value_or(std::chrono::milliseconds(100));
     // Both factors are bounded by the reader; a window longer than a year makes no difference.
     const auto runs = std::min<std::uint64_t>(d.restart_max, 100000) + 1;
-    const auto window = std::min<std::uint64_t>(runs * static_cast<std::uint64_t>(10'000'000 + std::min<std::int64_t>(delay.count(), 86'400'000'000)), 31'536'000'000'000ULL);
+    const auto window = std::min<std::uint64_t>(
+        runs * static_cast<std::uint64_t>(10'000'000 + std::min<std::int64_t>(delay.count(), 86'400'000'000)),
+        31'536'000'000'000ULL);
     w.line("StartLimitIntervalSec", unit_span(std::chrono::microseconds(static_cast<std::int64_t>(window))));
     w.line("StartLimitBurst", std::to_string(static_cast<std::uint64_t>(d.restart_max) + 1));
 }
@@ -109,7 +111,8 @@ Result<> write_stop(UnitWriter& w, const Definition& d, const UnitFacts& facts) 
         if (d.stop_timeout) w.line("TimeoutStopSec", unit_span(std::max(*d.stop_timeout, config::Microseconds(seconds(1)))));
         if (signal != SIGTERM) w.line("KillSignal", unit_signal(signal));
     }
-    // Ending by the stop signal, or with the 128+N that a shell or the reaper makes of it, is no failure (143 is in the template).
+    // Ending by the stop signal, or with the 128+N that a shell or the reaper makes of it, is no failure (143 is in the
+    // template).
     if (signal != SIGTERM) {
         w.line("SuccessExitStatus", "");
         w.line("SuccessExitStatus", fmt::format("{} {}", 128 + signal, unit_signal(signal)));
@@ -124,7 +127,8 @@ config::Microseconds healthy_timeout(const Definition& d, const UnitFacts& facts
     const config::Microseconds timeout = pick(d.health.timeout, facts.image_timeout, config::Microseconds(seconds(30)));
     const config::Microseconds period = pick(d.health.start_period, facts.image_start_period, config::Microseconds(0));
     const std::uint32_t retries = pick(d.health.retries, facts.image_retries, 3U);
-    const double total = static_cast<double>(period.count()) + (retries + 1.0) * static_cast<double>(interval.count() + timeout.count()) + 30e6;
+    const double total =
+        static_cast<double>(period.count()) + (retries + 1.0) * static_cast<double>(interval.count() + timeout.count()) + 30e6;
     return total < 1e15 ? config::Microseconds(static_cast<std::int64_t>(total)) : config::Microseconds::max();
 }
 
@@ -177,7 +181,8 @@ Result<> write_device_access(UnitWriter& w, const Definition& d) {
         w.line("DeviceAllow", "");  // takes back the template's list: everything is allowed
         return {};
     }
-    for (const auto& [device, access] : TRY(device_access(d))) w.line("DeviceAllow", fmt::format("{} {}", unit_quoted(device), access));
+    for (const auto& [device, access] : TRY(device_access(d)))
+        w.line("DeviceAllow", fmt::format("{} {}", unit_quoted(device), access));
     return {};
 }
 
@@ -204,7 +209,8 @@ void write_log(UnitWriter& w, const ContainerName& name, const Definition& d, co
 Result<> write_credentials(UnitWriter& w, const Definition& d) {
     for (const config::Credential& c : d.credentials) {
         const std::string key = std::string(c.value ? "SetCredential" : "LoadCredential") + (c.encrypted ? "Encrypted" : "");
-        w.line(key, fmt::format("{}:{}", c.name, c.value ? unit_data(*c.value) : TRY(unit_line("path of a credential", c.path))));
+        w.line(key,
+               fmt::format("{}:{}", c.name, c.value ? unit_data(*c.value) : TRY(unit_line("path of a credential", c.path))));
     }
     return {};
 }
@@ -231,13 +237,15 @@ Result<std::string> unit_dropin(const ContainerName& name, const Definition& d, 
     TRY(write_device_access(w, d));
     write_log(w, name, d, facts);
     TRY(write_credentials(w, d));
-    return "# Made by Gantry from the container's definition. Changes belong there, or into a drop-in of your own.\n" + w.text();
+    return "# Made by Gantry from the container's definition. Changes belong there, or into a drop-in of your own.\n" +
+           w.text();
 }
 
 std::string health_dropin(const Definition& d, const UnitFacts& facts) {
     if (!has_health(d, facts)) return "";
     const config::Microseconds shortest = std::chrono::milliseconds(100);
-    const auto interval = std::max(shortest, d.health.interval ? *d.health.interval : facts.image_interval.value_or(seconds(30)));
+    const auto interval =
+        std::max(shortest, d.health.interval ? *d.health.interval : facts.image_interval.value_or(seconds(30)));
     // Docker waits one interval before the first probe; a start that waits for a good one asks sooner.
     const auto first = d.ready == config::Ready::healthy ? std::min(interval, config::Microseconds(seconds(1))) : interval;
     UnitWriter w;

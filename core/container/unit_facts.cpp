@@ -91,7 +91,8 @@ FactsReader::FactsReader(config::Paths paths) : impl_(std::make_unique<Impl>()) 
 
 FactsReader::~FactsReader() = default;
 
-UnitFacts FactsReader::facts(const ContainerName& name, const config::Definition& definition, const std::string& definition_file) {
+UnitFacts FactsReader::facts(const ContainerName& name, const config::Definition& definition,
+                             const std::string& definition_file) {
     UnitFacts facts;
     facts.id = definition.id.empty() ? derived_container_id(impl_->machine_id, name) : definition.id;
     facts.definition_file = definition_file;

@@ -52,7 +52,8 @@ Result<std::string> unit_line(std::string_view what, std::string_view text) {
 std::string unit_data(std::string_view text) {
     std::string out;
     for (char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_-./:=@+,").find(c) != std::string_view::npos;
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           std::string_view("_-./:=@+,").find(c) != std::string_view::npos;
         if (plain)
             out += c;
         else

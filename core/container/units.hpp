@@ -13,16 +13,16 @@ namespace gantry::container {
 
 // What the drop-in needs to know besides the definition.
 struct UnitFacts {
-    std::string id;                    // 64 digits
-    std::string stop_signal;           // the image's, empty if unknown
-    std::string definition_file;       // SourcePath=: systemd then notices that the file was edited; empty: not told
-    bool image_health = false;         // the image has a health check
+    std::string id;               // 64 digits
+    std::string stop_signal;      // the image's, empty if unknown
+    std::string definition_file;  // SourcePath=: systemd then notices that the file was edited; empty: not told
+    bool image_health = false;    // the image has a health check
     std::optional<config::Microseconds> image_interval, image_timeout, image_start_period;
     std::optional<std::uint32_t> image_retries;
 };
 
-// The facts as the generator and the command line both see them, read from the store's plain files (index.json and two blobs; no
-// lock, no driver). A missing or broken image leaves its part empty: the start itself will say so.
+// The facts as the generator and the command line both see them, read from the store's plain files (index.json and two blobs;
+// no lock, no driver). A missing or broken image leaves its part empty: the start itself will say so.
 class FactsReader {
 public:
     explicit FactsReader(config::Paths paths);
@@ -42,8 +42,8 @@ Result<std::string> unit_dropin(const ContainerName& name, const config::Definit
 std::string health_dropin(const config::Definition& definition, const UnitFacts& facts);
 
 // The part of it that SetUnitProperties can change at run time: the cgroup's (limits, weights, devices). Everything else of a
-// service (Restart=, timeouts, KillSignal=, Limit*=, OOMScoreAdjust=, dependencies, LogExtraFields=) systemd 252 only takes from
-// files. A limit that the definition does not have is lifted.
+// service (Restart=, timeouts, KillSignal=, Limit*=, OOMScoreAdjust=, dependencies, LogExtraFields=) systemd 252 only takes
+// from files. A limit that the definition does not have is lifted.
 systemd::Properties runtime_properties(const config::Definition& definition);
 
 // /run/systemd/system/ctr@NAME.service.d/10-gantry.conf, and the generator's copy where there is one, which would win; returns

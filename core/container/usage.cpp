@@ -51,7 +51,8 @@ Result<bool> passes(const Engine::Filters& filters, const std::map<std::string, 
 
 bool wants_all(const Engine::Filters& filters) {
     const auto found = filters.find("all");
-    return found != filters.end() && !found->second.empty() && (found->second.front() == "true" || found->second.front() == "1");
+    return found != filters.end() && !found->second.empty() &&
+           (found->second.front() == "true" || found->second.front() == "1");
 }
 
 std::uint64_t layer_bytes(Engine& engine, const std::string& driver, const std::string& name) {
@@ -96,7 +97,8 @@ Result<Engine::Pruned> Engine::prune_networks(const Filters& filters) {
             for (const auto& network : found->definition.networks) used.insert(network.name);
     Pruned pruned;
     for (const NetworkInfo& network : TRY(read_networks(paths()))) {
-        if (network.predefined || network.config.name == config().default_network || used.contains(network.config.name)) continue;
+        if (network.predefined || network.config.name == config().default_network || used.contains(network.config.name))
+            continue;
         if (!TRY(passes(filters, network.labels, network.created))) continue;
         auto removed = network_remove(network.config.name);
         if (!removed.ok() && removed.error().code() == Errc::in_use) continue;
@@ -132,7 +134,9 @@ Result<Engine::Usage> Engine::usage() {
     std::map<std::string, std::size_t> image_users;
     for (const Container& container : containers) {
         const bool up = is_up(container.unit);
-        usage.containers.push_back({container.name.str(), layer_bytes(*this, container.definition.storage_driver, container.name.str()), up ? 1U : 0U, up});
+        usage.containers.push_back({container.name.str(),
+                                    layer_bytes(*this, container.definition.storage_driver, container.name.str()), up ? 1U : 0U,
+                                    up});
         if (auto image = image_of(*this, container.definition); image.ok()) ++image_users[image->id.str()];
     }
     image::Store* store = TRY(images());

@@ -64,7 +64,7 @@ std::string anonymous_volume_name(std::string_view container_id, std::string_vie
 Result<VolumeInfo> read_volume(const config::Paths& paths, std::string_view name) {
     const ObjectName checked = TRY(ObjectName::parse("volume", name));
     const std::string folder = folder_of(paths, checked.str());
-    struct stat info{};
+    struct stat info {};
     if (stat((folder + "/_data").c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
         return error(Errc::not_found, "volume '{}' not found", name);
     VolumeInfo volume;
@@ -86,10 +86,12 @@ Result<std::vector<VolumeInfo>> read_volumes(const config::Paths& paths) {
 Result<VolumeInfo> make_volume(const config::Paths& paths, VolumeInfo wanted) {
     const ObjectName name = TRY(ObjectName::parse("volume", wanted.name));
     if (wanted.driver != "local")
-        return error(Errc::unsupported, "volume '{}': there is no volume driver '{}', only 'local'", wanted.name, wanted.driver);
+        return error(Errc::unsupported, "volume '{}': there is no volume driver '{}', only 'local'", wanted.name,
+                     wanted.driver);
     // Docker's local driver mounts what "type", "device" and "o" say; ignoring them would put data where nobody expects it.
     if (!wanted.options.empty())
-        return error(Errc::unsupported, "volume '{}': the local driver has no option '{}'", wanted.name, wanted.options.begin()->first);
+        return error(Errc::unsupported, "volume '{}': the local driver has no option '{}'", wanted.name,
+                     wanted.options.begin()->first);
     if (wanted.created == 0) wanted.created = std::time(nullptr);
     TRY(os::make_dirs(paths.volumes(), 0711));
     const std::string folder = folder_of(paths, name.str());

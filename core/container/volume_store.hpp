@@ -11,11 +11,11 @@
 namespace gantry::container {
 
 struct VolumeInfo {
-    std::string name, path;                   // path: of the files, .../NAME/_data
+    std::string name, path;  // path: of the files, .../NAME/_data
     std::string driver = "local";
-    std::int64_t created = 0;                 // seconds since 1970
+    std::int64_t created = 0;  // seconds since 1970
     bool anonymous = false;
-    std::string owner;                        // id of the container that an anonymous volume belongs to
+    std::string owner;  // id of the container that an anonymous volume belongs to
     std::map<std::string, std::string> labels, options;
 };
 

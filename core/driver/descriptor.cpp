@@ -40,7 +40,8 @@ Result<> check_descriptor(const gantry_driver_descriptor* descriptor, std::uint6
     if (symbol_size != 0 && symbol_size < first_size)
         return error(Errc::unsupported, "its descriptor has {} bytes, at least {} are needed", symbol_size, first_size);
     if (descriptor->magic != GANTRY_DRIVER_MAGIC)
-        return error(Errc::unsupported, "its descriptor has the magic {:#x}, not {:#x}", descriptor->magic, GANTRY_DRIVER_MAGIC);
+        return error(Errc::unsupported, "its descriptor has the magic {:#x}, not {:#x}", descriptor->magic,
+                     GANTRY_DRIVER_MAGIC);
     if (descriptor->size < first_size || (symbol_size != 0 && descriptor->size > symbol_size))
         return error(Errc::unsupported, "its descriptor claims a size of {} bytes, at least {} are needed", descriptor->size,
                      first_size);

@@ -51,7 +51,7 @@ Result<std::uint64_t> symbol_size(const void* symbol) {
 }
 
 Result<Opened> open_checked(const std::string& file, const std::string& name, std::uint32_t kind) {
-    struct stat info{};
+    struct stat info {};
     if (stat(file.c_str(), &info) != 0) {
         if (errno == ENOENT) return error(Errc::not_found, "no such driver is installed");
         return errno_error("stat");
@@ -71,7 +71,8 @@ Result<Opened> open_checked(const std::string& file, const std::string& name, st
     }
     if (!opened.library.has(GANTRY_DRIVER_SYMBOL))
         return error(Errc::unsupported, "it exports no symbol '{}'", GANTRY_DRIVER_SYMBOL);
-    // Anything may carry that name, a function too: not even a reference of the descriptor's type before its place is known to be fit.
+    // Anything may carry that name, a function too: not even a reference of the descriptor's type before its place is known to
+    // be fit.
     const auto* symbol = &opened.library.get<const unsigned char>(GANTRY_DRIVER_SYMBOL);
     const std::uint64_t size = TRY(symbol_size(symbol));
     if (reinterpret_cast<std::uintptr_t>(symbol) % alignof(gantry_driver_descriptor) != 0)

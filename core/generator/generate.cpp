@@ -18,7 +18,8 @@ Result<> write_unit(const std::string& early, const std::string& unit, const std
     return os::write_all(file.get(), text, folder);
 }
 
-Result<> generate_one(container::FactsReader& facts, const ContainerName& name, const std::string& file, const std::string& early) {
+Result<> generate_one(container::FactsReader& facts, const ContainerName& name, const std::string& file,
+                      const std::string& early) {
     const std::string text = TRY(os::read_file(file, config::definition_limit));
     const config::Definition definition = TRY(config::parse_definition(text, file));
     const container::UnitFacts known = facts.facts(name, definition, file);
@@ -29,7 +30,8 @@ Result<> generate_one(container::FactsReader& facts, const ContainerName& name, 
 
 }  // namespace
 
-std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early, const Complain& complain) {
+std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early,
+                     const Complain& complain) {
     const auto found = config::list_definitions(folders);
     if (!found.ok()) {
         complain(found.error().message());

@@ -1,5 +1,5 @@
-// systemd.generator(7): definitions to drop-ins, at boot and at every daemon-reload. Runs before file systems other than the root
-// are mounted and before any other process of the system: no bus, no network, nothing but files.
+// systemd.generator(7): definitions to drop-ins, at boot and at every daemon-reload. Runs before file systems other than the
+// root are mounted and before any other process of the system: no bus, no network, nothing but files.
 #pragma once
 
 #include "config/engine.hpp"
@@ -13,6 +13,7 @@ namespace gantry::generator {
 using Complain = std::function<void(std::string_view line)>;
 
 // Writes EARLY/ctr@NAME.service.d/10-gantry.conf (and the health timer's) for every definition. Returns how many.
-std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early, const Complain& complain);
+std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early,
+                     const Complain& complain);
 
 }  // namespace gantry::generator

@@ -1,5 +1,5 @@
-// gantry-health NAME: ExecStart= of ctr-health@NAME.service, which the timer of that name starts. One probe in the container, what it
-// means, and what the definition wants done about it; then nothing of ours is left until the next one.
+// gantry-health NAME: ExecStart= of ctr-health@NAME.service, which the timer of that name starts. One probe in the container,
+// what it means, and what the definition wants done about it; then nothing of ours is left until the next one.
 #include "container/engine.hpp"
 #include "container/enter.hpp"
 #include "container/exec.hpp"
@@ -30,7 +30,8 @@ std::int64_t now_us() {
 health::Rules rules_of(const config::Definition& d, const image::ImageConfig& image) {
     health::Rules rules;
     if (d.health.disabled) return rules;
-    const auto given = [](const std::optional<config::Microseconds>& own, std::int64_t image_ns, config::Microseconds standard) {
+    const auto given = [](const std::optional<config::Microseconds>& own, std::int64_t image_ns,
+                          config::Microseconds standard) {
         return own ? *own : image_ns > 0 ? config::Microseconds(image_ns / 1000) : standard;
     };
     const image::HealthCheck known = image.health.value_or(image::HealthCheck{});
@@ -38,7 +39,9 @@ health::Rules rules_of(const config::Definition& d, const image::ImageConfig& im
     rules.interval = given(d.health.interval, known.interval, rules.interval);
     rules.timeout = given(d.health.timeout, known.timeout, rules.timeout);
     rules.start_period = given(d.health.start_period, known.start_period, rules.start_period);
-    rules.retries = d.health.retries ? *d.health.retries : known.retries > 0 ? static_cast<std::uint32_t>(known.retries) : rules.retries;
+    rules.retries = d.health.retries    ? *d.health.retries
+                    : known.retries > 0 ? static_cast<std::uint32_t>(known.retries)
+                                        : rules.retries;
     if (rules.command.empty() || rules.command.front() == "NONE") {
         rules.command.clear();
     } else if (rules.command.front() == "CMD-SHELL") {
@@ -65,7 +68,8 @@ bool watch(const container::Entered& entered, int from, config::Microseconds tim
             const ssize_t got = read(from, buffer, sizeof buffer);
             if (got > 0) output.append(buffer, std::min(static_cast<std::size_t>(got), most_output - output.size()));
             // A daemon that the probe left behind may hold the pipe: only the probe's own end counts.
-            if (got <= 0 && !fds[1].revents) return poll(&fds[1], 1, static_cast<int>(std::min<std::int64_t>(left, 3'600'000))) > 0;
+            if (got <= 0 && !fds[1].revents)
+                return poll(&fds[1], 1, static_cast<int>(std::min<std::int64_t>(left, 3'600'000))) > 0;
         }
         if (fds[1].revents && !(fds[0].revents & POLLIN)) return true;
     }

@@ -15,7 +15,8 @@ State after(State state, Probe probe, const Rules& rules, config::Microseconds r
         state.failing = 0;
         return state;
     }
-    // A container that is still coming up may fail; once it was healthy every failure counts (Dockerfile reference, HEALTHCHECK).
+    // A container that is still coming up may fail; once it was healthy every failure counts (Dockerfile reference,
+    // HEALTHCHECK).
     if (state.status == "starting" && running < rules.start_period) return state;
     if (state.failing < 1'000'000) ++state.failing;
     if (state.failing >= rules.retries) state.status = "unhealthy";
@@ -26,7 +27,8 @@ std::string to_json(const State& state) {
     Json log = Json::array();
     for (const Probe& probe : state.log)
         log.push_back({{"Start", probe.start_us}, {"End", probe.end_us}, {"ExitCode", probe.status}, {"Output", probe.output}});
-    const Json json{{"Status", state.status}, {"FailingStreak", state.failing}, {"MainPid", state.main_pid}, {"Log", std::move(log)}};
+    const Json json{
+        {"Status", state.status}, {"FailingStreak", state.failing}, {"MainPid", state.main_pid}, {"Log", std::move(log)}};
     // A probe prints what it likes: bytes that are no UTF-8 are replaced.
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -48,7 +50,8 @@ State from_json(std::string_view text, std::int64_t main_pid) {
     if (json.contains("Log") && json["Log"].is_array())
         for (const Json& entry : json["Log"])
             if (entry.is_object() && state.log.size() < 5)
-                state.log.push_back({number_of(entry, "Start"), number_of(entry, "End"), static_cast<int>(number_of(entry, "ExitCode")), text_of(entry, "Output")});
+                state.log.push_back({number_of(entry, "Start"), number_of(entry, "End"),
+                                     static_cast<int>(number_of(entry, "ExitCode")), text_of(entry, "Output")});
     return state;
 }
 

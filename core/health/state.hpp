@@ -14,14 +14,14 @@ struct Probe {
 };
 
 struct State {
-    std::string status = "starting";        // "healthy", "unhealthy"
-    std::uint32_t failing = 0;              // bad probes in a row
-    std::int64_t main_pid = 0;              // of the run that this is about
-    std::deque<Probe> log;                  // the last five, as Docker keeps them
+    std::string status = "starting";  // "healthy", "unhealthy"
+    std::uint32_t failing = 0;        // bad probes in a row
+    std::int64_t main_pid = 0;        // of the run that this is about
+    std::deque<Probe> log;            // the last five, as Docker keeps them
 };
 
 struct Rules {
-    std::vector<std::string> command;       // empty: no health check
+    std::vector<std::string> command;  // empty: no health check
     config::Microseconds interval{30'000'000}, timeout{30'000'000}, start_period{0};
     std::uint32_t retries = 3;
 };

@@ -39,8 +39,8 @@ void wait_for(const Channel& channel, Go expected) {
     if (count != 1 || got != static_cast<char>(expected)) _exit(engine_error);
 }
 
-// A process that is the first of a PID namespace ignores signals without a handler: without one, `systemctl stop` during a start
-// would wait for its timeout. Exec puts the default back.
+// A process that is the first of a PID namespace ignores signals without a handler: without one, `systemctl stop` during a
+// start would wait for its timeout. Exec puts the default back.
 void die_on_stop(int) { _exit(128 + SIGTERM); }
 
 Result<> loopback_up() {
@@ -63,7 +63,8 @@ Result<> set_names(const Plan& plan) {
 
 Result<> assemble(const Plan& plan, ChildState& state) {
     // In a mount namespace of its own already; attached somewhere so that it can become "/".
-    if (!plan.ids.empty() && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return errno_error("make the mounts slaves");
+    if (!plan.ids.empty() && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0)
+        return errno_error("make the mounts slaves");
     TRY(os::attach_mount(state.root.get(), AT_FDCWD, plan.paths.run + "/root"));
     const int root = state.root.get();
     const os::Fd sysctls = TRY(mount_kernel_file_systems(plan, state.sources, root));
@@ -93,7 +94,8 @@ Result<> enter_folder(const Plan& plan) {
     if (chdir(plan.workdir.c_str()) != 0) return errno_error("enter working folder '{}'", plan.workdir);
     // CVE-2024-21626: a working folder that leads through a descriptor of the host's would not be below the root.
     char path[4096];
-    if (!getcwd(path, sizeof path) || path[0] != '/') return error(Errc::denied, "working folder '{}' is outside the container", plan.workdir);
+    if (!getcwd(path, sizeof path) || path[0] != '/')
+        return error(Errc::denied, "working folder '{}' is outside the container", plan.workdir);
     return {};
 }
 
@@ -120,10 +122,11 @@ void run_child(const Plan& plan, ChildState& state, Channel& channel) {
     if (!found.ok()) fail(channel, sandbox::exit_code_of(found.error()), found.error());
     step(os::write_all(channel.from_child.write.get(), "x", "the launcher"));
     wait_for(channel, Go::exec);
-    const Error failure = state.sources.init ? sandbox::execute_init(state.sources.init.get(), found.value(), plan.argv, plan.environment)
-                                             : sandbox::execute_file(found.value(), plan.argv, plan.environment);
-    // Reachable only where the look-up above was wrong (a file replaced since, a broken format): the unit is up already, so this
-    // goes to the container's own standard error.
+    const Error failure = state.sources.init
+                              ? sandbox::execute_init(state.sources.init.get(), found.value(), plan.argv, plan.environment)
+                              : sandbox::execute_file(found.value(), plan.argv, plan.environment);
+    // Reachable only where the look-up above was wrong (a file replaced since, a broken format): the unit is up already, so
+    // this goes to the container's own standard error.
     const std::string text = failure.message() + "\n";
     [[maybe_unused]] const auto told = os::write_all(STDERR_FILENO, text, "standard error");
     _exit(sandbox::exit_code_of(failure));

@@ -16,11 +16,13 @@ struct Node {
     const char* name;
     unsigned major, minor;
 };
-constexpr std::array<Node, 6> nodes{{{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}};
+constexpr std::array<Node, 6> nodes{
+    {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}}};
 
 Result<> make_node(int dev, const std::string& name, mode_t mode, dev_t number, uid_t uid = 0, gid_t gid = 0) {
     if (mknodat(dev, name.c_str(), mode, number) != 0) return errno_error("make device '{}'", name);
-    if ((uid != 0 || gid != 0) && fchownat(dev, name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("change owner of device '{}'", name);
+    if ((uid != 0 || gid != 0) && fchownat(dev, name.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno_error("change owner of device '{}'", name);
     return {};
 }
 
@@ -31,7 +33,7 @@ Result<> bind_node(int root, const std::string& path, int mount) {
 
 // A device of the host's, or all devices of one of its folders (docker run --device /dev/snd).
 Result<> add_device(const Plan& plan, int root, const std::string& host, const std::string& path, int depth) {
-    struct stat info{};
+    struct stat info {};
     if (stat(host.c_str(), &info) != 0) return errno_error("device '{}'", host);
     if (S_ISDIR(info.st_mode)) {
         if (depth > 8) return {};
@@ -43,7 +45,8 @@ Result<> add_device(const Plan& plan, int root, const std::string& host, const s
         if (depth > 0) return {};
         return error(Errc::invalid, "device '{}' is not a device", host);
     }
-    if (!plan.ids.empty()) return error(Errc::unsupported, "device '{}': not with a user namespace of the container's own", host);
+    if (!plan.ids.empty())
+        return error(Errc::unsupported, "device '{}': not with a user namespace of the container's own", host);
     const auto slash = path.rfind('/');
     const os::Fd folder = TRY(os::make_dirs_in_root(root, path.substr(0, slash)));
     const std::string name = path.substr(slash + 1);
@@ -53,12 +56,15 @@ Result<> add_device(const Plan& plan, int root, const std::string& host, const s
 
 // --privileged: every device of the host, but what the container has of its own.
 Result<> add_all_devices(const Plan& plan, int root) {
-    static const std::set<std::string> own{"pts", "shm", "mqueue", "fd", "stdin", "stdout", "stderr", "console", "ptmx", "core",
-                                           "null", "zero", "full", "random", "urandom", "tty", "log", "initctl", "hugepages"};
+    static const std::set<std::string> own{"pts",     "shm",  "mqueue", "fd",      "stdin",    "stdout", "stderr",
+                                           "console", "ptmx", "core",   "null",    "zero",     "full",   "random",
+                                           "urandom", "tty",  "log",    "initctl", "hugepages"};
     for (const std::string& name : TRY(os::list_dir("/dev"))) {
         if (own.contains(name)) continue;
-        struct stat info{};
-        if (lstat(("/dev/" + name).c_str(), &info) != 0 || S_ISLNK(info.st_mode) || S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode)) continue;
+        struct stat info {};
+        if (lstat(("/dev/" + name).c_str(), &info) != 0 || S_ISLNK(info.st_mode) || S_ISREG(info.st_mode) ||
+            S_ISSOCK(info.st_mode))
+            continue;
         if (S_ISFIFO(info.st_mode)) continue;
         TRY(add_device(plan, root, "/dev/" + name, "/dev/" + name, 0));
     }

@@ -37,8 +37,9 @@ std::string host_resolv_conf() {
 }
 
 std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
-    std::string text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
-                       "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
+    std::string text =
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\n"
+        "ff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n";
     std::string gateway;
     for (const auto& network : networks)
         if (gateway.empty() && !network.gateways.empty()) gateway = network.gateways.front();
@@ -46,10 +47,12 @@ std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& net
         const std::string resolved = address == "host-gateway" ? (plan.own_net ? gateway : "127.0.0.1") : address;
         if (!resolved.empty()) text += fmt::format("{}\t{}\n", resolved, name);
     }
-    const std::string names = plan.definition.domainname.empty() ? plan.hostname
-                                                                 : fmt::format("{}.{} {}", plan.hostname, plan.definition.domainname, plan.hostname);
+    const std::string names = plan.definition.domainname.empty()
+                                  ? plan.hostname
+                                  : fmt::format("{}.{} {}", plan.hostname, plan.definition.domainname, plan.hostname);
     for (const auto& network : networks)
-        for (const std::string& address : network.addresses) text += fmt::format("{}\t{}\n", address.substr(0, address.find('/')), names);
+        for (const std::string& address : network.addresses)
+            text += fmt::format("{}\t{}\n", address.substr(0, address.find('/')), names);
     if (networks.empty()) text += fmt::format("127.0.1.1\t{}\n", names);
     return text;
 }
@@ -61,7 +64,8 @@ Result<> overwrite(const std::string& file, std::string_view text) {
 
 }  // namespace
 
-std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net, const std::vector<std::string>& network_dns) {
+std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net,
+                        const std::vector<std::string>& network_dns) {
     std::vector<std::string> servers = definition.dns, search = definition.dns_search, options = definition.dns_options;
     if (servers.empty()) servers = network_dns;
     const bool take_servers = servers.empty(), take_search = search.empty(), take_options = options.empty();

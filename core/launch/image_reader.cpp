@@ -15,7 +15,8 @@ constexpr std::size_t blob_limit = 4U << 20;
 Result<std::string> blob(const config::Paths& paths, const Digest& digest) {
     const std::string file = fmt::format("{}/blobs/{}/{}", paths.images(), digest.algorithm(), digest.hex());
     auto text = os::read_file(file, blob_limit);
-    if (!text.ok() && text.error().code() == Errc::not_found) return error(Errc::not_found, "blob '{}' is missing", digest.str());
+    if (!text.ok() && text.error().code() == Errc::not_found)
+        return error(Errc::not_found, "blob '{}' is missing", digest.str());
     return text;
 }
 
@@ -28,7 +29,9 @@ Result<Digest> id_of(const config::Paths& paths, const image::IndexRecord& recor
     return TRY(image::parse_manifest(manifest)).config.digest;
 }
 
-bool contains(const std::vector<std::string>& list, const std::string& text) { return std::ranges::find(list, text) != list.end(); }
+bool contains(const std::vector<std::string>& list, const std::string& text) {
+    return std::ranges::find(list, text) != list.end();
+}
 
 // The same order as the store's find(): a digest, a complete name, a local name, then the beginning of an id.
 Result<Digest> look_up(const config::Paths& paths, const std::string& name) {
@@ -41,7 +44,8 @@ Result<Digest> look_up(const config::Paths& paths, const std::string& name) {
         local.domain = "localhost";
         const std::string local_name = ref->domain.empty() && !ref->digest ? local.normalized().str() : "";
         for (const image::IndexRecord& record : index.records)
-            if (pinned.empty() ? contains(record.names, complete.str()) : contains(record.digests, pinned)) return id_of(paths, record);
+            if (pinned.empty() ? contains(record.names, complete.str()) : contains(record.digests, pinned))
+                return id_of(paths, record);
         for (const image::IndexRecord& record : index.records)
             if (!local_name.empty() && contains(record.names, local_name)) return id_of(paths, record);
     }

@@ -1,6 +1,6 @@
-// gantry-init FILE ARGV0 [ARG]...: PID 1 of a container with `init = true`. Runs FILE, passes every signal on to it, reaps orphans
-// and ends with its exit status. Statically linked, without allocation: it runs in the container's root, where there may be no
-// library, and stays as long as the container.
+// gantry-init FILE ARGV0 [ARG]...: PID 1 of a container with `init = true`. Runs FILE, passes every signal on to it, reaps
+// orphans and ends with its exit status. Statically linked, without allocation: it runs in the container's root, where there
+// may be no library, and stays as long as the container.
 #include <cerrno>
 #include <csignal>
 #include <cstring>

@@ -22,7 +22,8 @@ void complain(const Error& reason) {
 // Also where `systemctl status` and the command line find it.
 void report(const Error& reason) {
     complain(reason);
-    if (const auto manager = Notifier::connect(); manager.ok()) [[maybe_unused]] const auto told = manager->send("STATUS=" + reason.message());
+    if (const auto manager = Notifier::connect(); manager.ok()) [[maybe_unused]]
+        const auto told = manager->send("STATUS=" + reason.message());
 }
 
 std::string variable(const char* name) {
@@ -37,7 +38,8 @@ int reap(const ContainerName& name) {
         // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
         auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
         if (record.ok()) status.started_us = record->started_us;
-        status.finished_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+        status.finished_us =
+            std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
         if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) complain(written.error());
     }
     const auto reaped = container::reap(paths, name, false);

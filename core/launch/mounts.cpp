@@ -49,7 +49,8 @@ Result<> mount_machine_folders(const Plan& plan, int root) {
     if (!plan.machine) return {};
     for (const char* path : {"/run", "/run/lock", "/tmp"}) {
         if (std::ranges::find(plan.definition.mounts, path, &config::Mount::target) != plan.definition.mounts.end()) continue;
-        TRY(mount_tmpfs(root, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, {{"mode", std::string_view(path) == "/tmp" ? "1777" : "755"}}));
+        TRY(mount_tmpfs(root, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+                        {{"mode", std::string_view(path) == "/tmp" ? "1777" : "755"}}));
     }
     return {};
 }
@@ -59,8 +60,8 @@ Result<> mount_definition_tmpfs(const config::Mount& mount, int root) {
     std::vector<std::pair<std::string, std::string>> options{{"mode", fmt::format("{:o}", mount.mode)}};
     if (mount.size != 0) options.emplace_back("size", std::to_string(mount.size));
     const std::map<std::string_view, std::pair<unsigned, bool>> flags{
-        {"exec", {MOUNT_ATTR_NOEXEC, false}}, {"noexec", {MOUNT_ATTR_NOEXEC, true}}, {"suid", {MOUNT_ATTR_NOSUID, false}},
-        {"nosuid", {MOUNT_ATTR_NOSUID, true}}, {"dev", {MOUNT_ATTR_NODEV, false}},   {"nodev", {MOUNT_ATTR_NODEV, true}},
+        {"exec", {MOUNT_ATTR_NOEXEC, false}},  {"noexec", {MOUNT_ATTR_NOEXEC, true}}, {"suid", {MOUNT_ATTR_NOSUID, false}},
+        {"nosuid", {MOUNT_ATTR_NOSUID, true}}, {"dev", {MOUNT_ATTR_NODEV, false}},    {"nodev", {MOUNT_ATTR_NODEV, true}},
         {"ro", {MOUNT_ATTR_RDONLY, true}},     {"rw", {MOUNT_ATTR_RDONLY, false}}};
     for (const std::string& option : mount.options) {
         if (const auto flag = flags.find(option); flag != flags.end()) {
@@ -71,12 +72,15 @@ Result<> mount_definition_tmpfs(const config::Mount& mount, int root) {
         }
     }
     if (mount.read_only) attributes |= MOUNT_ATTR_RDONLY;
-    if (std::ranges::find(mount.options, "tmpcopyup") == mount.options.end()) return mount_tmpfs(root, mount.target, attributes, options);
+    if (std::ranges::find(mount.options, "tmpcopyup") == mount.options.end())
+        return mount_tmpfs(root, mount.target, attributes, options);
     auto below = os::open_in_root(root, mount.target, O_RDONLY | O_DIRECTORY);
     TRY(mount_tmpfs(root, mount.target, attributes & ~unsigned{MOUNT_ATTR_RDONLY}, options));
     const os::Fd on_top = TRY(os::open_in_root(root, mount.target, O_RDONLY | O_DIRECTORY));
-    if (below.ok()) TRY_CONTEXT(copy_folder(below->get(), on_top.get(), mount.target), "copy the image's files to '{}'", mount.target);
-    if (attributes & MOUNT_ATTR_RDONLY) TRY(os::change_mount(on_top.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, mount.target));
+    if (below.ok())
+        TRY_CONTEXT(copy_folder(below->get(), on_top.get(), mount.target), "copy the image's files to '{}'", mount.target);
+    if (attributes & MOUNT_ATTR_RDONLY)
+        TRY(os::change_mount(on_top.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, mount.target));
     return {};
 }
 
@@ -91,9 +95,11 @@ Result<os::Fd> mount_point(int root, const std::string& path, bool directory) {
     return os::open_in_root(root, path, O_PATH);
 }
 
-Result<> mount_tmpfs(int root, const std::string& path, unsigned attributes, const std::vector<std::pair<std::string, std::string>>& options) {
+Result<> mount_tmpfs(int root, const std::string& path, unsigned attributes,
+                     const std::vector<std::pair<std::string, std::string>>& options) {
     os::FsContext context = TRY(os::FsContext::open("tmpfs"));
-    for (const auto& [key, value] : options) TRY_CONTEXT(value.empty() ? context.set_flag(key) : context.set(key, value), "mount on '{}'", path);
+    for (const auto& [key, value] : options)
+        TRY_CONTEXT(value.empty() ? context.set_flag(key) : context.set(key, value), "mount on '{}'", path);
     const os::Fd made = TRY(context.mount(attributes));
     return attach(made.get(), root, path, true);
 }
@@ -113,10 +119,15 @@ Result<os::Fd> mount_kernel_file_systems(const Plan& plan, Sources& sources, int
     TRY(attach(pts.get(), root, "/dev/pts", true));
     TRY(mount_sysfs(plan, sources, root));
     TRY(mount_cgroup(plan, sources, root));
-    if (sources.mqueue) TRY(attach(sources.mqueue.get(), root, "/dev/mqueue", true));
-    else TRY(mount_new("mqueue", no_exec, root, "/dev/mqueue"));
-    if (sources.shm) TRY(attach(sources.shm.get(), root, "/dev/shm", true));
-    else TRY(mount_tmpfs(root, "/dev/shm", no_exec, {{"mode", "1777"}, {"size", std::to_string(plan.definition.limits.shm_size)}}));
+    if (sources.mqueue)
+        TRY(attach(sources.mqueue.get(), root, "/dev/mqueue", true));
+    else
+        TRY(mount_new("mqueue", no_exec, root, "/dev/mqueue"));
+    if (sources.shm)
+        TRY(attach(sources.shm.get(), root, "/dev/shm", true));
+    else
+        TRY(mount_tmpfs(root, "/dev/shm", no_exec,
+                        {{"mode", "1777"}, {"size", std::to_string(plan.definition.limits.shm_size)}}));
     TRY(mount_machine_folders(plan, root));
     return sysctls;
 }

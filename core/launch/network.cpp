@@ -15,7 +15,8 @@ Result<driver::NetworkDriver*> Networks::driver(const std::string& name) {
 
 Result<> Networks::plan(const Plan& plan) {
     const auto find = [this](const std::string& name) { return driver(name); };
-    requests_ = TRY(container::attach_requests(plan.paths, plan.engine, find, plan.name, plan.id, plan.definition, plan.image.exposed_ports));
+    requests_ = TRY(container::attach_requests(plan.paths, plan.engine, find, plan.name, plan.id, plan.definition,
+                                               plan.image.exposed_ports));
     for (const driver::AttachRequest& request : requests_) {
         driver::NetworkDriver* chosen = TRY(driver(request.network.driver));
         TRY_CONTEXT(chosen->validate(request), "network '{}'", request.network.name);
@@ -40,8 +41,8 @@ void Networks::detach() noexcept {
     for (std::size_t i = 0; i < status_.size(); ++i) {
         const driver::AttachRequest& request = requests_[i];
         // The error that led here is the one to tell; what cannot be undone now is in the record for the reaper.
-        if (auto chosen = driver(request.network.driver); chosen.ok())
-            [[maybe_unused]] const auto ignored = chosen.value()->teardown(request.container, request.network, true);
+        if (auto chosen = driver(request.network.driver); chosen.ok()) [[maybe_unused]]
+            const auto ignored = chosen.value()->teardown(request.container, request.network, true);
     }
     status_.clear();
 }

@@ -40,7 +40,8 @@ void name_volumes(Plan& plan) {
 void decide_namespaces(Plan& plan) {
     using Kind = config::NamespaceMode::Kind;
     const config::Definition& definition = plan.definition;
-    plan.own_net = definition.network_mode == config::NetworkMode::networks || definition.network_mode == config::NetworkMode::none;
+    plan.own_net =
+        definition.network_mode == config::NetworkMode::networks || definition.network_mode == config::NetworkMode::none;
     plan.own_pid = definition.pid.kind == Kind::private_;
     plan.own_ipc = definition.ipc.kind == Kind::private_;
     plan.own_uts = definition.uts.kind == Kind::private_;
@@ -87,12 +88,14 @@ Result<Plan> make_plan(const ContainerName& name) {
     config::Engine engine = TRY(config::load_engine(paths));
     config::FoundDefinition found = TRY(config::find_definition(name));
     FoundImage image = TRY(find_image(paths, found.definition.image, found.definition.image_id));
-    Plan plan{std::move(paths), std::move(engine), name, found.file, std::move(found.definition), {}, image.id.str(),
-              std::move(image.config)};
+    Plan plan{std::move(paths), std::move(engine),      name, found.file, std::move(found.definition), {},
+              image.id.str(),   std::move(image.config)};
     plan.id = TRY(id_of(plan));
     plan.argv = TRY(command_of(plan.definition, plan.image));
     plan.machine = is_init_system(plan.argv);
-    plan.workdir = !plan.definition.workdir.empty() ? plan.definition.workdir : plan.image.workdir.empty() ? "/" : plan.image.workdir;
+    plan.workdir = !plan.definition.workdir.empty() ? plan.definition.workdir
+                   : plan.image.workdir.empty()     ? "/"
+                                                    : plan.image.workdir;
     decide_namespaces(plan);
     plan.hostname = !plan.definition.hostname.empty() ? plan.definition.hostname : plan.id.substr(0, 12);
     if (!plan.own_uts) {

@@ -28,9 +28,9 @@ struct Plan {
     std::vector<driver::IdMap> ids;  // user namespace; empty: none
 
     bool own_net = true, own_pid = true, own_ipc = true, own_uts = true, own_cgroup = true;
-    unsigned sockets = 0;                                // LISTEN_FDS: descriptors 3, 4, ... are the payload's
-    std::map<std::string, std::string> credentials;      // name to content
-    std::string notify_socket;                           // of the host, bound into the container; empty: none
+    unsigned sockets = 0;                            // LISTEN_FDS: descriptors 3, 4, ... are the payload's
+    std::map<std::string, std::string> credentials;  // name to content
+    std::string notify_socket;                       // of the host, bound into the container; empty: none
 
     [[nodiscard]] std::string record_dir() const { return paths.record(name.str()); }
 };

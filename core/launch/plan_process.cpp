@@ -40,8 +40,10 @@ Result<> read_env_file(const std::string& file, Environment& environment) {
         const std::string name = line.substr(0, equals);
         if (name.empty() || name.find_first_of(" \t") != std::string::npos)
             return error(Errc::invalid, "environment file '{}', line {}: '{}' is not a variable's name", file, number, name);
-        if (equals != std::string::npos) put(environment, name, line.substr(equals + 1));
-        else if (const char* value = getenv(name.c_str())) put(environment, name, value);
+        if (equals != std::string::npos)
+            put(environment, name, line.substr(equals + 1));
+        else if (const char* value = getenv(name.c_str()))
+            put(environment, name, value);
     }
     return {};
 }
@@ -76,9 +78,15 @@ Result<std::vector<std::string>> command_of(const config::Definition& definition
 }
 
 bool is_init_system(const std::vector<std::string>& argv) {
-    static const std::set<std::string_view> known{"/sbin/init",      "/usr/sbin/init",           "/usr/local/sbin/init",
-                                                  "/bin/systemd",    "/usr/bin/systemd",         "/lib/systemd/systemd",
-                                                  "/usr/lib/systemd/systemd", "systemd", "/init"};
+    static const std::set<std::string_view> known{"/sbin/init",
+                                                  "/usr/sbin/init",
+                                                  "/usr/local/sbin/init",
+                                                  "/bin/systemd",
+                                                  "/usr/bin/systemd",
+                                                  "/lib/systemd/systemd",
+                                                  "/usr/lib/systemd/systemd",
+                                                  "systemd",
+                                                  "/init"};
     return !argv.empty() && known.contains(argv.front());
 }
 
@@ -88,7 +96,8 @@ Result<std::vector<std::string>> environment_of(const Plan& plan) {
     if (definition.tty) put(environment, "TERM", "xterm");
     put(environment, "container", "gantry");
     for (const std::string& entry : plan.image.env)
-        if (const auto equals = entry.find('='); equals != std::string::npos) put(environment, entry.substr(0, equals), entry.substr(equals + 1));
+        if (const auto equals = entry.find('='); equals != std::string::npos)
+            put(environment, entry.substr(0, equals), entry.substr(equals + 1));
     for (const std::string& file : definition.env_files) TRY(read_env_file(file, environment));
     for (const auto& [name, value] : definition.env) put(environment, name, value);
     // systemd makes its machine id of it (systemd.io/CONTAINER_INTERFACE).

@@ -12,9 +12,17 @@ namespace gantry::launch {
 namespace {
 
 // moby oci/defaults.go.
-constexpr std::array<const char*, 12> masked{"/proc/acpi",      "/proc/asound",      "/proc/interrupts", "/proc/kcore",
-                                             "/proc/keys",      "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-                                             "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+constexpr std::array<const char*, 12> masked{"/proc/acpi",
+                                             "/proc/asound",
+                                             "/proc/interrupts",
+                                             "/proc/kcore",
+                                             "/proc/keys",
+                                             "/proc/latency_stats",
+                                             "/proc/sched_debug",
+                                             "/proc/scsi",
+                                             "/proc/timer_list",
+                                             "/proc/timer_stats",
+                                             "/sys/devices/virtual/powercap",
                                              "/sys/firmware"};
 constexpr std::array<const char*, 5> read_only{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
@@ -25,8 +33,9 @@ public:
     // A file is covered by the container's /dev/null, a folder by one empty read-only tmpfs; a missing path needs nothing.
     Result<> hide(const std::string& path) {
         auto target = os::open_in_root(root_, path, O_PATH);
-        if (!target.ok()) return target.error().sys() == ENOENT || target.error().sys() == ENOTDIR ? Result<>() : Result<>(target.error());
-        struct stat info{};
+        if (!target.ok())
+            return target.error().sys() == ENOENT || target.error().sys() == ENOTDIR ? Result<>() : Result<>(target.error());
+        struct stat info {};
         if (fstat(target->get(), &info) != 0) return errno_error("stat '{}'", path);
         const os::Fd cover = TRY(S_ISDIR(info.st_mode) ? folder() : null());
         return os::attach_mount(cover.get(), target->get(), "", path);
@@ -38,7 +47,7 @@ private:
     Result<int> device() {
         if (!device_) {
             os::Fd opened = TRY(os::open_in_root(root_, "/dev/null", O_PATH | O_NOFOLLOW));
-            struct stat info{};
+            struct stat info {};
             // An image or a volume must not choose what covers the path (CVE-2025-31133).
             if (fstat(opened.get(), &info) != 0 || !S_ISCHR(info.st_mode) || info.st_rdev != 0x103)
                 return error(Errc::denied, "'/dev/null' of the container is not the null device");
@@ -60,7 +69,8 @@ private:
 
 Result<> make_read_only(int root, const std::string& path) {
     auto target = os::open_in_root(root, path, O_PATH);
-    if (!target.ok()) return target.error().sys() == ENOENT || target.error().sys() == ENOTDIR ? Result<>() : Result<>(target.error());
+    if (!target.ok())
+        return target.error().sys() == ENOENT || target.error().sys() == ENOTDIR ? Result<>() : Result<>(target.error());
     const os::Fd copy = TRY(os::clone_mount(target->get(), "", true));
     TRY(os::change_mount(copy.get(), "", {.set = MOUNT_ATTR_RDONLY}, true, path));
     return os::attach_mount(copy.get(), target->get(), "", path);
@@ -75,7 +85,8 @@ Result<> protect_paths(const Plan& plan, int root) {
         for (const char* path : read_only) TRY_CONTEXT(make_read_only(root, path), "make '{}' read-only", path);
         for (const char* path : masked) TRY_CONTEXT(masks.hide(path), "hide '{}'", path);
     }
-    for (const std::string& path : security.readonly_paths) TRY_CONTEXT(make_read_only(root, path), "make '{}' read-only", path);
+    for (const std::string& path : security.readonly_paths)
+        TRY_CONTEXT(make_read_only(root, path), "make '{}' read-only", path);
     for (const std::string& path : security.masked_paths) TRY_CONTEXT(masks.hide(path), "hide '{}'", path);
     if (plan.definition.read_only) TRY(os::change_mount(root, "", {.set = MOUNT_ATTR_RDONLY}, false, "/"));
     return {};

@@ -22,7 +22,7 @@ std::uint64_t propagation_of(std::string_view text) {
 }
 
 Result<Source> clone_source(const std::string& path, bool recursive) {
-    struct stat info{};
+    struct stat info {};
     if (stat(path.c_str(), &info) != 0) return errno_error("'{}'", path);
     Source source;
     source.directory = S_ISDIR(info.st_mode);
@@ -37,7 +37,8 @@ Result<Source> open_bind(const config::Mount& mount) {
     change.propagation = propagation_of(mount.propagation);
     TRY(os::change_mount(source.mount.get(), "", {.propagation = change.propagation}, true, mount.source));
     // Docker makes what is mounted below read-only too (since 25, kernel 5.12).
-    if (mount.read_only) TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, mount.recursive, mount.source));
+    if (mount.read_only)
+        TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, mount.recursive, mount.source));
     return source;
 }
 
@@ -72,7 +73,8 @@ Result<Source> open_volume(const Plan& plan, const config::Mount& mount, int roo
     if (!plan.ids.empty()) {
         const auto ids = ranges(plan.ids);
         const os::Fd user = TRY(os::make_user_namespace(ids, ids));
-        TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_IDMAP, .user_namespace = user.get()}, false, mount.source));
+        TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_IDMAP, .user_namespace = user.get()}, false,
+                             mount.source));
     }
     if (mount.read_only) TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, mount.source));
     return source;
@@ -89,9 +91,10 @@ Result<os::Fd> open_init() {
 
 Result<> copy_folder(int from, int to, const std::string& shown) {
     TRY(os::copy_into(from, ".", to, ".", {}, shown));
-    struct stat info{};
+    struct stat info {};
     if (fstat(from, &info) != 0) return errno_error("stat '{}'", shown);
-    if (fchown(to, info.st_uid, info.st_gid) != 0 || fchmod(to, info.st_mode & 07777) != 0) return errno_error("change owner and mode of '{}'", shown);
+    if (fchown(to, info.st_uid, info.st_gid) != 0 || fchmod(to, info.st_mode & 07777) != 0)
+        return errno_error("change owner and mode of '{}'", shown);
     return {};
 }
 
@@ -118,13 +121,15 @@ Result<> open_host_sources(const Plan& plan, Sources& sources) {
 Result<> open_volumes(const Plan& plan, int root, Sources& sources) {
     for (const config::Mount& mount : plan.definition.mounts)
         if (mount.type == config::MountType::volume)
-            sources.mounts[mount.target] = TRY_CONTEXT(open_volume(plan, mount, root), "volume '{}' on '{}'", mount.source, mount.target);
+            sources.mounts[mount.target] =
+                TRY_CONTEXT(open_volume(plan, mount, root), "volume '{}' on '{}'", mount.source, mount.target);
     return {};
 }
 
 Result<> open_files(const Plan& plan, Sources& sources) {
     for (const char* name : {"hosts", "hostname", "resolv.conf"})
-        sources.files.emplace_back(fmt::format("/etc/{}", name), TRY(clone_source(fmt::format("{}/{}", plan.record_dir(), name), false)));
+        sources.files.emplace_back(fmt::format("/etc/{}", name),
+                                   TRY(clone_source(fmt::format("{}/{}", plan.record_dir(), name), false)));
     if (!plan.notify_socket.empty() && plan.notify_socket[0] == '/')
         sources.files.emplace_back("/run/host/notify", TRY(clone_source(plan.notify_socket, false)));
     return {};

@@ -1,5 +1,5 @@
-// Everything of the host that will appear inside the container, taken as detached mounts while the launcher still sees the host:
-// the child only attaches them, also from inside a user namespace that could not open them.
+// Everything of the host that will appear inside the container, taken as detached mounts while the launcher still sees the
+// host: the child only attaches them, also from inside a user namespace that could not open them.
 #pragma once
 
 #include "launch/plan.hpp"
@@ -12,11 +12,11 @@ struct Source {
 };
 
 struct Sources {
-    std::map<std::string, Source> mounts;                    // binds and volumes by target
-    std::vector<std::pair<std::string, Source>> files;       // hosts, resolv.conf, ... in the order of mounting
-    std::map<std::string, os::Fd> nodes;                     // device nodes by name, where mknod(2) is not allowed (user namespace)
-    os::Fd sys, shm, mqueue, cgroup;                         // the host's or another container's, where shared
-    os::Fd init;                                             // gantry-init, read-only
+    std::map<std::string, Source> mounts;               // binds and volumes by target
+    std::vector<std::pair<std::string, Source>> files;  // hosts, resolv.conf, ... in the order of mounting
+    std::map<std::string, os::Fd> nodes;                // device nodes by name, where mknod(2) is not allowed (user namespace)
+    os::Fd sys, shm, mqueue, cgroup;                    // the host's or another container's, where shared
+    os::Fd init;                                        // gantry-init, read-only
 };
 
 // In the host's mount namespace, before it is left: propagation to and from the host is decided here.

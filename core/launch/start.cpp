@@ -33,11 +33,11 @@ Failure failed(Error reason, std::string_view step, int status = engine_error) {
 }
 
 // Unwraps a Result or leaves start() with the step's name.
-#define STEP(name, expression)                                                   \
-    ({                                                                           \
-        auto step_result_ = (expression);                                        \
+#define STEP(name, expression)                                                              \
+    ({                                                                                      \
+        auto step_result_ = (expression);                                                   \
         if (!step_result_.ok()) return fail(failed(std::move(step_result_).error(), name)); \
-        std::move(step_result_).value();                                         \
+        std::move(step_result_).value();                                                    \
     })
 
 std::uint64_t clone_flags(const Plan& plan) {
@@ -51,7 +51,8 @@ std::uint64_t clone_flags(const Plan& plan) {
     return flags;
 }
 
-driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriver& storage, std::vector<driver::LayerKey> layers) {
+driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriver& storage,
+                                     std::vector<driver::LayerKey> layers) {
     static_cast<void>(storage);
     driver::RootfsRequest request;
     request.container = plan.name.str();
@@ -73,7 +74,8 @@ container::Record record_of(const Plan& plan, const Networks& networks, const st
     record.auto_remove = plan.definition.auto_remove;
     record.command = plan.argv;
     record.definition_file = plan.file;
-    record.started_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    record.started_us =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     record.pid = pid;
     record.networks = networks.record();
     return record;
@@ -132,7 +134,8 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     driver::Loader loader(plan.paths.drivers, plan.paths.data, plan.paths.run);
 
     // 1. The drivers, and whether they can do what is asked.
-    const std::string storage_name = plan.definition.storage_driver.empty() ? plan.engine.storage_driver : plan.definition.storage_driver;
+    const std::string storage_name =
+        plan.definition.storage_driver.empty() ? plan.engine.storage_driver : plan.definition.storage_driver;
     const auto storage = STEP("storage", loader.storage(storage_name));
     const auto request = rootfs_request(plan, *storage, STEP("storage", layer_keys(plan.image, storage->layer_format())));
     STEP("storage", storage->probe());
@@ -171,7 +174,8 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     Channel channel;
     channel.to_child = STEP("", make_pipe());
     channel.from_child = STEP("", make_pipe());
-    const os::Child child = STEP("container process", os::clone_process(clone_flags(plan), [&]() -> int { run_child(plan, state, channel); }));
+    const os::Child child =
+        STEP("container process", os::clone_process(clone_flags(plan), [&]() -> int { run_child(plan, state, channel); }));
     undo.push([&] { end_child(channel, child.pidfd); });
     channel.to_child.read.reset();
     channel.from_child.write.reset();

@@ -55,7 +55,8 @@ Result<> receive_stdio(const os::Fd& socket, Stdio& stdio) {
     while (got < 0 && errno == EINTR);
     if (got < 0) return errno_error("receive the standard streams");
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return error(Errc::unavailable, "no standard streams were sent");
+    if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        return error(Errc::unavailable, "no standard streams were sent");
     int descriptors[3]{-1, -1, -1};
     memcpy(descriptors, CMSG_DATA(header), std::min<std::size_t>(sizeof descriptors, header->cmsg_len - CMSG_LEN(0)));
     stdio.in = os::Fd(descriptors[0]);
@@ -68,7 +69,7 @@ Result<> receive_stdio(const os::Fd& socket, Stdio& stdio) {
 // $JOURNAL_STREAM names the stream that systemd connected (systemd.exec(5)): only then is a second one like it wanted.
 bool is_journal(int descriptor) {
     const char* text = getenv("JOURNAL_STREAM");
-    struct stat info{};
+    struct stat info {};
     if (!text || fstat(descriptor, &info) != 0) return false;
     return fmt::format("{}:{}", info.st_dev, info.st_ino) == text;
 }
@@ -109,12 +110,16 @@ Result<Stdio> open_stdio(const Plan& plan) {
     Stdio stdio;
     const config::Definition& definition = plan.definition;
     if (definition.tty || definition.open_stdin) {
-        stdio.console = TRY_CONTEXT(connect_to(fmt::format("{}/console/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "console");
+        stdio.console = TRY_CONTEXT(
+            connect_to(fmt::format("{}/console/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "console");
         if (definition.tty && !stdio.console)
-            return error(Errc::unavailable, "console: nobody listens for the terminal, is 'ctr-console@{}.service' stopped or masked", plan.name.str());
+            return error(Errc::unavailable,
+                         "console: nobody listens for the terminal, is 'ctr-console@{}.service' stopped or masked",
+                         plan.name.str());
     }
     if (definition.tty) return stdio;
-    const os::Fd attach = TRY_CONTEXT(connect_to(fmt::format("{}/attach/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "attach");
+    const os::Fd attach =
+        TRY_CONTEXT(connect_to(fmt::format("{}/attach/{}.sock", plan.paths.run, plan.name.str()), SOCK_SEQPACKET), "attach");
     if (attach) {
         TRY_CONTEXT(receive_stdio(attach, stdio), "attach");
         return stdio;

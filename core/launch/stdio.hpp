@@ -10,8 +10,8 @@ struct Stdio {
     os::Fd console;       // tty: the socket that the terminal's master is sent to
 };
 
-// In the launcher: a waiting CLI (<run>/attach/NAME.sock) or console unit (<run>/console/NAME.sock) is asked, a journal stream of
-// its own for standard error is opened.
+// In the launcher: a waiting CLI (<run>/attach/NAME.sock) or console unit (<run>/console/NAME.sock) is asked, a journal stream
+// of its own for standard error is opened.
 Result<Stdio> open_stdio(const Plan& plan);
 
 // In the child, inside its new root: makes the terminal (tty) or takes the streams as descriptors 0, 1, 2.

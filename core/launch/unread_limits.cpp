@@ -12,8 +12,10 @@ namespace {
 
 // Of the file, in nanoseconds; 0 where there is none.
 std::int64_t changed_at(const std::string& path) {
-    struct stat info{};
-    return stat(path.c_str(), &info) == 0 ? static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec : 0;
+    struct stat info {};
+    return stat(path.c_str(), &info) == 0
+               ? static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec
+               : 0;
 }
 
 // The folders in systemd's order: the generator's copy wins.
@@ -45,7 +47,8 @@ Settings settings_of(const config::Limits& limits) {
         settings.emplace_back("memory.swap.max", number_or_max(swap));
     }
     if (limits.memory_reservation) settings.emplace_back("memory.low", std::to_string(*limits.memory_reservation));
-    if (limits.cpus) settings.emplace_back("cpu.max", fmt::format("{} 100000", static_cast<std::uint64_t>(*limits.cpus * 100000 + 0.5)));
+    if (limits.cpus)
+        settings.emplace_back("cpu.max", fmt::format("{} 100000", static_cast<std::uint64_t>(*limits.cpus * 100000 + 0.5)));
     if (limits.cpu_weight) settings.emplace_back("cpu.weight", std::to_string(*limits.cpu_weight));
     if (!limits.cpuset.empty()) settings.emplace_back("cpuset.cpus", limits.cpuset);
     if (!limits.cpuset_mems.empty()) settings.emplace_back("cpuset.mems", limits.cpuset_mems);
@@ -57,7 +60,8 @@ Settings settings_of(const config::Limits& limits) {
 Result<> write_setting(const std::string& folder, const char* file, const std::string& value) {
     const auto target = os::open(folder + "/" + file, O_WRONLY);
     if (!target.ok())
-        return error(Errc::unsupported, "'{}' cannot be set: the host's cgroup has no such file (is the controller there?)", file);
+        return error(Errc::unsupported, "'{}' cannot be set: the host's cgroup has no such file (is the controller there?)",
+                     file);
     return os::write_all(target->get(), value, file).context(fmt::format("set '{}' to '{}'", file, value));
 }
 
@@ -74,10 +78,13 @@ Result<> apply_unread_limits(const Plan& plan) {
     const std::string folder = TRY(own_cgroup());
     if (folder.find("/" + unit_name(plan.name)) == std::string::npos) return {};
     const auto& limits = plan.definition.limits;
-    if (has_rates(limits)) return error(Errc::unsupported, "I/O rates are systemd's to set: run 'systemctl daemon-reload', then start again");
+    if (has_rates(limits))
+        return error(Errc::unsupported, "I/O rates are systemd's to set: run 'systemctl daemon-reload', then start again");
     for (const auto& [file, value] : settings_of(limits)) TRY(write_setting(folder, file, value));
-    const std::string line = fmt::format("<5>gantry: systemd has not read '{}' yet: its limits are in force, restart policy, devices, dependencies and "
-                                         "timeouts follow with 'systemctl daemon-reload'\n", plan.file);
+    const std::string line = fmt::format(
+        "<5>gantry: systemd has not read '{}' yet: its limits are in force, restart policy, devices, dependencies and "
+        "timeouts follow with 'systemctl daemon-reload'\n",
+        plan.file);
     [[maybe_unused]] const auto said = os::write_all(STDERR_FILENO, line, "standard error");
     return {};
 }

@@ -44,21 +44,26 @@ void copy_xattrs(int from, int to) {
     }
 }
 
-Result<> copy_metadata(int to_dir, const std::string& name, const struct stat& info, const CopyOwner& owner, const std::string& shown) {
-    if (fchownat(to_dir, name.c_str(), owner.keep ? info.st_uid : owner.uid, owner.keep ? info.st_gid : owner.gid, AT_SYMLINK_NOFOLLOW) != 0)
+Result<> copy_metadata(int to_dir, const std::string& name, const struct stat& info, const CopyOwner& owner,
+                       const std::string& shown) {
+    if (fchownat(to_dir, name.c_str(), owner.keep ? info.st_uid : owner.uid, owner.keep ? info.st_gid : owner.gid,
+                 AT_SYMLINK_NOFOLLOW) != 0)
         return errno_error("chown '{}'", shown);
-    if (!S_ISLNK(info.st_mode) && fchmodat(to_dir, name.c_str(), info.st_mode & 07777, 0) != 0) return errno_error("chmod '{}'", shown);
+    if (!S_ISLNK(info.st_mode) && fchmodat(to_dir, name.c_str(), info.st_mode & 07777, 0) != 0)
+        return errno_error("chmod '{}'", shown);
     const timespec times[2] = {info.st_atim, info.st_mtim};
     if (utimensat(to_dir, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("set times of '{}'", shown);
     return {};
 }
 
-Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner, const std::string& shown);
+Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner,
+                   const std::string& shown);
 
-Result<> copy_folder(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner, const std::string& shown) {
+Result<> copy_folder(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner,
+                     const std::string& shown) {
     const Fd source = TRY(open_at(from_dir, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     if (mkdirat(to_dir, to.c_str(), 0700) != 0) {
-        struct stat there{};
+        struct stat there {};
         if (errno != EEXIST) return errno_error("make folder '{}'", shown);
         if (fstatat(to_dir, to.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(there.st_mode))
             return error(Errc::invalid, "cannot overwrite non-directory '{}' with a directory", shown);
@@ -69,8 +74,9 @@ Result<> copy_folder(int from_dir, const std::string& from, int to_dir, const st
     return {};
 }
 
-Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner, const std::string& shown) {
-    struct stat info{};
+Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner,
+                   const std::string& shown) {
+    struct stat info {};
     if (fstatat(from_dir, from.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("stat '{}'", shown);
     if (S_ISDIR(info.st_mode)) {
         TRY(copy_folder(from_dir, from, to_dir, to, owner, shown));
@@ -99,11 +105,13 @@ Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std:
 
 }  // namespace
 
-Result<> copy_tree(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner, const std::string& shown) {
+Result<> copy_tree(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner,
+                   const std::string& shown) {
     return copy_node(from_dir, from, to_dir, to, owner, shown);
 }
 
-Result<> copy_into(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner, const std::string& shown) {
+Result<> copy_into(int from_dir, const std::string& from, int to_dir, const std::string& to, const CopyOwner& owner,
+                   const std::string& shown) {
     return copy_folder(from_dir, from, to_dir, to, owner, shown);
 }
 

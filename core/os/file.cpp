@@ -91,7 +91,7 @@ Result<std::string> read_file_at(int dir, const std::string& path, std::size_t l
 
 Result<std::string> read_fd(int fd, std::string_view what, std::size_t limit) {
     std::string text;
-    struct stat info{};
+    struct stat info {};
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) text.reserve(std::min<std::size_t>(limit, info.st_size + 1));
     char buffer[65536];
     for (;;) {

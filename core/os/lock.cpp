@@ -12,7 +12,7 @@ Result<Fd> lock_name(const std::string& file, std::string_view name, bool wait) 
     Fd fd = TRY(open(file, O_RDWR | O_CREAT, 0600));
     std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
     for (char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-    struct flock range{};
+    struct flock range {};
     range.l_type = F_WRLCK;
     range.l_whence = SEEK_SET;
     range.l_start = static_cast<off_t>(hash >> 2);  // a positive off_t, with room for the length

@@ -78,7 +78,8 @@ Result<Fd> FsContext::mount(unsigned attributes) {
 }
 
 Result<Fd> clone_mount(int dir, const std::string& path, bool recursive) {
-    const unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT | at_flags(path) | (recursive ? AT_RECURSIVE : 0U);
+    const unsigned flags =
+        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_NO_AUTOMOUNT | at_flags(path) | (recursive ? AT_RECURSIVE : 0U);
     Fd tree(open_tree(dir, path.c_str(), flags));
     if (!tree) return errno_error("clone the mount of '{}'", path);
     return tree;
@@ -91,7 +92,7 @@ Result<> attach_mount(int mount, int dir, const std::string& path, std::string_v
 }
 
 Result<> change_mount(int dir, const std::string& path, const MountChange& change, bool recursive, std::string_view what) {
-    struct mount_attr attributes{};
+    struct mount_attr attributes {};
     attributes.attr_set = change.set;
     attributes.attr_clr = change.clear;
     attributes.propagation = change.propagation;
@@ -123,7 +124,8 @@ Result<> unshare_mounts() {
 
 Result<> enter_root(int root) {
     if (fchdir(root) != 0) return errno_error("enter the new root");
-    // pivot_root(2), "pivot_root(".", ".")": the old root is stacked on the new one and is then unmounted, no folder needed for it.
+    // pivot_root(2), "pivot_root(".", ".")": the old root is stacked on the new one and is then unmounted, no folder needed for
+    // it.
     if (syscall(SYS_pivot_root, ".", ".") != 0) return errno_error("pivot_root");
     if (umount2(".", MNT_DETACH) != 0) return errno_error("unmount the old root");
     if (chdir("/") != 0) return errno_error("enter '/'");

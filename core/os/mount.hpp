@@ -1,5 +1,5 @@
-// Mounts as the kernel's file-descriptor interface gives them (kernel 5.2; mount_setattr 5.12), and the few calls of the old one that
-// are still needed. Everything made here is detached or in the caller's mount namespace: callers unshare first.
+// Mounts as the kernel's file-descriptor interface gives them (kernel 5.2; mount_setattr 5.12), and the few calls of the old
+// one that are still needed. Everything made here is detached or in the caller's mount namespace: callers unshare first.
 #pragma once
 
 #include "base/result.hpp"
@@ -10,7 +10,8 @@
 
 namespace gantry::os {
 
-// A file system being configured: fsopen(2). Errors carry what the file system itself says (its log is read from the descriptor).
+// A file system being configured: fsopen(2). Errors carry what the file system itself says (its log is read from the
+// descriptor).
 //     FsContext fs = TRY(FsContext::open("tmpfs"));
 //     TRY(fs.set("size", "64m"));
 //     Fd mount = TRY(fs.mount(MOUNT_ATTR_NOSUID));
@@ -35,8 +36,8 @@ private:
     bool created_ = false;
 };
 
-// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at path (with everything below it where recursive). Relative to
-// dir (AT_FDCWD or a folder); an empty path is dir itself.
+// open_tree(2) with OPEN_TREE_CLONE: a detached copy of the mount at path (with everything below it where recursive). Relative
+// to dir (AT_FDCWD or a folder); an empty path is dir itself.
 Result<Fd> clone_mount(int dir, const std::string& path, bool recursive);
 
 // move_mount(2): attaches a detached mount on path below dir; an empty path is dir itself. Symbolic links of the last component
@@ -56,8 +57,8 @@ Result<> mount(const std::string& source, const std::string& target, const std::
                const std::string& data = "");
 Result<> unmount(const std::string& target, int flags = 0);
 
-// A mount namespace of the caller's own from which nothing leaves: CLONE_NEWNS, then everything made a (recursive) slave, so that
-// what the host unmounts later goes here too.
+// A mount namespace of the caller's own from which nothing leaves: CLONE_NEWNS, then everything made a (recursive) slave, so
+// that what the host unmounts later goes here too.
 Result<> unshare_mounts();
 
 // The mount `root` (attached somewhere in this namespace, on a mount point of its own) becomes "/" and the old one is gone;

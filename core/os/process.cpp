@@ -87,7 +87,8 @@ public:
     ~Child() {
         if (pid_ <= 0) return;
         kill(-pid_, SIGKILL);
-        while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+        while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+        }
     }
     Child(const Child&) = delete;
     Child& operator=(const Child&) = delete;
@@ -156,7 +157,8 @@ public:
     ~NoSigpipe() {
         const timespec now{};
         if (sigismember(&before_, SIGPIPE) != 1)
-            while (sigtimedwait(&pipe_, nullptr, &now) > 0) {}
+            while (sigtimedwait(&pipe_, nullptr, &now) > 0) {
+            }
         pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
     NoSigpipe(const NoSigpipe&) = delete;

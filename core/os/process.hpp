@@ -12,8 +12,9 @@
 namespace gantry::os {
 
 struct Command {
-    std::vector<std::string> words;  // the program, looked up in $PATH (absolute folders only) unless it has a '/', and arguments
-    std::string input;               // for its standard input
+    std::vector<std::string>
+        words;          // the program, looked up in $PATH (absolute folders only) unless it has a '/', and arguments
+    std::string input;  // for its standard input
     std::size_t output_limit = 1U << 20;  // of each of both outputs; more is Errc::invalid
     std::chrono::milliseconds timeout{30'000};
 };

@@ -12,7 +12,8 @@ namespace gantry::os {
 
 namespace {
 
-// Each level of folders costs a descriptor and a stack frame; a folder that lies deeper is moved up to the top and is taken from there.
+// Each level of folders costs a descriptor and a stack frame; a folder that lies deeper is moved up to the top and is taken
+// from there.
 constexpr int max_depth = 64;
 
 class Remover {
@@ -23,7 +24,7 @@ public:
         if (unlink(path_.c_str()) == 0 || errno == ENOENT) return {};
         if (!maybe_folder(errno)) return errno_error("remove '{}'", path_);
         top_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        struct stat info{};
+        struct stat info {};
         if (!top_ || fstat(top_.get(), &info) != 0) return errno_error("remove '{}'", path_);
         device_ = info.st_dev;
         std::uint64_t hoisted_before = 0;
@@ -54,7 +55,7 @@ private:
         const std::string shown = parent + "/" + name;
         if (!maybe_folder(errno)) return errno_error("remove '{}'", shown);
         const Fd folder(openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        struct stat info{};
+        struct stat info {};
         if (!folder || fstat(folder.get(), &info) != 0) return errno_error("remove '{}'", shown);
         if (info.st_dev != device_) return error(Errc::in_use, "remove '{}': something is mounted there", shown);
         if (depth >= max_depth) {

@@ -29,7 +29,7 @@ std::vector<char*> words_of(std::string& text) {
 
 Result<bool> own_binary_is_sealed() {
     const Fd exe = TRY(open("/proc/self/exe", O_PATH));
-    struct statvfs info{};
+    struct statvfs info {};
     if (fstatvfs(exe.get(), &info) != 0) return errno_error("look at the mount of our own binary");
     return (info.f_flag & ST_RDONLY) != 0;
 }

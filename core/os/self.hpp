@@ -1,8 +1,8 @@
 // Our own executable, kept from being written by containers.
 //
-// A process that enters a container runs our binary until it executes the container's, and what it executes may be our binary again
-// (a "#!/proc/self/exe" script): from inside, /proc/PID/exe is then a way to the host's file (CVE-2019-5736). Permissions do not stop
-// root; a read-only mount does.
+// A process that enters a container runs our binary until it executes the container's, and what it executes may be our binary
+// again (a "#!/proc/self/exe" script): from inside, /proc/PID/exe is then a way to the host's file (CVE-2019-5736). Permissions
+// do not stop root; a read-only mount does.
 #pragma once
 
 #include "base/result.hpp"

@@ -75,7 +75,8 @@ Result<Fd> connect_to(const std::string& path, int type) {
     }
     Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
     if (!socket) return errno_error("make a socket");
-    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return errno_error("connect to '{}'", path);
+    if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
+        return errno_error("connect to '{}'", path);
     return socket;
 }
 

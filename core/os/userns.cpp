@@ -33,14 +33,15 @@ public:
         Fd read_end(ends[0]);
         Holder holder;
         holder.pipe_ = Fd(ends[1]);
-        struct clone_args arguments{};  // no exit signal: a SIGCHLD handler of the caller must not see this child
+        struct clone_args arguments {};  // no exit signal: a SIGCHLD handler of the caller must not see this child
         arguments.flags = CLONE_NEWUSER;
         const long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
         if (pid < 0) return errno_error("make a user namespace");
         if (pid == 0) {
             char byte = 0;
             close(ends[1]);
-            while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {}
+            while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+            }
             _exit(0);
         }
         holder.pid_ = static_cast<pid_t>(pid);
@@ -52,7 +53,8 @@ public:
     ~Holder() {
         pipe_.reset();
         if (pid_ < 0) return;
-        while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {}
+        while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
+        }
     }
     [[nodiscard]] pid_t pid() const { return pid_; }
 

@@ -1,5 +1,5 @@
-// The last steps of a process before it executes what the image or the user gave: shared by gantry-launch (PID 1 of a container)
-// and exec (a further process of one).
+// The last steps of a process before it executes what the image or the user gave: shared by gantry-launch (PID 1 of a
+// container) and exec (a further process of one).
 #pragma once
 
 #include "config/definition.hpp"
@@ -31,13 +31,14 @@ Result<Privileges> privileges_of(const config::Definition& definition, const std
 // The caller must be root in its user namespace.
 Result<> become(const Privileges& privileges);
 
-// The file that argv[0] means: itself with a slash, else the first match in PATH of environment (as execvpe(3), in the current root
-// and with the current ids). It is a regular file that may be executed and whose interpreter exists; sys() is ENOENT (exit 127)
-// or another errno (exit 126).
+// The file that argv[0] means: itself with a slash, else the first match in PATH of environment (as execvpe(3), in the current
+// root and with the current ids). It is a regular file that may be executed and whose interpreter exists; sys() is ENOENT (exit
+// 127) or another errno (exit 126).
 Result<std::string> find_executable(const std::vector<std::string>& argv, const std::vector<std::string>& environment);
 // execve(2); return only on failure. execute_init runs the init program, an O_PATH descriptor, which runs file in turn.
 Error execute_file(const std::string& file, const std::vector<std::string>& argv, const std::vector<std::string>& environment);
-Error execute_init(int init, const std::string& file, const std::vector<std::string>& argv, const std::vector<std::string>& environment);
+Error execute_init(int init, const std::string& file, const std::vector<std::string>& argv,
+                   const std::vector<std::string>& environment);
 // Both of the first two.
 Error execute(const std::vector<std::string>& argv, const std::vector<std::string>& environment);
 // 127 or 126 for what these returned, as shells and Docker have it.

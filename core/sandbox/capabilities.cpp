@@ -12,13 +12,47 @@ namespace gantry::sandbox {
 namespace {
 
 // In the order of linux/capability.h, without "CAP_".
-constexpr std::array<std::string_view, 41> names{
-    "CHOWN",        "DAC_OVERRIDE",   "DAC_READ_SEARCH", "FOWNER",         "FSETID",          "KILL",         "SETGID",
-    "SETUID",       "SETPCAP",        "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN",    "NET_RAW",
-    "IPC_LOCK",     "IPC_OWNER",      "SYS_MODULE",      "SYS_RAWIO",      "SYS_CHROOT",      "SYS_PTRACE",   "SYS_PACCT",
-    "SYS_ADMIN",    "SYS_BOOT",       "SYS_NICE",        "SYS_RESOURCE",   "SYS_TIME",        "SYS_TTY_CONFIG", "MKNOD",
-    "LEASE",        "AUDIT_WRITE",    "AUDIT_CONTROL",   "SETFCAP",        "MAC_OVERRIDE",    "MAC_ADMIN",    "SYSLOG",
-    "WAKE_ALARM",   "BLOCK_SUSPEND",  "AUDIT_READ",      "PERFMON",        "BPF",             "CHECKPOINT_RESTORE"};
+constexpr std::array<std::string_view, 41> names{"CHOWN",
+                                                 "DAC_OVERRIDE",
+                                                 "DAC_READ_SEARCH",
+                                                 "FOWNER",
+                                                 "FSETID",
+                                                 "KILL",
+                                                 "SETGID",
+                                                 "SETUID",
+                                                 "SETPCAP",
+                                                 "LINUX_IMMUTABLE",
+                                                 "NET_BIND_SERVICE",
+                                                 "NET_BROADCAST",
+                                                 "NET_ADMIN",
+                                                 "NET_RAW",
+                                                 "IPC_LOCK",
+                                                 "IPC_OWNER",
+                                                 "SYS_MODULE",
+                                                 "SYS_RAWIO",
+                                                 "SYS_CHROOT",
+                                                 "SYS_PTRACE",
+                                                 "SYS_PACCT",
+                                                 "SYS_ADMIN",
+                                                 "SYS_BOOT",
+                                                 "SYS_NICE",
+                                                 "SYS_RESOURCE",
+                                                 "SYS_TIME",
+                                                 "SYS_TTY_CONFIG",
+                                                 "MKNOD",
+                                                 "LEASE",
+                                                 "AUDIT_WRITE",
+                                                 "AUDIT_CONTROL",
+                                                 "SETFCAP",
+                                                 "MAC_OVERRIDE",
+                                                 "MAC_ADMIN",
+                                                 "SYSLOG",
+                                                 "WAKE_ALARM",
+                                                 "BLOCK_SUSPEND",
+                                                 "AUDIT_READ",
+                                                 "PERFMON",
+                                                 "BPF",
+                                                 "CHECKPOINT_RESTORE"};
 static_assert(names.size() == CAP_CHECKPOINT_RESTORE + 1);
 
 constexpr CapSet bit(int capability) { return CapSet{1} << capability; }
@@ -54,8 +88,8 @@ std::string capability_name(int capability) {
 
 CapSet default_capabilities() {
     CapSet set = 0;
-    for (int one : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_MKNOD, CAP_NET_RAW, CAP_SETGID, CAP_SETUID, CAP_SETFCAP,
-                    CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE})
+    for (int one : {CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_MKNOD, CAP_NET_RAW, CAP_SETGID, CAP_SETUID,
+                    CAP_SETFCAP, CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE})
         set |= bit(one);
     return set;
 }
@@ -81,12 +115,15 @@ Result<CapSet> capability_set(const std::vector<std::string>& add, const std::ve
             continue;
         }
         const int one = TRY(parse_capability(name));
-        if (!(host & bit(one))) return error(Errc::unsupported, "capability '{}' is not this host's to give", capability_name(one));
+        if (!(host & bit(one)))
+            return error(Errc::unsupported, "capability '{}' is not this host's to give", capability_name(one));
         added |= bit(one);
     }
     for (const std::string& name : drop) {
-        if (is_all(name)) drop_all = true;
-        else dropped |= bit(TRY(parse_capability(name)));
+        if (is_all(name))
+            drop_all = true;
+        else
+            dropped |= bit(TRY(parse_capability(name)));
     }
     if (privileged) return host;
     if (add_all) return host & ~dropped;

@@ -22,9 +22,9 @@ CapSet default_capabilities();
 // Every capability that the running kernel knows (/proc/sys/kernel/cap_last_cap) and this process may still grant.
 CapSet all_capabilities();
 
-// Docker's meaning of --cap-add and --cap-drop (moby oci/caps/utils.go): "ALL" in add starts from everything, "ALL" in drop from
-// nothing; drops of single names are applied to an added ALL; privileged is everything. What the host does not have itself is
-// refused where it was asked for by name and left out of ALL and privileged.
+// Docker's meaning of --cap-add and --cap-drop (moby oci/caps/utils.go): "ALL" in add starts from everything, "ALL" in drop
+// from nothing; drops of single names are applied to an added ALL; privileged is everything. What the host does not have itself
+// is refused where it was asked for by name and left out of ALL and privileged.
 Result<CapSet> capability_set(const std::vector<std::string>& add, const std::vector<std::string>& drop, bool privileged);
 
 // The calling thread gives up every bounding capability outside set (needs CAP_SETPCAP) and all ambient ones.

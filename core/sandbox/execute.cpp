@@ -26,7 +26,7 @@ std::string_view path_of(const std::vector<std::string>& environment) {
 
 // 0 or the errno that execve would give for the file's kind and mode.
 int executable(const std::string& file) {
-    struct stat info{};
+    struct stat info {};
     if (stat(file.c_str(), &info) != 0) return errno;
     if (!S_ISREG(info.st_mode)) return EACCES;
     return faccessat(AT_FDCWD, file.c_str(), X_OK, AT_EACCESS) == 0 ? 0 : errno;
@@ -55,7 +55,9 @@ std::string interpreter_of(const std::string& file) {
         if (pread(fd->get(), &segment, sizeof segment, at) != sizeof segment) return "";
         if (segment.p_type != PT_INTERP || segment.p_filesz == 0 || segment.p_filesz > 4096) continue;
         std::string name(segment.p_filesz, 0);
-        if (pread(fd->get(), name.data(), name.size(), static_cast<off_t>(segment.p_offset)) != static_cast<ssize_t>(name.size())) return "";
+        if (pread(fd->get(), name.data(), name.size(), static_cast<off_t>(segment.p_offset)) !=
+            static_cast<ssize_t>(name.size()))
+            return "";
         return name.c_str();
     }
     return "";
@@ -101,7 +103,8 @@ Error execute_file(const std::string& file, const std::vector<std::string>& argv
     return errno_error("execute '{}'", file);
 }
 
-Error execute_init(int init, const std::string& file, const std::vector<std::string>& argv, const std::vector<std::string>& environment) {
+Error execute_init(int init, const std::string& file, const std::vector<std::string>& argv,
+                   const std::vector<std::string>& environment) {
     std::vector<std::string> all{"gantry-init", file};
     all.insert(all.end(), argv.begin(), argv.end());
     execveat(init, "", pointers(all).data(), pointers(environment).data(), AT_EMPTY_PATH);

@@ -51,7 +51,8 @@ Result<> set_resource_limits(const std::map<std::string, ResourceLimit>& limits)
         const rlimit value{limit.soft, limit.hard};
         if (setrlimit(static_cast<__rlimit_resource_t>(TRY(parse_resource(name))), &value) != 0) {
             if (errno == EPERM)
-                return error(Errc::denied, "set limit '{}' to {}:{}: above what the host allows here", name, limit.soft, limit.hard);
+                return error(Errc::denied, "set limit '{}' to {}:{}: above what the host allows here", name, limit.soft,
+                             limit.hard);
             return errno_error("set limit '{}' to {}:{}", name, limit.soft, limit.hard);
         }
     }

@@ -21,18 +21,20 @@ std::uint64_t fnv1a(std::string_view text) {
     return hash;
 }
 
-// Everything that the program depends on. A cache entry begins with it and is compared byte for byte, so that two inputs can never
-// share one, whatever their hashes.
+// Everything that the program depends on. A cache entry begins with it and is compared byte for byte, so that two inputs can
+// never share one, whatever their hashes.
 std::string inputs(std::string_view profile, CapSet capabilities) {
-    return fmt::format("gantry seccomp 1 {} {} {:x} {}\n{}\n", GANTRY_VERSION, docker_architecture(), capabilities, profile.size(), profile);
+    return fmt::format("gantry seccomp 1 {} {} {:x} {}\n{}\n", GANTRY_VERSION, docker_architecture(), capabilities,
+                       profile.size(), profile);
 }
 
 // An entry: inputs, then "HASH LENGTH\n" of the program, then the program.
 std::optional<Filter> read_cached(int folder, const std::string& name, const std::string& wanted) {
     auto file = os::open_at(folder, name, O_RDONLY | O_NOFOLLOW);
     if (!file.ok()) return std::nullopt;
-    struct stat info{};
-    if (fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022)) return std::nullopt;
+    struct stat info {};
+    if (fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_uid != geteuid() || (info.st_mode & 022))
+        return std::nullopt;
     const auto text = os::read_fd(file->get(), name, profile_limit * 2);
     if (!text.ok() || !text->starts_with(wanted)) return std::nullopt;
     std::string_view rest = std::string_view(*text).substr(wanted.size());
@@ -52,7 +54,7 @@ std::optional<os::Fd> trusted_folder(const std::string& path) {
         folder = os::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         if (!folder.ok()) return std::nullopt;
     }
-    struct stat info{};
+    struct stat info {};
     if (fstat(folder->get(), &info) != 0 || info.st_uid != geteuid() || (info.st_mode & 022)) return std::nullopt;
     return std::move(folder).value();
 }
@@ -62,8 +64,7 @@ std::optional<os::Fd> trusted_folder(const std::string& path) {
 Result<Filter> load_filter(const std::string& cache, const std::string& profile, CapSet capabilities) {
     if (profile == "unconfined") return Filter{};
     std::string from_file;
-    if (profile != "default")
-        from_file = TRY_CONTEXT(os::read_file(profile, profile_limit), "seccomp profile");
+    if (profile != "default") from_file = TRY_CONTEXT(os::read_file(profile, profile_limit), "seccomp profile");
     const std::string_view text = profile == "default" ? default_profile() : std::string_view(from_file);
     const std::string wanted = inputs(text, capabilities);
     const std::string name = fmt::format("{:016x}.bpf", fnv1a(wanted));
@@ -72,7 +73,8 @@ Result<Filter> load_filter(const std::string& cache, const std::string& profile,
         if (auto cached = read_cached(folder->get(), name, wanted)) return std::move(*cached);
     Filter filter = TRY_CONTEXT(compile_filter(text, capabilities), "seccomp profile '{}'", profile);
     if (folder) {
-        const std::string entry = fmt::format("{}{:x} {}\n{}", wanted, fnv1a(filter.program), filter.program.size(), filter.program);
+        const std::string entry =
+            fmt::format("{}{:x} {}\n{}", wanted, fnv1a(filter.program), filter.program.size(), filter.program);
         // A cache that cannot be written costs time, not safety.
         [[maybe_unused]] const auto stored = os::write_file_atomic(fmt::format("{}/{}", cache, name), entry, 0600, false);
     }

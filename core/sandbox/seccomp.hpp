@@ -1,5 +1,5 @@
-// System call filters from profiles in Docker's JSON, compiled with libseccomp (loaded only when something is compiled) and kept
-// as ready BPF programs.
+// System call filters from profiles in Docker's JSON, compiled with libseccomp (loaded only when something is compiled) and
+// kept as ready BPF programs.
 #pragma once
 
 #include "base/result.hpp"

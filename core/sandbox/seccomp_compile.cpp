@@ -27,9 +27,13 @@ Result<std::uint32_t> action_of(const std::string& name, std::optional<unsigned>
 }
 
 Result<scmp_arg_cmp> comparison(const SeccompArgument& argument) {
-    static const std::map<std::string, scmp_compare> operators{
-        {"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_LE", SCMP_CMP_LE}, {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-        {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+    static const std::map<std::string, scmp_compare> operators{{"SCMP_CMP_NE", SCMP_CMP_NE},
+                                                               {"SCMP_CMP_LT", SCMP_CMP_LT},
+                                                               {"SCMP_CMP_LE", SCMP_CMP_LE},
+                                                               {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+                                                               {"SCMP_CMP_GE", SCMP_CMP_GE},
+                                                               {"SCMP_CMP_GT", SCMP_CMP_GT},
+                                                               {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
     const auto found = operators.find(argument.op);
     if (found == operators.end()) return error(Errc::invalid, "operator '{}' is not known", argument.op);
     return scmp_arg_cmp{argument.index, found->second, argument.value, argument.value_two};
@@ -40,7 +44,8 @@ Result<> refused(int code, std::string_view what) {
     return Error::from_errno(-code, what);
 }
 
-Result<> add_rule(const SeccompLibrary& library, scmp_filter_ctx filter, const SeccompRule& rule, std::uint32_t default_action) {
+Result<> add_rule(const SeccompLibrary& library, scmp_filter_ctx filter, const SeccompRule& rule,
+                  std::uint32_t default_action) {
     const std::uint32_t action = TRY(action_of(rule.action, rule.errno_ret));
     // libseccomp refuses a rule that says what the default says anyway.
     if (action == default_action) return {};

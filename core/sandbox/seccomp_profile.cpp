@@ -71,8 +71,10 @@ Result<Condition> condition(const json& rule, const char* key) {
     for (const std::string& name : TRY(strings(*found, "caps"))) {
         out.has_caps = true;
         // A capability younger than these sources cannot be in the set: it neither includes nor excludes.
-        if (auto one = parse_capability(name); one.ok()) out.caps |= CapSet{1} << *one;
-        else out.caps |= CapSet{1} << 63;
+        if (auto one = parse_capability(name); one.ok())
+            out.caps |= CapSet{1} << *one;
+        else
+            out.caps |= CapSet{1} << 63;
     }
     out.min_kernel = TRY(text(*found, "minKernel"));
     return out;
@@ -82,8 +84,8 @@ bool names_this_host(const Condition& condition) {
     return std::ranges::find(condition.arches, docker_architecture()) != condition.arches.end();
 }
 
-// moby profiles/seccomp/seccomp_linux.go: every excluded capability, architecture or kernel drops the rule if it is there; every
-// included one must be.
+// moby profiles/seccomp/seccomp_linux.go: every excluded capability, architecture or kernel drops the rule if it is there;
+// every included one must be.
 bool applies(const Condition& includes, const Condition& excludes, CapSet capabilities) {
     if (!excludes.arches.empty() && names_this_host(excludes)) return false;
     if (excludes.caps & capabilities) return false;
@@ -141,7 +143,8 @@ Result<> read_architectures(const json& document, SeccompProfile& profile) {
     for (const json& entry : *map) {
         if (!entry.is_object()) return error(Errc::invalid, "'archMap' holds something else than objects");
         if (short_arch(TRY(text(entry, "architecture"))) != wanted) continue;
-        for (const std::string& name : TRY(strings(entry, "subArchitectures"))) profile.architectures.push_back(short_arch(name));
+        for (const std::string& name : TRY(strings(entry, "subArchitectures")))
+            profile.architectures.push_back(short_arch(name));
     }
     return {};
 }
@@ -176,7 +179,8 @@ Result<SeccompProfile> parse_profile(std::string_view text_in, CapSet capabiliti
     if (rules == document.end() || rules->is_null()) return profile;
     if (!rules->is_array()) return error(Errc::invalid, "'syscalls' is not a list");
     for (std::size_t i = 0; i < rules->size(); ++i)
-        if (auto rule = TRY_CONTEXT(read_rule((*rules)[i], capabilities), "rule {}", i + 1)) profile.rules.push_back(std::move(*rule));
+        if (auto rule = TRY_CONTEXT(read_rule((*rules)[i], capabilities), "rule {}", i + 1))
+            profile.rules.push_back(std::move(*rule));
     return profile;
 }
 

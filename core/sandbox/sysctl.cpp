@@ -20,8 +20,8 @@ Result<> check_sysctl(const std::string& name, const OwnNamespaces& own) {
     if (path.empty() || path.front() == '/' || path.find("..") != std::string::npos || path.find("//") != std::string::npos)
         return error(Errc::invalid, "sysctl '{}' is not a name", name);
     // ipc_namespaces(7), uts_namespaces(7), network_namespaces(7); as runc's validator, which Docker relies on.
-    static const std::set<std::string> ipc{"kernel/msgmax",          "kernel/msgmnb", "kernel/msgmni", "kernel/sem", "kernel/shmall",
-                                           "kernel/shmmax",          "kernel/shmmni", "kernel/shm_rmid_forced"};
+    static const std::set<std::string> ipc{"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
+                                           "kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced"};
     struct Area {
         bool matches, own;
         const char* what;
@@ -32,7 +32,8 @@ Result<> check_sysctl(const std::string& name, const OwnNamespaces& own) {
     for (const Area& area : areas) {
         if (!area.matches) continue;
         if (area.own) return {};
-        return error(Errc::invalid, "sysctl '{}' would change the host: the container has no {} namespace of its own", name, area.what);
+        return error(Errc::invalid, "sysctl '{}' would change the host: the container has no {} namespace of its own", name,
+                     area.what);
     }
     return error(Errc::invalid, "sysctl '{}' is the host's, not a namespace's", name);
 }

@@ -35,7 +35,7 @@ std::vector<std::string_view> split(std::string_view line, char by) {
 // A missing or unreadable database is an empty one: images from scratch have none. Pipes and devices are not read.
 std::string database(int root, const char* path) {
     auto file = os::open_in_root(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    struct stat info{};
+    struct stat info {};
     if (!file.ok() || fstat(file->get(), &info) != 0 || !S_ISREG(info.st_mode)) return "";
     return os::read_fd(file->get(), path, database_limit).value_or("");
 }
@@ -64,7 +64,8 @@ std::vector<Group> groups_of(std::string_view text) {
     for (std::string_view line : split(text, '\n')) {
         const auto fields = split(line, ':');
         if (fields.size() < 3) continue;
-        if (const auto gid = number(fields[2])) out.push_back({fields[0], *gid, fields.size() > 3 ? split(fields[3], ',') : std::vector<std::string_view>()});
+        if (const auto gid = number(fields[2]))
+            out.push_back({fields[0], *gid, fields.size() > 3 ? split(fields[3], ',') : std::vector<std::string_view>()});
     }
     return out;
 }
@@ -107,7 +108,8 @@ Result<Identity> resolve_user(int root, const std::string& run_as, const std::ve
     } else {
         out.uid = *as_number;
     }
-    if (!group.empty()) out.gid = TRY(find_group(groups, group));
+    if (!group.empty())
+        out.gid = TRY(find_group(groups, group));
     else if (!out.name.empty())
         for (const Group& one : groups)
             if (std::ranges::find(one.members, std::string_view(out.name)) != one.members.end()) out.groups.push_back(one.gid);

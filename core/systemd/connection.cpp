@@ -15,17 +15,28 @@ namespace {
 constexpr const char* private_socket = "/run/systemd/private";
 
 Errc code_of(std::string_view name) {
-    struct Row { std::string_view suffix; Errc code; };
+    struct Row {
+        std::string_view suffix;
+        Errc code;
+    };
     static constexpr Row rows[] = {
-        {"NoSuchUnit", Errc::not_found},       {"FileNotFound", Errc::not_found},
-        {"LoadFailed", Errc::invalid},         {"BadUnitSetting", Errc::invalid},
-        {"UnitMasked", Errc::denied},          {"AccessDenied", Errc::denied},
+        {"NoSuchUnit", Errc::not_found},
+        {"FileNotFound", Errc::not_found},
+        {"LoadFailed", Errc::invalid},
+        {"BadUnitSetting", Errc::invalid},
+        {"UnitMasked", Errc::denied},
+        {"AccessDenied", Errc::denied},
         {"InteractiveAuthorizationRequired", Errc::denied},
-        {"InvalidArgs", Errc::invalid},        {"PropertyReadOnly", Errc::invalid},
-        {"UnitExists", Errc::exists},          {"NotSupported", Errc::unsupported},
-        {"ServiceUnknown", Errc::unavailable}, {"NoReply", Errc::unavailable},
-        {"Disconnected", Errc::unavailable},   {"ShuttingDown", Errc::unavailable},
-        {"Timeout", Errc::timeout},            {"UnitBusy", Errc::in_use},
+        {"InvalidArgs", Errc::invalid},
+        {"PropertyReadOnly", Errc::invalid},
+        {"UnitExists", Errc::exists},
+        {"NotSupported", Errc::unsupported},
+        {"ServiceUnknown", Errc::unavailable},
+        {"NoReply", Errc::unavailable},
+        {"Disconnected", Errc::unavailable},
+        {"ShuttingDown", Errc::unavailable},
+        {"Timeout", Errc::timeout},
+        {"UnitBusy", Errc::in_use},
     };
     for (const Row& row : rows)
         if (name.ends_with(row.suffix)) return row.code;
@@ -167,7 +178,8 @@ Result<> Manager::Impl::wait_for_traffic(std::optional<TimePoint> deadline) {
     }
     timespec left{};
     if (until) {
-        const auto span = std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(*until - std::chrono::steady_clock::now()));
+        const auto span =
+            std::max(std::chrono::nanoseconds(0), std::chrono::nanoseconds(*until - std::chrono::steady_clock::now()));
         left.tv_sec = static_cast<time_t>(span.count() / 1'000'000'000);
         left.tv_nsec = static_cast<long>(span.count() % 1'000'000'000);
     }

@@ -67,10 +67,10 @@ struct Manager::Impl {
     bool direct = false;  // PID 1's private socket: signals come without Subscribe, Ref does not exist
     std::vector<SlotPtr> slots;
     bool listening = false;
-    std::vector<Job>* jobs = nullptr;             // those that start_all waits for
-    std::map<std::string, UnitState> held;        // units whose changes are followed, by name
-    std::uint64_t changes = 0;  // signals about units so far
-    std::string watched;                          // pattern of watch()
+    std::vector<Job>* jobs = nullptr;       // those that start_all waits for
+    std::map<std::string, UnitState> held;  // units whose changes are followed, by name
+    std::uint64_t changes = 0;              // signals about units so far
+    std::string watched;                    // pattern of watch()
     std::map<std::string, UnitState> watch_states;
     const std::function<bool(const UnitState&)>* watcher = nullptr;
     bool watch_ended = false;
@@ -81,8 +81,8 @@ struct Manager::Impl {
     Result<> listen();
     Result<MessagePtr> call(const char* member, const char* types, ...);
     // Queues a call of two string arguments; answered runs at most once, and never after the connection is gone.
-    Result<> call_later(const std::string& path, const char* interface, const char* member, const char* first, const char* second,
-                        std::function<void(sd_bus_message*)> answered);
+    Result<> call_later(const std::string& path, const char* interface, const char* member, const char* first,
+                        const char* second, std::function<void(sd_bus_message*)> answered);
     // Handles what arrives until done() or the deadline (Errc::timeout) or the stop descriptor (Errc::cancelled).
     Result<> run(const std::function<bool()>& done, std::optional<TimePoint> deadline = std::nullopt);
     Result<> wait_for_traffic(std::optional<TimePoint> deadline);

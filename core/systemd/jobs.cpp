@@ -28,7 +28,8 @@ Errc job_code(std::string_view result) {
 
 std::string why(const UnitState& state) {
     if (state.result == "exit-code") return fmt::format(", the process exited with status {}", state.exit_status);
-    if (state.result == "signal" || state.result == "core-dump") return fmt::format(", signal {} ended the process", state.exit_status);
+    if (state.result == "signal" || state.result == "core-dump")
+        return fmt::format(", signal {} ended the process", state.exit_status);
     if (state.result == "oom-kill") return ", the kernel ran out of memory for it";
     if (state.result == "timeout") return ", it took longer than its timeout";
     if (state.result == "start-limit-hit") return ", it was started too often (systemctl reset-failed lifts that)";
@@ -91,7 +92,8 @@ static Outcomes run_jobs(Manager& manager, Manager::Impl& impl, const std::vecto
         if (job.refused) {
             outcome = *job.refused;
         } else if (job.result.empty()) {
-            outcome = waited.ok() ? Result<>(error(Errc::internal, "{} unit '{}': no result", verb, job.unit)) : Result<>(waited.error());
+            outcome = waited.ok() ? Result<>(error(Errc::internal, "{} unit '{}': no result", verb, job.unit))
+                                  : Result<>(waited.error());
         } else if (job.result != "done") {
             auto state = manager.state(job.unit);
             outcome = error(job_code(job.result), "{} unit '{}': {}{}", verb, job.unit, job_text(job.result),
@@ -110,14 +112,17 @@ std::vector<std::pair<std::string, Result<>>> Manager::stop_all(const std::vecto
     return run_jobs(*this, *impl_, units, "StopUnit", "stop");
 }
 
-Result<> Manager::start(const std::string& unit) { return run_jobs(*this, *impl_, {unit}, "StartUnit", "start").front().second; }
+Result<> Manager::start(const std::string& unit) {
+    return run_jobs(*this, *impl_, {unit}, "StartUnit", "start").front().second;
+}
 Result<> Manager::stop(const std::string& unit) { return run_jobs(*this, *impl_, {unit}, "StopUnit", "stop").front().second; }
 Result<> Manager::restart(const std::string& unit) {
     return run_jobs(*this, *impl_, {unit}, "RestartUnit", "restart").front().second;
 }
 
 Result<> Manager::stop_now(const std::string& unit) {
-    [[maybe_unused]] const auto thawed = thaw(unit);  // a frozen process does not die of a signal on every kernel; not frozen is fine
+    [[maybe_unused]] const auto thawed =
+        thaw(unit);  // a frozen process does not die of a signal on every kernel; not frozen is fine
     const auto kill_all = [&] {
         // Messages of one connection are handled in order: the job is there when the signal is sent. No process left: fine.
         [[maybe_unused]] const auto killed = kill(unit, "all", SIGKILL);

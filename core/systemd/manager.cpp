@@ -31,7 +31,8 @@ Result<> Manager::thaw(const std::string& unit) {
 Result<> Manager::reset_failed(const std::string& unit) {
     auto done = impl_->call("ResetFailedUnit", "s", unit.c_str());
     // Not in memory: nothing to forget.
-    if (!done.ok() && done.error().code() != Errc::not_found) return std::move(done).error().context("reset unit '" + unit + "'");
+    if (!done.ok() && done.error().code() != Errc::not_found)
+        return std::move(done).error().context("reset unit '" + unit + "'");
     return {};
 }
 

@@ -22,15 +22,15 @@ using Value = std::variant<bool, std::int32_t, std::uint32_t, std::uint64_t, std
 using Properties = std::vector<std::pair<std::string, Value>>;
 
 struct UnitState {
-    std::string name, load, active, sub, result;   // "loaded", "active", "running", "success"
+    std::string name, load, active, sub, result;  // "loaded", "active", "running", "success"
     std::uint32_t main_pid = 0;
-    std::int32_t exit_code = 0, exit_status = 0;   // si_code and si_status of the main process (ExecMainCode, ExecMainStatus)
-    std::uint64_t started_us = 0, exited_us = 0;   // CLOCK_REALTIME of the main process, 0 if never
+    std::int32_t exit_code = 0, exit_status = 0;  // si_code and si_status of the main process (ExecMainCode, ExecMainStatus)
+    std::uint64_t started_us = 0, exited_us = 0;  // CLOCK_REALTIME of the main process, 0 if never
     std::uint32_t restarts = 0;
-    std::string status_text;                       // what the service said last with STATUS= (sd_notify(3))
-    std::string control_group;                     // below /sys/fs/cgroup, "" when none
+    std::string status_text;    // what the service said last with STATUS= (sd_notify(3))
+    std::string control_group;  // below /sys/fs/cgroup, "" when none
     bool need_reload = false;
-    std::string freezer;                           // "running", "frozen"
+    std::string freezer;  // "running", "frozen"
 };
 
 class Manager {
@@ -56,11 +56,11 @@ public:
     Result<> thaw(const std::string& unit);
     Result<> reset_failed(const std::string& unit);
     Result<> set_properties(const std::string& unit, const Properties& properties, bool runtime);
-    Result<> enable(const std::string& unit);    // EnableUnitFiles; no daemon-reload
+    Result<> enable(const std::string& unit);  // EnableUnitFiles; no daemon-reload
     Result<> disable(const std::string& unit);
     Result<> daemon_reload();
 
-    Result<UnitState> state(const std::string& unit);              // a unit that is not loaded has active "inactive"
+    Result<UnitState> state(const std::string& unit);                 // a unit that is not loaded has active "inactive"
     Result<std::vector<UnitState>> list(const std::string& pattern);  // names and active states only, one call
     // Like state(), for many at once: one round trip of waiting, whatever their number.
     Result<std::vector<UnitState>> states(const std::vector<std::string>& units);

@@ -12,11 +12,19 @@ struct Field {
     const char* name;
 };
 constexpr Field fields[] = {
-    {unit_interface, "LoadState"},       {unit_interface, "ActiveState"},        {unit_interface, "SubState"},
-    {unit_interface, "FreezerState"},    {unit_interface, "NeedDaemonReload"},   {service_interface, "Result"},
+    {unit_interface, "LoadState"},
+    {unit_interface, "ActiveState"},
+    {unit_interface, "SubState"},
+    {unit_interface, "FreezerState"},
+    {unit_interface, "NeedDaemonReload"},
+    {service_interface, "Result"},
     {service_interface, "StatusText"},
-    {service_interface, "MainPID"},      {service_interface, "ExecMainCode"},    {service_interface, "ExecMainStatus"},
-    {service_interface, "NRestarts"},    {service_interface, "ControlGroup"},    {service_interface, "ExecMainStartTimestamp"},
+    {service_interface, "MainPID"},
+    {service_interface, "ExecMainCode"},
+    {service_interface, "ExecMainStatus"},
+    {service_interface, "NRestarts"},
+    {service_interface, "ControlGroup"},
+    {service_interface, "ExecMainStartTimestamp"},
     {service_interface, "ExecMainExitTimestamp"},
 };
 
@@ -50,9 +58,7 @@ UnitState absent(const std::string& unit) {
     return state;
 }
 
-bool settled(const UnitState& state) {
-    return state.active == "inactive" || state.active == "failed" || state.active.empty();
-}
+bool settled(const UnitState& state) { return state.active == "inactive" || state.active == "failed" || state.active.empty(); }
 
 // interface, then a{sv} of changed properties.
 int merge_changes(sd_bus_message* message, UnitState& state) {
@@ -100,7 +106,8 @@ Result<std::vector<UnitState>> Manager::Impl::fetch(const std::vector<std::strin
                            [answers, index, name = field.name](sd_bus_message* reply) {
                                --answers->left;
                                // A unit that went away meanwhile answers with an error and keeps the defaults.
-                               if (sd_bus_message_get_error(reply) == nullptr) read_property(reply, name, answers->states[index]);
+                               if (sd_bus_message_get_error(reply) == nullptr)
+                                   read_property(reply, name, answers->states[index]);
                            }));
             ++answers->left;
         }
@@ -155,7 +162,8 @@ int Manager::Impl::on_properties_changed(sd_bus_message* message, void* data, sd
     const auto unit = unit_of_path(sd_bus_message_get_path(message));
     if (!unit) return 0;
     const auto held = self->held.find(*unit);
-    const bool watched = self->watcher != nullptr && !self->watch_ended && fnmatch(self->watched.c_str(), unit->c_str(), 0) == 0;
+    const bool watched =
+        self->watcher != nullptr && !self->watch_ended && fnmatch(self->watched.c_str(), unit->c_str(), 0) == 0;
     if (held == self->held.end() && !watched) return 0;
 
     const char* interface = nullptr;
@@ -205,7 +213,8 @@ Result<UnitState> Manager::wait_inactive(const std::string& unit, std::chrono::m
             // A job that waits for its turn (restart, or a second start) shows in the state only once it runs.
             return followed;
         }
-        if (waited.error().code() != Errc::unavailable) return std::move(waited).error().context("wait for unit '" + unit + "'");
+        if (waited.error().code() != Errc::unavailable)
+            return std::move(waited).error().context("wait for unit '" + unit + "'");
         // PID 1 re-executed itself and dropped its connections.
         TRY_CONTEXT(impl_->open(), "wait for unit '{}'", unit);
     }

@@ -10,7 +10,8 @@ Result<driver::NetworkConfig> NoopDriver::network_create(const driver::NetworkCo
                                                          const std::vector<driver::NetworkConfig>& /*others*/) {
     TRY(ObjectName::parse("network", wanted.name));
     if (!wanted.subnets.empty()) return error(Errc::unsupported, "network driver noop gives out no addresses");
-    if (!wanted.options.empty()) return error(Errc::invalid, "network driver noop has no option '{}'", wanted.options.front().first);
+    if (!wanted.options.empty())
+        return error(Errc::invalid, "network driver noop has no option '{}'", wanted.options.front().first);
     return wanted;
 }
 
@@ -25,7 +26,8 @@ Result<> NoopDriver::validate(const driver::AttachRequest& request) {
     if (!request.ports.empty()) return error(Errc::unsupported, "network driver noop cannot publish ports");
     if (!request.ipv4.empty() || !request.ipv6.empty() || !request.mac.empty())
         return error(Errc::unsupported, "network driver noop gives out no addresses");
-    if (!request.options.empty()) return error(Errc::invalid, "network driver noop has no option '{}'", request.options.front().first);
+    if (!request.options.empty())
+        return error(Errc::invalid, "network driver noop has no option '{}'", request.options.front().first);
     return {};
 }
 

@@ -73,8 +73,10 @@ Result<> NoopDriver::validate(const driver::RootfsRequest& request) {
     TRY(ContainerName::parse(request.container));
     for (const auto& key : request.layers)
         if (!TRY(layer_exists(key))) return error(Errc::not_found, "layer '{}' is not there", key);
-    if (!request.options.empty()) return error(Errc::invalid, "storage driver noop has no option '{}'", request.options.front());
-    if (request.size_limit != 0) return error(Errc::unsupported, "storage driver noop cannot limit the size of a writable layer");
+    if (!request.options.empty())
+        return error(Errc::invalid, "storage driver noop has no option '{}'", request.options.front());
+    if (request.size_limit != 0)
+        return error(Errc::unsupported, "storage driver noop cannot limit the size of a writable layer");
     if (!request.uid_map.empty()) return error(Errc::unsupported, "storage driver noop cannot map owners for a user namespace");
     return {};
 }

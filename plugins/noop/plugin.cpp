@@ -14,6 +14,8 @@ void* create_noop(const gantry::driver::HostContext* host) {
 
 extern "C" __attribute__((visibility("default"))) const gantry_driver_descriptor gantry_driver;
 const gantry_driver_descriptor gantry_driver = {
-    GANTRY_DRIVER_MAGIC,   sizeof(gantry_driver_descriptor), GANTRY_DRIVER_ABI_MAJOR, GANTRY_DRIVER_ABI_MINOR,
-    GANTRY_DRIVER_STORAGE, "noop", GANTRY_VERSION,          create_noop,
+    GANTRY_DRIVER_MAGIC,     sizeof(gantry_driver_descriptor),
+    GANTRY_DRIVER_ABI_MAJOR, GANTRY_DRIVER_ABI_MINOR,
+    GANTRY_DRIVER_STORAGE,   "noop",
+    GANTRY_VERSION,          create_noop,
 };

@@ -21,19 +21,21 @@ namespace gantry::overlayfs {
 
 namespace {
 
-// What we never want, whatever the kernel's build says: redirects would let an image's xattrs name other folders of a layer and make
-// the upper layer unreadable for diff; metacopy splits a file over layers; index ties an upper to one set of lowers for ever.
-constexpr std::pair<const char*, const char*> fixed_options[] = {{"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}};
+// What we never want, whatever the kernel's build says: redirects would let an image's xattrs name other folders of a layer and
+// make the upper layer unreadable for diff; metacopy splits a file over layers; index ties an upper to one set of lowers for
+// ever.
+constexpr std::pair<const char*, const char*> fixed_options[] = {
+    {"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}};
 
 bool kernel_has_lowerdir_plus() {
-    struct utsname name{};
+    struct utsname name {};
     int major = 0, minor = 0;
     if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
     return major > 6 || (major == 6 && minor >= 7);
 }
 
-// Folders by name where the kernel's option parsers take it (256 bytes for a value of fsconfig(2); ':', ',' and '\' mean something to
-// some of them), else by descriptor; /proc/mounts then shows the names.
+// Folders by name where the kernel's option parsers take it (256 bytes for a value of fsconfig(2); ':', ',' and '\' mean
+// something to some of them), else by descriptor; /proc/mounts then shows the names.
 class Names {
 public:
     Result<std::string> of(const std::string& folder) {
@@ -51,7 +53,7 @@ private:
 
 // An upper or work folder that overlayfs cannot write makes the mount read-only with no more than a line in the kernel's log.
 Result<os::Fd> checked(os::Fd mount, const Parts& parts) {
-    struct statvfs info{};
+    struct statvfs info {};
     if (fstatvfs(mount.get(), &info) != 0) return errno_error("overlay: look at the new mount");
     if (!parts.upper.empty() && (info.f_flag & ST_RDONLY))
         return error(Errc::unsupported, "overlay: the kernel cannot write to '{}' (its log says why)", parts.work);
@@ -79,7 +81,8 @@ Result<os::Fd> idmapped_clone(const std::string& folder, const std::vector<drive
     os::Fd tree = TRY(os::clone_mount(AT_FDCWD, folder, true));
     auto changed = os::change_mount(tree.get(), "", {.set = MOUNT_ATTR_IDMAP, .user_namespace = map.get()}, true, folder);
     if (!changed.ok() && changed.error().sys() == EINVAL)
-        return error(Errc::unsupported, "the file system of '{}' cannot map owners for a user namespace (idmapped mounts)", folder);
+        return error(Errc::unsupported, "the file system of '{}' cannot map owners for a user namespace (idmapped mounts)",
+                     folder);
     TRY(std::move(changed));
     return tree;
 }
@@ -129,7 +132,8 @@ Result<os::Fd> assemble_by_options(const Parts& parts) {
         options += TRY(names.short_name(lower));
     }
     if (!parts.upper.empty())
-        options += fmt::format(",upperdir={},workdir={}", TRY(names.short_name(parts.upper)), TRY(names.short_name(parts.work)));
+        options +=
+            fmt::format(",upperdir={},workdir={}", TRY(names.short_name(parts.upper)), TRY(names.short_name(parts.work)));
     for (const auto& [key, value] : fixed_options) options += fmt::format(",{}={}", key, value);
     // mount(2) copies one page of options and cuts the rest off without a word.
     if (options.size() >= 4096)

@@ -20,14 +20,14 @@ struct Parts {
 // A detached overlay mount. On error nothing is left in the caller's mount namespace.
 Result<os::Fd> assemble(const Parts& parts);
 
-// Its two ways. by_descriptor: fsopen(2) with "lowerdir+", kernel 6.7. by_options: mount(2) with one string of at most 4095 bytes, in
-// which every folder is "/proc/self/fd/N" so that some 200 layers fit (5.19 and later are tried).
+// Its two ways. by_descriptor: fsopen(2) with "lowerdir+", kernel 6.7. by_options: mount(2) with one string of at most 4095
+// bytes, in which every folder is "/proc/self/fd/N" so that some 200 layers fit (5.19 and later are tried).
 Result<os::Fd> assemble_by_descriptor(const Parts& parts);
 Result<os::Fd> assemble_by_options(const Parts& parts);
 
-// While it lives, everything at and below `folder` is seen in the caller's (private) mount namespace through an idmapped mount: what
-// belongs to id `container` on disk belongs to `host` there; and the calling thread makes files as the mapped root. The disk
-// keeps the container's view of owners, so that maps may change from start to start.
+// While it lives, everything at and below `folder` is seen in the caller's (private) mount namespace through an idmapped mount:
+// what belongs to id `container` on disk belongs to `host` there; and the calling thread makes files as the mapped root. The
+// disk keeps the container's view of owners, so that maps may change from start to start.
 class IdmappedView {
 public:
     static Result<IdmappedView> enter(const std::string& folder, const std::vector<driver::IdMap>& uids,

@@ -23,7 +23,7 @@ namespace {
 
 struct Entry {
     std::string name;
-    struct stat info{};
+    struct stat info {};
 };
 
 bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
@@ -131,7 +131,7 @@ private:
         Old old;
         const std::string relative = path.substr(1);
         for (const std::size_t index : parents) {
-            struct stat info{};
+            struct stat info {};
             if (fstatat(lowers_[index].get(), relative.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
                 if (errno == ENOENT) continue;
                 return errno_error("stat '{}' in a lower layer", path);
@@ -153,11 +153,13 @@ private:
     void report_hidden(const std::string& path, const std::vector<std::size_t>& below, const std::vector<Entry>& here) {
         std::set<std::string> gone, whiteouts;
         for (const std::size_t index : below) {
-            auto folder = path.empty() ? open_folder(lowers_[index].get(), ".") : open_folder(lowers_[index].get(), path.substr(1));
+            auto folder =
+                path.empty() ? open_folder(lowers_[index].get(), ".") : open_folder(lowers_[index].get(), path.substr(1));
             if (!folder.ok()) continue;
             auto there = entries(folder->get(), path);
             if (!there.ok()) continue;
-            for (const Entry& entry : *there) (is_whiteout(entry.info) && !gone.contains(entry.name) ? whiteouts : gone).insert(entry.name);
+            for (const Entry& entry : *there)
+                (is_whiteout(entry.info) && !gone.contains(entry.name) ? whiteouts : gone).insert(entry.name);
         }
         for (const auto& name : whiteouts) gone.erase(name);
         for (const Entry& entry : here) gone.erase(entry.name);

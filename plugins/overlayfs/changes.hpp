@@ -9,8 +9,8 @@
 
 namespace gantry::overlayfs {
 
-// Both take the container's files as hostile: symbolic links are not followed, and folders nested deeper than max_depth are an error
-// (each level costs a descriptor). They may change while being read.
+// Both take the container's files as hostile: symbolic links are not followed, and folders nested deeper than max_depth are an
+// error (each level costs a descriptor). They may change while being read.
 constexpr int max_depth = 400;
 
 // Bytes of regular files (hard links once, holes not) and the number of entries.

@@ -26,12 +26,12 @@ Result<> sync_folder(const std::string& path) {
 }
 
 bool is_folder(const std::string& path) {
-    struct stat info{};
+    struct stat info {};
     return lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-// The lock on the folder that has this name now. Nothing where the folder is gone, or another process holds it and wait is false:
-// a folder that was renamed or removed while we waited for its lock is not the one we asked for.
+// The lock on the folder that has this name now. Nothing where the folder is gone, or another process holds it and wait is
+// false: a folder that was renamed or removed while we waited for its lock is not the one we asked for.
 Result<os::Fd> lock_folder(const std::string& path, bool wait) {
     auto opened = os::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!opened.ok()) {
@@ -42,7 +42,8 @@ Result<os::Fd> lock_folder(const std::string& path, bool wait) {
         if (errno == EWOULDBLOCK) return os::Fd();
         if (errno != EINTR) return errno_error("lock '{}'", path);
     }
-    struct stat held{}, named{};
+    struct stat held {
+    }, named{};
     if (fstat(opened->get(), &held) != 0) return errno_error("stat '{}'", path);
     if (lstat(path.c_str(), &named) != 0 || held.st_ino != named.st_ino || held.st_dev != named.st_dev) return os::Fd();
     return opened;
@@ -56,7 +57,8 @@ Result<> empty_folder(const std::string& path) {
 }  // namespace
 
 Result<> check_key(const LayerKey& key) {
-    const bool good = key.size() == 64 && std::ranges::all_of(key, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+    const bool good =
+        key.size() == 64 && std::ranges::all_of(key, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
     if (!good) return error(Errc::invalid, "'{}' is not a layer's key (64 hexadecimal digits)", key);
     return {};
 }
@@ -105,7 +107,7 @@ Result<> Layers::abort(LayerStaging staging_) const {
 
 Result<bool> Layers::exists(const LayerKey& key) const {
     TRY(check_key(key));
-    struct stat info{};
+    struct stat info {};
     if (lstat(layer(key).c_str(), &info) == 0) return true;
     if (errno == ENOENT) return false;
     return errno_error("stat '{}'", layer(key));

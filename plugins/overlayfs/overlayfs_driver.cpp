@@ -28,7 +28,7 @@ namespace {
 
 // File systems that cannot be an upper layer (Documentation/filesystems/overlayfs.rst, "Upper and lower").
 Result<> check_file_system(const std::string& folder) {
-    struct statfs info{};
+    struct statfs info {};
     if (statfs(folder.c_str(), &info) != 0) return errno_error("look at the file system of '{}'", folder);
     const char* name = nullptr;
     switch (static_cast<std::uint32_t>(info.f_type)) {
@@ -47,7 +47,8 @@ Result<> check_file_system(const std::string& folder) {
 
 Result<> check_request(const RootfsRequest& request) {
     TRY(ContainerName::parse(request.container));
-    if (!request.options.empty()) return error(Errc::invalid, "storage driver overlayfs has no option '{}'", request.options.front());
+    if (!request.options.empty())
+        return error(Errc::invalid, "storage driver overlayfs has no option '{}'", request.options.front());
     if (request.uid_map.empty() != request.gid_map.empty())
         return error(Errc::invalid, "a user namespace needs a map of users and one of groups");
     return {};
@@ -61,12 +62,17 @@ Result<> OverlayfsDriver::probe() {
     // Opening the type loads the kernel module where it is one.
     TRY_CONTEXT(os::FsContext::open("overlay"), "this kernel has no overlayfs");
     TRY(layers_.make_folders());
-    for (const char* name : {"/rw", "/mnt", "/empty/0", "/empty/1"}) TRY(os::make_dirs(folder_ + name, name[1] == 'e' ? 0755 : 0700));
+    for (const char* name : {"/rw", "/mnt", "/empty/0", "/empty/1"})
+        TRY(os::make_dirs(folder_ + name, name[1] == 'e' ? 0755 : 0700));
     return {};
 }
 
-Result<LayerStaging> OverlayfsDriver::layer_begin(const LayerKey& key, const LayerKey& /*parent*/) { return layers_.begin(key); }
-Result<> OverlayfsDriver::layer_commit(LayerStaging staging, std::uint64_t size) { return layers_.commit(std::move(staging), size); }
+Result<LayerStaging> OverlayfsDriver::layer_begin(const LayerKey& key, const LayerKey& /*parent*/) {
+    return layers_.begin(key);
+}
+Result<> OverlayfsDriver::layer_commit(LayerStaging staging, std::uint64_t size) {
+    return layers_.commit(std::move(staging), size);
+}
 Result<> OverlayfsDriver::layer_abort(LayerStaging staging) { return layers_.abort(std::move(staging)); }
 Result<bool> OverlayfsDriver::layer_exists(const LayerKey& key) { return layers_.exists(key); }
 Result<std::uint64_t> OverlayfsDriver::layer_size(const LayerKey& key) { return layers_.size(key); }
@@ -92,14 +98,15 @@ Result<bool> OverlayfsDriver::make_writable(const RootfsRequest& request, const 
     const auto fill = [&]() -> Result<> {
         TRY(made && request.size_limit != 0 ? quota_start(folder, folder_ + "/rw", request.size_limit)
                                             : quota_change(folder, request.size_limit));
-        if (mkdir((folder + "/work").c_str(), 0700) != 0 && errno != EEXIST) return errno_error("make folder '{}/work'", folder);
+        if (mkdir((folder + "/work").c_str(), 0700) != 0 && errno != EEXIST)
+            return errno_error("make folder '{}/work'", folder);
         const std::string upper = folder + "/upper";
         if (mkdir(upper.c_str(), 0700) != 0) {
             if (errno == EEXIST) return {};
             return errno_error("make folder '{}'", upper);
         }
         // The container's "/" shows the owner and mode of the upper folder: they are the image's.
-        struct stat root{};
+        struct stat root {};
         if (stat(lowers.front().c_str(), &root) != 0) return errno_error("stat '{}'", lowers.front());
         if (chown(upper.c_str(), root.st_uid, root.st_gid) != 0 || chmod(upper.c_str(), root.st_mode & 07777) != 0)
             return errno_error("set the owner and mode of '{}'", upper);

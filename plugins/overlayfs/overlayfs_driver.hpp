@@ -23,7 +23,8 @@ public:
     Result<> validate(const driver::RootfsRequest& request) override;
     Result<driver::Rootfs> prepare(const driver::RootfsRequest& request) override;
     Result<driver::RootfsStatus> status(const std::string& container) override;
-    Result<std::vector<driver::Change>> diff(const std::string& container, const std::vector<driver::LayerKey>& layers) override;
+    Result<std::vector<driver::Change>> diff(const std::string& container,
+                                             const std::vector<driver::LayerKey>& layers) override;
     Result<std::vector<std::string>> list() override;
     Result<> rename(const std::string& container, const std::string& new_name) override;
     Result<> teardown(const std::string& container) override;

@@ -28,16 +28,17 @@ int quotactl_fd(int fd, unsigned command, std::uint32_t project, void* data) {
 Result<os::Fd> open_folder(const std::string& path) { return os::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW); }
 
 Result<> set_bound(int folder, std::uint32_t project, std::uint64_t bytes, const std::string& shown) {
-    struct if_dqblk bound{};
+    struct if_dqblk bound {};
     bound.dqb_bhardlimit = (bytes + QIF_DQBLKSIZE - 1) / QIF_DQBLKSIZE;
     bound.dqb_bsoftlimit = bound.dqb_bhardlimit;
     bound.dqb_valid = QIF_BLIMITS;
-    if (quotactl_fd(folder, Q_SETQUOTA, project, &bound) != 0) return errno_error("set the quota of project {} for '{}'", project, shown);
+    if (quotactl_fd(folder, Q_SETQUOTA, project, &bound) != 0)
+        return errno_error("set the quota of project {} for '{}'", project, shown);
     return {};
 }
 
 bool in_use(int folder, std::uint32_t project) {
-    struct if_dqblk usage{};
+    struct if_dqblk usage {};
     if (quotactl_fd(folder, Q_GETQUOTA, project, &usage) != 0) return false;
     return usage.dqb_curinodes != 0;
 }
@@ -58,16 +59,17 @@ Result<std::uint32_t> free_project(int folder, const std::string& siblings) {
 
 Result<> quota_possible(const std::string& folder) {
     const os::Fd fd = TRY(open_folder(folder));
-    struct fs_quota_statv state{};
+    struct fs_quota_statv state {};
     state.qs_version = FS_QSTATV_VERSION1;
     if (quotactl_fd(fd.get(), Q_XGETQSTATV, 0, &state) == 0 && (state.qs_flags & FS_QUOTA_PDQ_ENFD)) return {};
-    return error(Errc::unsupported, "a size limit needs a file system with project quotas (ext4 or xfs, mounted with prjquota) below '{}'",
+    return error(Errc::unsupported,
+                 "a size limit needs a file system with project quotas (ext4 or xfs, mounted with prjquota) below '{}'",
                  folder);
 }
 
 Result<std::uint32_t> project_of(const std::string& folder) {
     const os::Fd fd = TRY(open_folder(folder));
-    struct fsxattr attributes{};
+    struct fsxattr attributes {};
     if (ioctl(fd.get(), FS_IOC_FSGETXATTR, &attributes) != 0) {
         if (errno == ENOTTY || errno == EOPNOTSUPP) return std::uint32_t{0};
         return errno_error("read the project of '{}'", folder);
@@ -84,7 +86,7 @@ Result<> quota_start(const std::string& folder, const std::string& siblings, std
     const std::uint32_t project = TRY(free_project(fd.get(), siblings));
     // The bound first: nothing may be written below before it holds.
     TRY(set_bound(fd.get(), project, bytes, folder));
-    struct fsxattr attributes{};
+    struct fsxattr attributes {};
     if (ioctl(fd.get(), FS_IOC_FSGETXATTR, &attributes) != 0) return errno_error("read the project of '{}'", folder);
     attributes.fsx_projid = project;
     attributes.fsx_xflags |= FS_XFLAG_PROJINHERIT;

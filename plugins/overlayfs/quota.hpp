@@ -11,8 +11,8 @@ namespace gantry::overlayfs {
 // Errc::unsupported, with what is missing, where the file system of `folder` does not enforce project quotas.
 Result<> quota_possible(const std::string& folder);
 
-// Gives `folder` (empty, just made) a project of its own, which all that is made below inherits, and bounds it. `siblings`: the folder
-// whose sub-folders may have projects already; all of this is done under the lock of `siblings`.
+// Gives `folder` (empty, just made) a project of its own, which all that is made below inherits, and bounds it. `siblings`: the
+// folder whose sub-folders may have projects already; all of this is done under the lock of `siblings`.
 Result<> quota_start(const std::string& folder, const std::string& siblings, std::uint64_t bytes);
 
 // Changes the bound of a folder that has a project (0: no bound); Errc::unsupported for one without.

@@ -30,6 +30,7 @@ restart = "on-failure"
 T
 run "cat /etc/gantry/containers/web.toml"
 run "gantry check /etc/gantry/containers/web.toml"
+run "systemctl daemon-reload"
 
 step "It is a unit: systemd starts it, and nothing of Gantry stays behind"
 run "time systemctl start ctr@web"

@@ -9,6 +9,7 @@ fmt_main() {
 
 lint_main() {
     local bad=0 file found
+    mkdir -p "$top/build"
     need_packages lint
     cd "$top" || return 1
     case ${1:-} in

@@ -94,7 +94,8 @@ Result<Filters> Filters::parse(const std::vector<std::string>& texts, const std:
         const std::string key = text.substr(0, equals);
         if (std::ranges::find(known, key) == known.end()) {
             const std::string near = nearest(key, known);
-            return error(Errc::invalid, "invalid filter '{}'{}", key, near.empty() ? "" : fmt::format(", did you mean '{}'", near));
+            return error(Errc::invalid, "invalid filter '{}'{}", key,
+                         near.empty() ? "" : fmt::format(", did you mean '{}'", near));
         }
         filters.values_[key].push_back(text.substr(equals + 1));
     }

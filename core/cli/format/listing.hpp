@@ -27,7 +27,8 @@ struct ListingOptions {
 // The text for standard output. Every row is an object with (at least) the listing's fields, all strings.
 Result<std::string> print_listing(const Listing& listing, const ListingOptions& options, const std::vector<Json>& rows);
 
-// Lines of tab-separated cells, aligned as Go's tabwriter does with Docker's settings: cells at least 10 wide, 3 blanks between.
+// Lines of tab-separated cells, aligned as Go's tabwriter does with Docker's settings: cells at least 10 wide, 3 blanks
+// between.
 std::string align(const std::vector<std::string>& lines);
 
 // --filter KEY=VALUE...: known keys only. The same key may repeat (any of its values), different keys must all hold.

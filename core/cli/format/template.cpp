@@ -15,9 +15,9 @@ struct Term {
     enum class Kind { field, root, literal, call, group } kind = Kind::literal;
     std::vector<std::string> path;  // field, root: .A.B
     Json literal;
-    std::string function;                             // call
-    std::vector<Term> arguments;                      // call
-    std::vector<Term> pipeline;                       // group: ( ... )
+    std::string function;         // call
+    std::vector<Term> arguments;  // call
+    std::vector<Term> pipeline;   // group: ( ... )
 };
 using Pipeline = std::vector<Term>;
 
@@ -150,7 +150,8 @@ private:
         if (!is_template_function(word)) {
             at_ = start;
             const std::string near = nearest(word, template_function_names());
-            return fail(fmt::format("unknown function '{}'{}", word, near.empty() ? "" : fmt::format(", did you mean '{}'", near)));
+            return fail(
+                fmt::format("unknown function '{}'{}", word, near.empty() ? "" : fmt::format(", did you mean '{}'", near)));
         }
         Term call;
         call.kind = Term::Kind::call;
@@ -158,7 +159,8 @@ private:
         for (;;) {
             skip_space();
             const std::string_view rest = text_.substr(at_);
-            if (rest.empty() || rest.starts_with("}}") || rest.starts_with("-}}") || rest[0] == '|' || rest[0] == ')') return call;
+            if (rest.empty() || rest.starts_with("}}") || rest.starts_with("-}}") || rest[0] == '|' || rest[0] == ')')
+                return call;
             call.arguments.push_back(TRY(operand(depth)));
         }
     }
@@ -196,11 +198,13 @@ private:
             at_ += static_cast<std::size_t>(end - number.c_str());
         } else {
             const std::string word = identifier();
-            if (word == "true" || word == "false") term.literal = word == "true";
+            if (word == "true" || word == "false")
+                term.literal = word == "true";
             else if (is_template_function(word)) {
                 term.kind = Term::Kind::call;
                 term.function = word;
-            } else if (word != "nil") return fail(word.empty() ? fmt::format("unexpected '{}'", c) : "unexpected '" + word + "'");
+            } else if (word != "nil")
+                return fail(word.empty() ? fmt::format("unexpected '{}'", c) : "unexpected '" + word + "'");
         }
         return term;
     }
@@ -310,7 +314,8 @@ private:
     static Result<Json> field(const Json& from, const std::vector<std::string>& path) {
         const Json* value = &from;
         for (const auto& name : path) {
-            if (!value->is_object()) return error(Errc::invalid, "template: can't evaluate field {} in {}", name, go_text(*value));
+            if (!value->is_object())
+                return error(Errc::invalid, "template: can't evaluate field {} in {}", name, go_text(*value));
             const auto found = value->find(name);
             if (found == value->end()) {
                 std::vector<std::string> known;
@@ -334,9 +339,7 @@ Template::Template(Template&&) noexcept = default;
 Template& Template::operator=(Template&&) noexcept = default;
 Template::~Template() = default;
 
-Result<Template> Template::parse(std::string_view text) {
-    return Template(std::make_unique<Node>(TRY(Parser(text).parse())));
-}
+Result<Template> Template::parse(std::string_view text) { return Template(std::make_unique<Node>(TRY(Parser(text).parse()))); }
 
 Result<std::string> Template::render(const nlohmann::ordered_json& value) const {
     std::string out;

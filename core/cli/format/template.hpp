@@ -1,8 +1,8 @@
 // The part of Go's text/template that `--format` of Docker's command line uses, over JSON values.
 //
 // Actions: {{.A.B}}, {{$}}, {{"text"}}, pipelines with |, {{if}} {{else}} {{else if}} {{range}} {{with}} {{end}}, comments, the
-// trim markers {{- and -}}. Functions: those of text/template that make sense here (and, eq, ge, gt, index, le, len, lt, ne, not,
-// or, print, printf, println) and Docker's (json, join, lower, pad, split, title, truncate, upper).
+// trim markers {{- and -}}. Functions: those of text/template that make sense here (and, eq, ge, gt, index, le, len, lt, ne,
+// not, or, print, printf, println) and Docker's (json, join, lower, pad, split, title, truncate, upper).
 #pragma once
 
 #include "base/result.hpp"

@@ -138,7 +138,8 @@ Result<Json> print_formatted(const Arguments& a) {
         std::string text;
         if (verb == 'f' && value.is_number()) {
             const auto dot = flags.find('.');
-            text = fmt::format("{:.{}f}", value.get<double>(), dot == std::string::npos ? 6 : std::atoi(flags.c_str() + dot + 1));
+            text =
+                fmt::format("{:.{}f}", value.get<double>(), dot == std::string::npos ? 6 : std::atoi(flags.c_str() + dot + 1));
         } else if (verb == 'x' && value.is_number_integer()) {
             text = fmt::format("{:x}", value.get<std::int64_t>());
         } else if (verb == 'q') {
@@ -150,14 +151,16 @@ Result<Json> print_formatted(const Arguments& a) {
         }
         const bool left = flags.starts_with('-');
         const std::size_t width = std::min(std::abs(std::atoi(flags.c_str())), 1000);
-        if (text.size() < width) text = left ? text + std::string(width - text.size(), ' ') : std::string(width - text.size(), ' ') + text;
+        if (text.size() < width)
+            text = left ? text + std::string(width - text.size(), ' ') : std::string(width - text.size(), ' ') + text;
         out += text;
     }
     return Json(out);
 }
 
 const Function functions[] = {
-    {"and", 1, any, [](const Arguments& a) -> Result<Json> {
+    {"and", 1, any,
+     [](const Arguments& a) -> Result<Json> {
          for (const auto& item : a)
              if (!go_truth(item)) return item;
          return a.back();
@@ -167,16 +170,16 @@ const Function functions[] = {
     {"gt", 2, 2, [](const Arguments& a) { return compared(a, [](int c) { return c > 0; }); }},
     {"index", 1, any, index},
     {"join", 2, 2, join},
-    {"json", 1, 1, [](const Arguments& a) -> Result<Json> {
-         return Json(a[0].dump(-1, ' ', false, Json::error_handler_t::replace));
-     }},
+    {"json", 1, 1,
+     [](const Arguments& a) -> Result<Json> { return Json(a[0].dump(-1, ' ', false, Json::error_handler_t::replace)); }},
     {"le", 2, 2, [](const Arguments& a) { return compared(a, [](int c) { return c <= 0; }); }},
     {"len", 1, 1, length},
     {"lower", 1, 1, [](const Arguments& a) -> Result<Json> { return Json(mapped(go_text(a[0]), std::tolower)); }},
     {"lt", 2, 2, [](const Arguments& a) { return compared(a, [](int c) { return c < 0; }); }},
     {"ne", 2, 2, [](const Arguments& a) -> Result<Json> { return Json(a[0] != a[1]); }},
     {"not", 1, 1, [](const Arguments& a) -> Result<Json> { return Json(!go_truth(a[0])); }},
-    {"or", 1, any, [](const Arguments& a) -> Result<Json> {
+    {"or", 1, any,
+     [](const Arguments& a) -> Result<Json> {
          for (const auto& item : a)
              if (go_truth(item)) return item;
          return a.back();

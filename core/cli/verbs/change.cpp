@@ -138,12 +138,15 @@ Result<int> run_prune(Context& context, PruneOptions& options) {
         if (container.problem || !container.definition_file.starts_with(engine->paths().data)) continue;
         if (!filters.match_labels(container.definition.labels)) continue;
         bool young = false;
-        for (const auto& until : filters.values("until")) young |= container.definition.created * 1000000 >= TRY(parse_time(until));
+        for (const auto& until : filters.values("until"))
+            young |= container.definition.created * 1000000 >= TRY(parse_time(until));
         if (young) continue;
         auto* storage = TRY(engine->storage(container.definition.storage_driver));
         if (auto status = storage->status(container.name.str()); status.ok()) bytes += status->bytes;
-        if (auto gone = engine->remove(container, false, false); !gone.ok()) complain(gone.error());
-        else removed += container.id + "\n";
+        if (auto gone = engine->remove(container, false, false); !gone.ok())
+            complain(gone.error());
+        else
+            removed += container.id + "\n";
     }
     if (!removed.empty()) removed = "Deleted Containers:\n" + removed + "\n";
     return print(fmt::format("{}Total reclaimed space: {}\n", removed, human_size(bytes)));

@@ -14,8 +14,9 @@ using Words = std::vector<std::string>;
 enum class Kind { nothing, container, image, network, volume };
 
 Kind kind_of(const std::string& group, const std::string& verb) {
-    static const std::set<std::string> containers{"start", "stop", "restart", "kill", "pause", "unpause", "wait", "rm", "rename", "update", "port",
-                                                  "top", "stats", "logs", "exec", "attach", "cp", "diff", "export", "inspect"};
+    static const std::set<std::string> containers{"start", "stop",   "restart", "kill", "pause",  "unpause", "wait",
+                                                  "rm",    "rename", "update",  "port", "top",    "stats",   "logs",
+                                                  "exec",  "attach", "cp",      "diff", "export", "inspect"};
     static const std::set<std::string> images{"run", "create", "rmi", "tag", "history", "save", "pull"};
     if (group == "network") return verb == "create" || verb == "ls" || verb == "prune" ? Kind::nothing : Kind::network;
     if (group == "volume") return verb == "create" || verb == "ls" || verb == "prune" ? Kind::nothing : Kind::volume;

@@ -31,7 +31,9 @@ Result<int> on_units(Context& context, const std::vector<std::string>& names,
     });
 }
 
-bool runs(const container::Container& container) { return container.unit.main_pid != 0 || container.unit.active == "activating"; }
+bool runs(const container::Container& container) {
+    return container.unit.main_pid != 0 || container.unit.active == "activating";
+}
 
 struct StartOptions {
     std::vector<std::string> containers;
@@ -49,7 +51,8 @@ void declare_start(CLI::App& verb, StartOptions& options) {
 Result<int> run_start(Context& context, StartOptions& options) {
     auto* engine = TRY(context.engine());
     if (options.attach || options.interactive) {
-        if (options.containers.size() != 1) return error(Errc::invalid, "you cannot start and attach multiple containers at once");
+        if (options.containers.size() != 1)
+            return error(Errc::invalid, "you cannot start and attach multiple containers at once");
         const auto container = TRY(engine->container(options.containers[0]));
         return run_attached(*engine, container, {options.interactive, true, options.detach_keys});
     }
@@ -104,8 +107,9 @@ Result<> stop_unit(systemd::Manager& systemd, const container::Container& contai
     const int signal = TRY(config::parse_signal(name));
     if (options.timeout.value_or(10) != 0) {
         TRY(systemd.kill(unit, "main", signal));
-        const auto wait = options.timeout.value_or(10) < 0 ? std::chrono::milliseconds(-1)
-                                                           : std::chrono::milliseconds(std::chrono::seconds(options.timeout.value_or(10)));
+        const auto wait = options.timeout.value_or(10) < 0
+                              ? std::chrono::milliseconds(-1)
+                              : std::chrono::milliseconds(std::chrono::seconds(options.timeout.value_or(10)));
         if (auto ended = systemd.wait_inactive(unit, wait); !ended.ok() && ended.error().code() != Errc::timeout)
             return std::move(ended).error();
     }
@@ -122,12 +126,13 @@ Result<int> run_stop(Context& context, StopOptions& options) {
         std::vector<std::string> units;
         std::map<std::string, std::string> given;
         int status = for_each_object(options.containers, [&](const std::string& name) -> Result<> {
-            units.push_back(unit_name(TRY(engine->container(name)).name));
-            given[units.back()] = name;
-            return {};
-        }).value_or(1);
+                         units.push_back(unit_name(TRY(engine->container(name)).name));
+                         given[units.back()] = name;
+                         return {};
+                     }).value_or(1);
         for (auto& [unit, stopped] : TRY(engine->systemd())->stop_all(units)) {
-            if (stopped.ok()) TRY(print(given[unit] + "\n"));
+            if (stopped.ok())
+                TRY(print(given[unit] + "\n"));
             else {
                 complain(stopped.error().context(fmt::format("stop container '{}'", given[unit])));
                 status = 1;
@@ -141,11 +146,13 @@ Result<int> run_stop(Context& context, StopOptions& options) {
 }
 
 Result<int> run_restart(Context& context, StopOptions& options) {
-    return on_units(context, options.containers, [&](systemd::Manager& systemd, const container::Container& container) -> Result<> {
-        if (options.timeout || !options.signal.empty())
-            TRY_CONTEXT(stop_unit(systemd, container, options), "restart container '{}'", container.name.str());
-        return systemd.restart(unit_name(container.name)).context(fmt::format("restart container '{}'", container.name.str()));
-    });
+    return on_units(context, options.containers,
+                    [&](systemd::Manager& systemd, const container::Container& container) -> Result<> {
+                        if (options.timeout || !options.signal.empty())
+                            TRY_CONTEXT(stop_unit(systemd, container, options), "restart container '{}'", container.name.str());
+                        return systemd.restart(unit_name(container.name))
+                            .context(fmt::format("restart container '{}'", container.name.str()));
+                    });
 }
 
 struct KillOptions {
@@ -160,25 +167,30 @@ void declare_kill(CLI::App& verb, KillOptions& options) {
 
 Result<int> run_kill(Context& context, KillOptions& options) {
     const int signal = TRY(config::parse_signal(options.signal));
-    return on_units(context, options.containers, [&](systemd::Manager& systemd, const container::Container& container) -> Result<> {
-        if (!runs(container)) return error(Errc::in_use, "container '{}' is not running", container.name.str());
-        return systemd.kill(unit_name(container.name), "main", signal);
-    });
+    return on_units(context, options.containers,
+                    [&](systemd::Manager& systemd, const container::Container& container) -> Result<> {
+                        if (!runs(container)) return error(Errc::in_use, "container '{}' is not running", container.name.str());
+                        return systemd.kill(unit_name(container.name), "main", signal);
+                    });
 }
 
 Result<int> run_pause(Context& context, NamesOptions& options) {
-    return on_units(context, options.containers, [](systemd::Manager& systemd, const container::Container& container) -> Result<> {
-        if (container.state == "paused") return error(Errc::in_use, "container '{}' is already paused", container.name.str());
-        if (!runs(container)) return error(Errc::in_use, "container '{}' is not running", container.name.str());
-        return systemd.freeze(unit_name(container.name));
-    });
+    return on_units(context, options.containers,
+                    [](systemd::Manager& systemd, const container::Container& container) -> Result<> {
+                        if (container.state == "paused")
+                            return error(Errc::in_use, "container '{}' is already paused", container.name.str());
+                        if (!runs(container)) return error(Errc::in_use, "container '{}' is not running", container.name.str());
+                        return systemd.freeze(unit_name(container.name));
+                    });
 }
 
 Result<int> run_unpause(Context& context, NamesOptions& options) {
-    return on_units(context, options.containers, [](systemd::Manager& systemd, const container::Container& container) -> Result<> {
-        if (container.state != "paused") return error(Errc::in_use, "container '{}' is not paused", container.name.str());
-        return systemd.thaw(unit_name(container.name));
-    });
+    return on_units(context, options.containers,
+                    [](systemd::Manager& systemd, const container::Container& container) -> Result<> {
+                        if (container.state != "paused")
+                            return error(Errc::in_use, "container '{}' is not paused", container.name.str());
+                        return systemd.thaw(unit_name(container.name));
+                    });
 }
 
 Result<int> run_wait(Context& context, NamesOptions& options) {

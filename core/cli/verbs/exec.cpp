@@ -39,8 +39,10 @@ void declare_exec(CLI::App& verb, ExecFlags& flags) {
 std::vector<std::string> completed(const std::vector<std::string>& entries) {
     std::vector<std::string> out;
     for (const auto& entry : entries) {
-        if (entry.find('=') != std::string::npos) out.push_back(entry);
-        else if (const char* ours = std::getenv(entry.c_str())) out.push_back(entry + "=" + ours);
+        if (entry.find('=') != std::string::npos)
+            out.push_back(entry);
+        else if (const char* ours = std::getenv(entry.c_str()))
+            out.push_back(entry + "=" + ours);
     }
     return out;
 }
@@ -62,7 +64,9 @@ Result<int> exec_on_terminal(container::EnterRequest& request, const ExecFlags& 
     {
         std::optional<RawTerminal> raw;
         if (flags.interactive) raw.emplace(TRY(RawTerminal::enter(STDIN_FILENO)));
-        Streams streams{.input = flags.interactive ? STDIN_FILENO : -1, .output = STDOUT_FILENO, .terminal = entered.terminal(),
+        Streams streams{.input = flags.interactive ? STDIN_FILENO : -1,
+                        .output = STDOUT_FILENO,
+                        .terminal = entered.terminal(),
                         .process = entered.pidfd()};
         streams.detach = std::move(detach);
         end = TRY(copy_streams(std::move(streams)));
@@ -80,9 +84,13 @@ Result<int> exec_on_pipes(container::EnterRequest& request, const ExecFlags& fla
     input.read.reset();
     output.write.reset();
     errors.write.reset();
-    TRY(copy_streams({.input = flags.interactive ? STDIN_FILENO : -1, .output = STDOUT_FILENO, .errors = STDERR_FILENO,
-                      .remote_input = flags.interactive ? &input.write : nullptr, .remote_output = output.read.get(),
-                      .remote_errors = errors.read.get(), .process = entered.pidfd()}));
+    TRY(copy_streams({.input = flags.interactive ? STDIN_FILENO : -1,
+                      .output = STDOUT_FILENO,
+                      .errors = STDERR_FILENO,
+                      .remote_input = flags.interactive ? &input.write : nullptr,
+                      .remote_output = output.read.get(),
+                      .remote_errors = errors.read.get(),
+                      .process = entered.pidfd()}));
     return entered.wait();
 }
 
@@ -91,7 +99,8 @@ Result<int> run_exec(Context& context, ExecFlags& flags) {
     options.command = flags.verb->remaining();
     if (!options.command.empty() && options.command.front() == "--") options.command.erase(options.command.begin());
     if (options.command.empty()) return error(Errc::invalid, "exec needs a command: gantry exec CONTAINER COMMAND [ARG...]");
-    if (flags.tty && flags.interactive && !flags.detach && !isatty(STDIN_FILENO)) return error(Errc::invalid, "the input device is not a TTY");
+    if (flags.tty && flags.interactive && !flags.detach && !isatty(STDIN_FILENO))
+        return error(Errc::invalid, "the input device is not a TTY");
     // Executes this program once more: nothing has happened yet.
     TRY(os::seal_own_binary());
     options.env = completed(flags.env);

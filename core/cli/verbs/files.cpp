@@ -92,11 +92,15 @@ Result<int> run_cp(Context& context, CpOptions& options) {
     const auto container = TRY(engine->container(from ? from->first : to->first));
     const auto root = TRY(engine->open_root(container));
     if (from) {
-        if (options.target == "-") TRY(copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));
-        else TRY(copy_out(root.get(), from->second, options.target, how));
+        if (options.target == "-")
+            TRY(copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));
+        else
+            TRY(copy_out(root.get(), from->second, options.target, how));
     } else {
-        if (options.source == "-") TRY(copy_from_stream(STDIN_FILENO, root.get(), to->second, how));
-        else TRY(copy_in(options.source, root.get(), to->second, how));
+        if (options.source == "-")
+            TRY(copy_from_stream(STDIN_FILENO, root.get(), to->second, how));
+        else
+            TRY(copy_in(options.source, root.get(), to->second, how));
     }
     return 0;
 }

@@ -15,8 +15,10 @@ Result<std::vector<Digest>> used_images(container::Engine& engine) {
     std::vector<Digest> used;
     for (const auto& container : TRY(engine.containers())) {
         if (container.problem) continue;
-        if (auto id = Digest::parse(container.definition.image_id); id.ok()) used.push_back(*id);
-        else if (auto image = TRY(engine.images())->find(container.definition.image); image.ok()) used.push_back(image->id);
+        if (auto id = Digest::parse(container.definition.image_id); id.ok())
+            used.push_back(*id);
+        else if (auto image = TRY(engine.images())->find(container.definition.image); image.ok())
+            used.push_back(image->id);
     }
     return used;
 }
@@ -38,8 +40,13 @@ void declare_images(CLI::App& verb, ImagesOptions& options) {
         ->allow_extra_args(false);
 }
 
-const Listing images_listing{{{"Containers", "CONTAINERS"}, {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"},
-                              {"Digest", "DIGEST"}, {"ID", "IMAGE ID"}, {"Repository", "REPOSITORY"}, {"Size", "SIZE"},
+const Listing images_listing{{{"Containers", "CONTAINERS"},
+                              {"CreatedAt", "CREATED AT"},
+                              {"CreatedSince", "CREATED"},
+                              {"Digest", "DIGEST"},
+                              {"ID", "IMAGE ID"},
+                              {"Repository", "REPOSITORY"},
+                              {"Size", "SIZE"},
                               {"Tag", "TAG"}},
                              "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
                              "ID"};
@@ -78,7 +85,8 @@ std::vector<Name> names_of(const image::Image& image) {
 
 Result<bool> image_matches(image::Store& store, const image::Image& image, const Filters& filters) {
     const bool dangling = image.names.empty();
-    if (!filters.match("dangling", [&](const std::string& value) { return (value == "true" || value == "1") == dangling; })) return false;
+    if (!filters.match("dangling", [&](const std::string& value) { return (value == "true" || value == "1") == dangling; }))
+        return false;
     if (filters.has("label") && !filters.match_labels(TRY(store.config(image)).labels)) return false;
     for (const auto& other : filters.values("before"))
         if (image.created >= TRY(store.find(other)).created) return false;
@@ -103,8 +111,10 @@ Result<int> run_images(Context& context, ImagesOptions& options) {
             if (wanted && (!name.ref || name.ref->repository() != wanted->normalized().repository() ||
                            (!wanted->tag.empty() && name.ref->tag != wanted->tag)))
                 continue;
-            if (!wanted && !options.repository.empty() && (!name.ref || !pattern_matches(options.repository, *name.ref))) continue;
-            if (!filters.match("reference", [&](const std::string& pattern) { return name.ref && pattern_matches(pattern, *name.ref); }))
+            if (!wanted && !options.repository.empty() && (!name.ref || !pattern_matches(options.repository, *name.ref)))
+                continue;
+            if (!filters.match("reference",
+                               [&](const std::string& pattern) { return name.ref && pattern_matches(pattern, *name.ref); }))
                 continue;
             const std::int64_t created = parse_time(image.created).value_or(0) / 1000000;
             Json row;
@@ -175,8 +185,12 @@ void declare_history(CLI::App& verb, HistoryOptions& options) {
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
 }
 
-const Listing history_listing{{{"Comment", "COMMENT"}, {"CreatedAt", "CREATED AT"}, {"CreatedBy", "CREATED BY"},
-                               {"CreatedSince", "CREATED"}, {"ID", "IMAGE"}, {"Size", "SIZE"}},
+const Listing history_listing{{{"Comment", "COMMENT"},
+                               {"CreatedAt", "CREATED AT"},
+                               {"CreatedBy", "CREATED BY"},
+                               {"CreatedSince", "CREATED"},
+                               {"ID", "IMAGE"},
+                               {"Size", "SIZE"}},
                               "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
                               "ID"};
 
@@ -218,8 +232,9 @@ void declare_prune(CLI::App& verb, PruneOptions& options) {
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
     const Filters filters = TRY(Filters::parse(options.filters, {"until", "label"}));
-    if (!options.force && !TRY(confirm(options.all ? "WARNING! This will remove all images without at least one container associated to them."
-                                                   : "WARNING! This will remove all dangling images.")))
+    if (!options.force &&
+        !TRY(confirm(options.all ? "WARNING! This will remove all images without at least one container associated to them."
+                                 : "WARNING! This will remove all dangling images.")))
         return 0;
     auto* engine = TRY(context.engine());
     std::map<std::string, std::string> wanted;

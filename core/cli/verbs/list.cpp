@@ -24,51 +24,72 @@ void declare_ps(CLI::App& verb, PsOptions& options) {
     verb.add_option("-n,--last", options.last, "the N created last");
     verb.add_flag("-s,--size", options.size, "show the size of the writable layer");
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "KEY=VALUE: id, name, label, status, health, exited, network, volume, ancestor, "
-                                                    "publish, expose, before, since")->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters,
+                    "KEY=VALUE: id, name, label, status, health, exited, network, volume, ancestor, "
+                    "publish, expose, before, since")
+        ->allow_extra_args(false);
 }
 
-const Listing ps_listing{{{"Command", "COMMAND"}, {"CreatedAt", "CREATED AT"}, {"Health", "HEALTH"}, {"ID", "CONTAINER ID"},
-                          {"Image", "IMAGE"}, {"Labels", "LABELS"}, {"LocalVolumes", "LOCAL VOLUMES"}, {"Mounts", "MOUNTS"},
-                          {"Names", "NAMES"}, {"Networks", "NETWORKS"}, {"Ports", "PORTS"}, {"RunningFor", "CREATED"},
-                          {"Size", "SIZE"}, {"State", "STATE"}, {"Status", "STATUS"}, {"Unit", "UNIT"}},
+const Listing ps_listing{{{"Command", "COMMAND"},
+                          {"CreatedAt", "CREATED AT"},
+                          {"Health", "HEALTH"},
+                          {"ID", "CONTAINER ID"},
+                          {"Image", "IMAGE"},
+                          {"Labels", "LABELS"},
+                          {"LocalVolumes", "LOCAL VOLUMES"},
+                          {"Mounts", "MOUNTS"},
+                          {"Names", "NAMES"},
+                          {"Networks", "NETWORKS"},
+                          {"Ports", "PORTS"},
+                          {"RunningFor", "CREATED"},
+                          {"Size", "SIZE"},
+                          {"State", "STATE"},
+                          {"Status", "STATUS"},
+                          {"Unit", "UNIT"}},
                          "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
                          "ID"};
 
 bool has(const std::vector<std::string>& list, const std::string& item) { return std::ranges::find(list, item) != list.end(); }
 
-bool same_port(const std::string& port, const std::string& wanted) {
-    return port == wanted || port == wanted + "/tcp";
-}
+bool same_port(const std::string& port, const std::string& wanted) { return port == wanted || port == wanted + "/tcp"; }
 
 bool matches(const container::Container& container, const Filters& filters) {
     return filters.match("id", [&](const std::string& value) { return container.id.starts_with(value); }) &&
-           filters.match("name", [&](const std::string& value) { return container.name.str().find(value) != std::string::npos; }) &&
+           filters.match("name",
+                         [&](const std::string& value) { return container.name.str().find(value) != std::string::npos; }) &&
            filters.match_labels(container.definition.labels) &&
            filters.match("status", [&](const std::string& value) { return container.state == value; }) &&
-           filters.match("health", [&](const std::string& value) {
-               return container.health == value || (value == "none" && container.health.empty());
-           }) &&
-           filters.match("exited", [&](const std::string& value) {
-               return container.state == "exited" && std::to_string(exit_status(container.unit)) == value;
-           }) &&
+           filters.match("health",
+                         [&](const std::string& value) {
+                             return container.health == value || (value == "none" && container.health.empty());
+                         }) &&
+           filters.match("exited",
+                         [&](const std::string& value) {
+                             return container.state == "exited" && std::to_string(exit_status(container.unit)) == value;
+                         }) &&
            filters.match("network", [&](const std::string& value) { return has(network_names(container), value); }) &&
-           filters.match("volume", [&](const std::string& value) {
-               return std::ranges::any_of(container.definition.mounts, [&](const config::Mount& mount) {
-                   return mount.source == value || mount.target == value;
-               });
-           }) &&
-           filters.match("ancestor", [&](const std::string& value) {
-               return container.definition.image == value || container.definition.image.starts_with(value + ":") ||
-                      short_id(container.definition.image_id).starts_with(short_id(value));
-           }) &&
-           filters.match("publish", [&](const std::string& value) {
-               return std::ranges::any_of(port_bindings(container), [&](const auto& binding) {
-                   return same_port(binding.first, value) || binding.second.ends_with(":" + value.substr(0, value.find('/')));
-               });
-           }) &&
+           filters.match("volume",
+                         [&](const std::string& value) {
+                             return std::ranges::any_of(container.definition.mounts, [&](const config::Mount& mount) {
+                                 return mount.source == value || mount.target == value;
+                             });
+                         }) &&
+           filters.match("ancestor",
+                         [&](const std::string& value) {
+                             return container.definition.image == value ||
+                                    container.definition.image.starts_with(value + ":") ||
+                                    short_id(container.definition.image_id).starts_with(short_id(value));
+                         }) &&
+           filters.match("publish",
+                         [&](const std::string& value) {
+                             return std::ranges::any_of(port_bindings(container), [&](const auto& binding) {
+                                 return same_port(binding.first, value) ||
+                                        binding.second.ends_with(":" + value.substr(0, value.find('/')));
+                             });
+                         }) &&
            filters.match("expose", [&](const std::string& value) {
-               return std::ranges::any_of(container.definition.expose, [&](const auto& port) { return same_port(port, value); });
+               return std::ranges::any_of(container.definition.expose,
+                                          [&](const auto& port) { return same_port(port, value); });
            });
 }
 
@@ -83,11 +104,12 @@ Result<bool> created_between(container::Engine& engine, const container::Contain
 
 Result<int> run_ps(Context& context, PsOptions& options) {
     const Filters filters =
-        TRY(Filters::parse(options.filters, {"id", "name", "label", "status", "health", "exited", "network", "volume", "ancestor",
-                                             "publish", "expose", "before", "since"}));
+        TRY(Filters::parse(options.filters, {"id", "name", "label", "status", "health", "exited", "network", "volume",
+                                             "ancestor", "publish", "expose", "before", "since"}));
     auto* engine = TRY(context.engine());
     auto containers = TRY(engine->containers());
-    std::ranges::stable_sort(containers, [](const auto& a, const auto& b) { return a.definition.created > b.definition.created; });
+    std::ranges::stable_sort(containers,
+                             [](const auto& a, const auto& b) { return a.definition.created > b.definition.created; });
     int last = options.latest ? 1 : options.last;
     const bool all = options.all || last >= 0 || filters.has("status") || filters.has("exited");
     const bool sized = options.size || options.format.find(".Size") != std::string::npos;
@@ -123,8 +145,10 @@ Result<int> run_port(Context& context, PortOptions& options) {
     const auto container = TRY(engine->container(options.container));
     std::string out;
     for (const auto& [inside, outside] : port_bindings(container)) {
-        if (options.port.empty()) out += fmt::format("{} -> {}\n", inside, outside);
-        else if (same_port(inside, options.port)) out += outside + "\n";
+        if (options.port.empty())
+            out += fmt::format("{} -> {}\n", inside, outside);
+        else if (same_port(inside, options.port))
+            out += outside + "\n";
     }
     if (out.empty() && !options.port.empty())
         return error(Errc::not_found, "no public port '{}' published for {}", options.port, options.container);

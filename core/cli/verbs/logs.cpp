@@ -113,7 +113,8 @@ Result<int> run_events(Context& context, EventsOptions& options) {
     query.since_us = options.since.empty() ? now : TRY_CONTEXT(parse_time(options.since), "--since");
     if (!options.until.empty()) query.until_us = TRY_CONTEXT(parse_time(options.until), "--until");
     query.follow = !query.until_us || *query.until_us > now;
-    if (query.until_us) query.finished = [&] { return static_cast<std::int64_t>(std::time(nullptr)) * 1000000 > *query.until_us; };
+    if (query.until_us)
+        query.finished = [&] { return static_cast<std::int64_t>(std::time(nullptr)) * 1000000 > *query.until_us; };
     TRY(read_journal(query, [&](const JournalEntry& entry) -> Result<> {
         const auto field = [&](const char* name) {
             const auto found = entry.fields.find(name);
@@ -128,15 +129,22 @@ Result<int> run_events(Context& context, EventsOptions& options) {
         Json attributes{{"name", name->str()}};
         if (container.ok()) attributes["image"] = container->definition.image;
         if (action == "die") attributes["exitCode"] = field("EXIT_STATUS");
-        if (!filters.match("container", [&](const std::string& value) { return value == name->str() || id.starts_with(value); }) ||
+        if (!filters.match("container",
+                           [&](const std::string& value) { return value == name->str() || id.starts_with(value); }) ||
             !filters.match("event", [&](const std::string& value) { return value == action; }) ||
             !filters.match("type", [](const std::string& value) { return value == "container"; }) ||
-            !filters.match("image", [&](const std::string& value) { return container.ok() && container->definition.image == value; }) ||
+            !filters.match("image",
+                           [&](const std::string& value) { return container.ok() && container->definition.image == value; }) ||
             !filters.match_labels(container.ok() ? container->definition.labels : std::map<std::string, std::string>{}))
             return {};
-        Json event{{"Type", "container"}, {"Action", action}, {"Actor", {{"ID", id}, {"Attributes", attributes}}},
-                   {"scope", "local"}, {"time", entry.time_us / 1000000}, {"timeNano", entry.time_us * 1000},
-                   {"status", action}, {"id", id}};
+        Json event{{"Type", "container"},
+                   {"Action", action},
+                   {"Actor", {{"ID", id}, {"Attributes", attributes}}},
+                   {"scope", "local"},
+                   {"time", entry.time_us / 1000000},
+                   {"timeNano", entry.time_us * 1000},
+                   {"status", action},
+                   {"id", id}};
         if (format) {
             TRY(print(TRY(format->render(event)) + "\n"));
             return {};
@@ -146,7 +154,8 @@ Result<int> run_events(Context& context, EventsOptions& options) {
             return {};
         }
         std::string details;
-        for (const auto& [key, value] : attributes.items()) details += (details.empty() ? "" : ", ") + key + "=" + value.get<std::string>();
+        for (const auto& [key, value] : attributes.items())
+            details += (details.empty() ? "" : ", ") + key + "=" + value.get<std::string>();
         TRY(print(fmt::format("{} container {} {} ({})\n", rfc3339(entry.time_us), action, id, details)));
         return {};
     }));

@@ -21,7 +21,8 @@ void declare_create(CLI::App& verb, CreateOptions& options) {
     verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family")->allow_extra_args(false);
     verb.add_option("--gateway", options.gateways, "gateway of a subnet")->allow_extra_args(false);
     verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only")->allow_extra_args(false);
-    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too")->allow_extra_args(false);
+    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too")
+        ->allow_extra_args(false);
     verb.add_option("--label", options.labels, "KEY[=VALUE]")->allow_extra_args(false);
     verb.add_flag("--internal", options.internal, "no way out");
     verb.add_flag("--ipv6", options.ipv6, "accepted: networks have IPv6 anyway");
@@ -81,12 +82,19 @@ void declare_ls(CLI::App& verb, LsOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only names");
     verb.add_flag("--no-trunc", options.no_trunc, "accepted: nothing is shortened");
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL")->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL")
+        ->allow_extra_args(false);
 }
 
 // A network's id is its name: both columns of Docker's listing say it.
-const Listing ls_listing{{{"CreatedAt", "CREATED AT"}, {"Driver", "DRIVER"}, {"ID", "NETWORK ID"}, {"IPv6", "IPV6"},
-                          {"Internal", "INTERNAL"}, {"Labels", "LABELS"}, {"Name", "NAME"}, {"Scope", "SCOPE"}},
+const Listing ls_listing{{{"CreatedAt", "CREATED AT"},
+                          {"Driver", "DRIVER"},
+                          {"ID", "NETWORK ID"},
+                          {"IPv6", "IPV6"},
+                          {"Internal", "INTERNAL"},
+                          {"Labels", "LABELS"},
+                          {"Name", "NAME"},
+                          {"Scope", "SCOPE"}},
                          "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
                          "ID"};
 
@@ -114,9 +122,14 @@ Result<int> run_ls(Context& context, LsOptions& options) {
             }))
             continue;
         const bool v6 = std::ranges::any_of(config.subnets, [](const auto& subnet) { return is_v6(subnet.cidr); });
-        rows.push_back(Json{{"CreatedAt", rfc3339(network.created * 1000000)}, {"Driver", config.driver}, {"ID", config.name},
-                            {"IPv6", v6 ? "true" : "false"}, {"Internal", config.internal ? "true" : "false"},
-                            {"Labels", labels_text(network.labels)}, {"Name", config.name}, {"Scope", "local"}});
+        rows.push_back(Json{{"CreatedAt", rfc3339(network.created * 1000000)},
+                            {"Driver", config.driver},
+                            {"ID", config.name},
+                            {"IPv6", v6 ? "true" : "false"},
+                            {"Internal", config.internal ? "true" : "false"},
+                            {"Labels", labels_text(network.labels)},
+                            {"Name", config.name},
+                            {"Scope", "local"}});
     }
     return print(TRY(print_listing(ls_listing, {options.format, options.quiet}, rows)));
 }
@@ -171,7 +184,8 @@ void declare_prune(CLI::App& verb, PruneOptions& options) {
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
     const Filters filters = TRY(Filters::parse(options.filters, {"label", "until"}));
-    if (!options.force && !TRY(confirm("WARNING! This will remove all custom networks not used by at least one container."))) return 0;
+    if (!options.force && !TRY(confirm("WARNING! This will remove all custom networks not used by at least one container.")))
+        return 0;
     auto* engine = TRY(context.engine());
     const auto used = used_networks(TRY(engine->containers()));
     std::string removed;
@@ -180,8 +194,10 @@ Result<int> run_prune(Context& context, PruneOptions& options) {
         bool young = false;
         for (const auto& until : filters.values("until")) young |= network.created * 1000000 >= TRY(parse_time(until));
         if (young) continue;
-        if (auto gone = engine->network_remove(network.config.name); !gone.ok()) complain(gone.error());
-        else removed += network.config.name + "\n";
+        if (auto gone = engine->network_remove(network.config.name); !gone.ok())
+            complain(gone.error());
+        else
+            removed += network.config.name + "\n";
     }
     return print(removed.empty() ? "" : "Deleted Networks:\n" + removed + "\n");
 }
@@ -231,7 +247,8 @@ void add_network_verbs(Parents& parents, Context& context) {
     add_verb(parents.network, context, "ls", "List networks", declare_ls, run_ls)->alias("list");
     add_verb(parents.network, context, "rm", "Remove networks", declare_rm, run_rm)->alias("remove");
     add_verb(parents.network, context, "connect", "Connect a container to a network", declare_connect, run_connect);
-    add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect, run_disconnect);
+    add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect,
+             run_disconnect);
     add_verb(parents.network, context, "prune", "Remove all unused networks", declare_prune, run_prune);
     add_verb(parents.network, context, "reload", "Put back rules and interfaces that are gone", declare_reload, run_reload);
 }

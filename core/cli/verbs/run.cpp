@@ -37,7 +37,8 @@ Result<> write_cidfile(const std::string& file, const std::string& id) {
 Result<container::Container> create_container(container::Engine& engine, const RunFlags& flags) {
     config::Definition definition = TRY(definition_from(flags));
     if (!flags.cidfile.empty() && os::path_exists(flags.cidfile))
-        return error(Errc::exists, "container ID file found, make sure the other container isn't running or delete {}", flags.cidfile);
+        return error(Errc::exists, "container ID file found, make sure the other container isn't running or delete {}",
+                     flags.cidfile);
     std::optional<ContainerName> name;
     if (!flags.name.empty()) name = TRY(ContainerName::parse(flags.name));
     TRY(add_volumes_from(engine, flags, definition));

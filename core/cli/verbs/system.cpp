@@ -35,8 +35,9 @@ Result<int> run_version(Context&, FormatOptions& options) {
     const Json client{{"Version", GANTRY_VERSION}, {"Os", "linux"}, {"Arch", host.machine}, {"KernelVersion", host.release}};
     // One program does the work of Docker's client and server: both say the same.
     const Json object{{"Client", client}, {"Server", client}};
-    return print_object(object, options.format, fmt::format("gantry version {}\nOS/Arch: linux/{}\nKernel:  {}\n", GANTRY_VERSION,
-                                                            host.machine, host.release));
+    return print_object(
+        object, options.format,
+        fmt::format("gantry version {}\nOS/Arch: linux/{}\nKernel:  {}\n", GANTRY_VERSION, host.machine, host.release));
 }
 
 Result<int> run_info(Context& context, FormatOptions& options) {
@@ -49,10 +50,13 @@ Result<int> run_info(Context& context, FormatOptions& options) {
     Json drivers = Json::array();
     std::string driver_lines;
     for (const auto& driver : engine->drivers().list()) {
-        drivers.push_back(Json{{"Kind", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network"}, {"Name", driver.name},
-                               {"Version", driver.version}, {"File", driver.file}, {"Problem", driver.problem}});
-        driver_lines += fmt::format("  {} {} {}{}\n", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network", driver.name, driver.version,
-                                    driver.problem.empty() ? "" : " (" + driver.problem + ")");
+        drivers.push_back(Json{{"Kind", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network"},
+                               {"Name", driver.name},
+                               {"Version", driver.version},
+                               {"File", driver.file},
+                               {"Problem", driver.problem}});
+        driver_lines += fmt::format("  {} {} {}{}\n", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network", driver.name,
+                                    driver.version, driver.problem.empty() ? "" : " (" + driver.problem + ")");
     }
     const auto images = TRY(TRY(engine->images())->list()).size();
     const Json object{{"Containers", containers.size()},
@@ -74,10 +78,12 @@ Result<int> run_info(Context& context, FormatOptions& options) {
                       {"ServerVersion", GANTRY_VERSION}};
     const std::string text = fmt::format(
         "Containers: {}\n Running: {}\n Paused: {}\n Stopped: {}\nImages: {}\nServer Version: {}\nStorage Driver: {}\n"
-        "Logging Driver: journald\nCgroup Driver: systemd\nCgroup Version: 2\nDrivers:\n{}Kernel Version: {}\nArchitecture: {}\n"
+        "Logging Driver: journald\nCgroup Driver: systemd\nCgroup Version: 2\nDrivers:\n{}Kernel Version: {}\nArchitecture: "
+        "{}\n"
         "CPUs: {}\nTotal Memory: {}\nName: {}\nRoot Dir: {}\n",
-        containers.size(), states["running"], states["paused"], static_cast<int>(containers.size()) - states["running"] - states["paused"],
-        images, GANTRY_VERSION, engine->config().storage_driver, driver_lines, host.release, host.machine, sysconf(_SC_NPROCESSORS_ONLN),
+        containers.size(), states["running"], states["paused"],
+        static_cast<int>(containers.size()) - states["running"] - states["paused"], images, GANTRY_VERSION,
+        engine->config().storage_driver, driver_lines, host.release, host.machine, sysconf(_SC_NPROCESSORS_ONLN),
         human_size_binary(object["MemTotal"].get<std::uint64_t>()), host.nodename, engine->paths().data);
     return print_object(object, options.format, text);
 }
@@ -87,9 +93,10 @@ void declare_df(CLI::App& verb, FormatOptions& options) {
     verb.add_flag("-v,--verbose", options.verbose, "every object");
 }
 
-const Listing df_listing{{{"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"}, {"Type", "TYPE"}},
-                         "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
-                         "Type"};
+const Listing df_listing{
+    {{"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"}, {"Type", "TYPE"}},
+    "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+    "Type"};
 
 struct Usage {
     std::size_t total = 0, active = 0;
@@ -99,8 +106,11 @@ struct Usage {
 Json df_row(const char* type, const Usage& usage) {
     std::string reclaimable = human_size(usage.reclaimable);
     if (usage.bytes) reclaimable += fmt::format(" ({}%)", usage.reclaimable * 100 / usage.bytes);
-    return Json{{"Active", std::to_string(usage.active)}, {"Reclaimable", reclaimable}, {"Size", human_size(usage.bytes)},
-                {"TotalCount", std::to_string(usage.total)}, {"Type", type}};
+    return Json{{"Active", std::to_string(usage.active)},
+                {"Reclaimable", reclaimable},
+                {"Size", human_size(usage.bytes)},
+                {"TotalCount", std::to_string(usage.total)},
+                {"Type", type}};
 }
 
 bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
@@ -194,12 +204,15 @@ Result<int> run_system_check(Context& context, SystemCheckOptions& options) {
     for (const auto& finding : findings) {
         open += finding.repaired ? 0 : 1;
         if (options.format == "json")
-            TRY(print(Json{{"Object", finding.object}, {"Problem", finding.problem}, {"Repaired", finding.repaired}}.dump() + "\n"));
-        else TRY(print(fmt::format("{}: {}{}\n", finding.object, finding.problem, finding.repaired ? " (repaired)" : "")));
+            TRY(print(Json{{"Object", finding.object}, {"Problem", finding.problem}, {"Repaired", finding.repaired}}.dump() +
+                      "\n"));
+        else
+            TRY(print(fmt::format("{}: {}{}\n", finding.object, finding.problem, finding.repaired ? " (repaired)" : "")));
     }
     if (options.format != "json")
-        TRY(print(findings.empty() ? std::string("no problems found\n")
-                                   : fmt::format("{} problem(s) found, {} repaired\n", findings.size(), findings.size() - open)));
+        TRY(print(findings.empty()
+                      ? std::string("no problems found\n")
+                      : fmt::format("{} problem(s) found, {} repaired\n", findings.size(), findings.size() - open)));
     return open ? 1 : 0;
 }
 
@@ -216,8 +229,10 @@ void declare_prune(CLI::App& verb, PruneOptions& options) {
 // The four prunes one after the other, through the verbs themselves.
 Result<int> run_prune(Context& context, PruneOptions& options) {
     if (!options.force &&
-        !TRY(confirm("WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
-                     "  - all unused images" + std::string(options.volumes ? "\n  - all anonymous volumes not used by a container" : ""))))
+        !TRY(confirm(
+            "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
+            "  - all unused images" +
+            std::string(options.volumes ? "\n  - all anonymous volumes not used by a container" : ""))))
         return 0;
     std::vector<std::vector<std::string>> steps{{"container", "prune", "--force"}, {"network", "prune", "--force"}};
     if (options.volumes) steps.push_back({"volume", "prune", "--force"});
@@ -254,7 +269,8 @@ Result<int> run_check(Context& context, CheckOptions& options) {
 
 void add_system_verbs(Parents& parents, Context& context) {
     add_verb(parents.system, context, "df", "Show what takes space", declare_df, run_df);
-    for (CLI::App* parent : {&parents.top, &parents.system}) add_verb(*parent, context, "info", "Show the engine and the host", declare_format, run_info);
+    for (CLI::App* parent : {&parents.top, &parents.system})
+        add_verb(*parent, context, "info", "Show the engine and the host", declare_format, run_info);
     add_verb(parents.system, context, "check", "Look for damage and leftovers", declare_system_check, run_system_check);
     add_verb(parents.system, context, "prune", "Remove unused objects", declare_prune, run_prune);
     add_verb(parents.top, context, "check", "Say what a start of these definitions would say", declare_check, run_check);

@@ -18,14 +18,15 @@ std::atomic<bool> interrupted{false};
 
 // Ctrl-C stops a transfer in good order: what was fetched is kept for the next one.
 void stop_on_interrupt() {
-    struct sigaction action{};
+    struct sigaction action {};
     action.sa_handler = [](int) { interrupted = true; };
     action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one is meant
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
 }
 
-Result<image::PullResult> pull_image(container::Engine& engine, const std::string& reference, const std::string& platform, bool quiet) {
+Result<image::PullResult> pull_image(container::Engine& engine, const std::string& reference, const std::string& platform,
+                                     bool quiet) {
     stop_on_interrupt();
     const ImageRef ref = TRY(ImageRef::parse(reference));
     image::PullOptions options;
@@ -54,7 +55,8 @@ Result<int> run_pull(Context& context, PullVerb& options) {
     return for_each_object(options.references, [&](const std::string& reference) -> Result<> {
         const ImageRef ref = TRY(ImageRef::parse(reference));
         if (!options.quiet && ref.tag.empty() && !ref.digest) TRY(print("Using default tag: latest\n"));
-        const auto pulled = TRY_CONTEXT(pull_image(*engine, reference, options.platform, options.quiet), "pull '{}'", reference);
+        const auto pulled =
+            TRY_CONTEXT(pull_image(*engine, reference, options.platform, options.quiet), "pull '{}'", reference);
         if (!options.quiet) {
             TRY(print(fmt::format("Digest: {}\nStatus: {} {}\n", pulled.digest.str(),
                                   pulled.up_to_date ? "Image is up to date for" : "Downloaded newer image for",
@@ -80,7 +82,8 @@ Result<int> run_load(Context& context, LoadVerb& options) {
         return error(Errc::invalid, "requested load from stdin, but stdin is a terminal: use -i FILE or a pipe");
     auto* engine = TRY(context.engine());
     ProgressView view(options.quiet);
-    for (const auto& name : TRY_CONTEXT(image::load(*TRY(engine->images()), options.input, view.callback()), "load '{}'", options.input))
+    for (const auto& name :
+         TRY_CONTEXT(image::load(*TRY(engine->images()), options.input, view.callback()), "load '{}'", options.input))
         TRY(print(fmt::format("{}: {}\n", name.starts_with("sha256:") ? "Loaded image ID" : "Loaded image", name)));
     return 0;
 }
@@ -127,13 +130,15 @@ Result<int> run_login(Context& context, LoginVerb& options) {
     if (options.password_stdin && !options.password.empty())
         return error(Errc::invalid, "--password and --password-stdin are mutually exclusive");
     if (options.user.empty()) {
-        if (options.password_stdin || !isatty(STDIN_FILENO)) return error(Errc::invalid, "must provide --username with --password-stdin");
+        if (options.password_stdin || !isatty(STDIN_FILENO))
+            return error(Errc::invalid, "must provide --username with --password-stdin");
         std::fprintf(stderr, "Username: ");
         if (!std::getline(std::cin, options.user)) return error(Errc::invalid, "no user name on standard input");
     }
     if (options.password.empty()) options.password = TRY(ask_password(options.password_stdin ? "" : "Password: "));
     auto* engine = TRY(context.engine());
-    const std::string file = TRY(image::login(engine->paths(), engine->config(), options.registry, {options.user, options.password, ""}));
+    const std::string file =
+        TRY(image::login(engine->paths(), engine->config(), options.registry, {options.user, options.password, ""}));
     note(fmt::format("credentials are stored in {}", file));
     return print("Login Succeeded\n");
 }

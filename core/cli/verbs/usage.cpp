@@ -38,7 +38,8 @@ Result<std::string> output_of(const std::vector<std::string>& words) {
     char buffer[4096];
     while (const std::size_t got = fread(buffer, 1, sizeof buffer, pipe.get())) text.append(buffer, got);
     const int status = pclose(pipe.release());
-    if (status != 0) return error(Errc::invalid, "{} ended with status {}", words[0], WIFEXITED(status) ? WEXITSTATUS(status) : status);
+    if (status != 0)
+        return error(Errc::invalid, "{} ended with status {}", words[0], WIFEXITED(status) ? WEXITSTATUS(status) : status);
     return text;
 }
 
@@ -84,11 +85,18 @@ void declare_stats(CLI::App& verb, StatsOptions& options) {
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
 }
 
-const Listing stats_listing{{{"BlockIO", "BLOCK I/O"}, {"CPUPerc", "CPU %"}, {"Container", "CONTAINER"}, {"ID", "CONTAINER ID"},
-                             {"MemPerc", "MEM %"}, {"MemUsage", "MEM USAGE / LIMIT"}, {"Name", "NAME"}, {"NetIO", "NET I/O"},
-                             {"PIDs", "PIDS"}},
-                            "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
-                            "ID"};
+const Listing stats_listing{
+    {{"BlockIO", "BLOCK I/O"},
+     {"CPUPerc", "CPU %"},
+     {"Container", "CONTAINER"},
+     {"ID", "CONTAINER ID"},
+     {"MemPerc", "MEM %"},
+     {"MemUsage", "MEM USAGE / LIMIT"},
+     {"Name", "NAME"},
+     {"NetIO", "NET I/O"},
+     {"PIDs", "PIDS"}},
+    "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
+    "ID"};
 
 struct Sample {
     std::uint64_t cpu_usec = 0;
@@ -96,7 +104,8 @@ struct Sample {
 };
 
 Json stats_row(const container::Container& container, std::map<std::string, Sample>& samples, bool no_trunc) {
-    static const std::uint64_t host_memory = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    static const std::uint64_t host_memory =
+        static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
     const auto usage = runs(container) ? read_cgroup(container.unit.control_group) : CgroupUsage{};
     const auto network = runs(container) ? read_network(static_cast<int>(container.unit.main_pid)) : NetworkUsage{};
     const auto now = std::chrono::steady_clock::now();

@@ -50,10 +50,10 @@ void declare_ls(CLI::App& verb, LsOptions& options) {
     verb.add_option("-f,--filter", options.filters, "name=, label=, driver=, dangling=BOOL")->allow_extra_args(false);
 }
 
-const Listing ls_listing{{{"Driver", "DRIVER"}, {"Labels", "LABELS"}, {"Mountpoint", "MOUNTPOINT"}, {"Name", "VOLUME NAME"},
-                          {"Scope", "SCOPE"}},
-                         "{{.Driver}}\t{{.Name}}",
-                         "Name"};
+const Listing ls_listing{
+    {{"Driver", "DRIVER"}, {"Labels", "LABELS"}, {"Mountpoint", "MOUNTPOINT"}, {"Name", "VOLUME NAME"}, {"Scope", "SCOPE"}},
+    "{{.Driver}}\t{{.Name}}",
+    "Name"};
 
 std::set<std::string> used_volumes(const std::vector<container::Container>& containers) {
     std::set<std::string> used;
@@ -77,8 +77,11 @@ Result<int> run_ls(Context& context, LsOptions& options) {
                 return (value == "true" || value == "1") == !used.contains(volume.name);
             }))
             continue;
-        rows.push_back(Json{{"Driver", "local"}, {"Labels", labels_text(volume.labels)}, {"Mountpoint", volume.path},
-                            {"Name", volume.name}, {"Scope", "local"}});
+        rows.push_back(Json{{"Driver", "local"},
+                            {"Labels", labels_text(volume.labels)},
+                            {"Mountpoint", volume.path},
+                            {"Name", volume.name},
+                            {"Scope", "local"}});
     }
     return print(TRY(print_listing(ls_listing, {options.format, options.quiet}, rows)));
 }
@@ -119,16 +122,18 @@ Result<std::uint64_t> tree_size(const std::string& folder) {
     std::error_code failure;
     for (auto at = std::filesystem::recursive_directory_iterator(folder, failure); !failure && at != std::filesystem::end(at);
          at.increment(failure)) {
-        struct stat info{};
-        if (lstat(at->path().c_str(), &info) == 0 && S_ISREG(info.st_mode)) bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
+        struct stat info {};
+        if (lstat(at->path().c_str(), &info) == 0 && S_ISREG(info.st_mode))
+            bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
     }
     return bytes;
 }
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
     const Filters filters = TRY(Filters::parse(options.filters, {"label"}));
-    if (!options.force && !TRY(confirm(options.all ? "WARNING! This will remove all volumes not used by at least one container."
-                                                   : "WARNING! This will remove anonymous local volumes not used by at least one container.")))
+    if (!options.force &&
+        !TRY(confirm(options.all ? "WARNING! This will remove all volumes not used by at least one container."
+                                 : "WARNING! This will remove anonymous local volumes not used by at least one container.")))
         return 0;
     auto* engine = TRY(context.engine());
     const auto used = used_volumes(TRY(engine->containers()));

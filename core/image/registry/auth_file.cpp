@@ -49,13 +49,15 @@ Result<Json> read_auths(const std::string& file) {
 
 Result<std::optional<Credentials>> from_entry(const Json& entry, std::string_view what) {
     if (!entry.is_object()) return error(Errc::invalid, "{}: not an object", what);
-    Credentials credentials{TRY(detail::string_member(entry, "username", what)), TRY(detail::string_member(entry, "password", what)),
+    Credentials credentials{TRY(detail::string_member(entry, "username", what)),
+                            TRY(detail::string_member(entry, "password", what)),
                             TRY(detail::string_member(entry, "identitytoken", what))};
     const std::string packed = TRY(detail::string_member(entry, "auth", what));
     if (!packed.empty()) {
         const auto plain = base64_decode(packed);
         const std::size_t colon = plain ? plain->find(':') : std::string::npos;
-        if (colon == std::string::npos) return error(Errc::invalid, "{}: member 'auth' is not the base64 of USER:PASSWORD", what);
+        if (colon == std::string::npos)
+            return error(Errc::invalid, "{}: member 'auth' is not the base64 of USER:PASSWORD", what);
         credentials.user = plain->substr(0, colon);
         credentials.password = plain->substr(colon + 1);
         while (credentials.password.ends_with('\0')) credentials.password.pop_back();  // docker trims them too
@@ -114,7 +116,8 @@ Result<std::optional<Credentials>> find_in(const std::string& file, const std::v
         auto found = TRY(from_auths(root, key, file));
         if (found) return found;
     }
-    if (const std::string store = store_of(root); !store.empty()) return TRY_CONTEXT(helper_get(store, server_of(keys.back())), "'{}'", file);
+    if (const std::string store = store_of(root); !store.empty())
+        return TRY_CONTEXT(helper_get(store, server_of(keys.back())), "'{}'", file);
     return std::optional<Credentials>();
 }
 
@@ -245,8 +248,6 @@ Result<bool> erase_credentials(const std::string& file, const std::string& key) 
     return TRY_CONTEXT(change(file, edit), "remove credentials from '{}'", file);
 }
 
-Result<bool> has_credentials(const std::string& file, const std::string& key) {
-    return TRY(find_in(file, {key})).has_value();
-}
+Result<bool> has_credentials(const std::string& file, const std::string& key) { return TRY(find_in(file, {key})).has_value(); }
 
 }  // namespace gantry::image::registry

@@ -25,7 +25,8 @@ Result<bool> erase_credentials(const std::string& file, const std::string& key);
 // Does the file (or a helper it names) have credentials for exactly this key?
 Result<bool> has_credentials(const std::string& file, const std::string& key);
 
-// The registry that a key of "auths" stands for: without scheme and "/v1/" or "/v2/", Docker Hub's several names as "docker.io".
+// The registry that a key of "auths" stands for: without scheme and "/v1/" or "/v2/", Docker Hub's several names as
+// "docker.io".
 std::string normalized_auth_key(std::string_view key);
 
 }  // namespace gantry::image::registry

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t shortest_life = 60;  // seconds; also what a token server that says nothing means (token.md)
 constexpr std::int64_t longest_life = 24 * 3600;
-constexpr int margin = 5;                   // seconds: a token about to expire is not sent
+constexpr int margin = 5;  // seconds: a token about to expire is not sent
 
 std::string param(const Challenge& challenge, const char* name) {
     const auto found = challenge.params.find(name);
@@ -87,8 +87,8 @@ Result<HttpRequest> Authorizer::token_request(const Challenge& challenge, const 
     if (*found && !(*found)->identity_token.empty()) {
         request.method = "POST";
         request.url = realm.text;
-        request.body = fmt::format("grant_type=refresh_token&client_id=gantry&service={}&scope={}&refresh_token={}", escape(service),
-                                   escape(wanted), escape((*found)->identity_token));
+        request.body = fmt::format("grant_type=refresh_token&client_id=gantry&service={}&scope={}&refresh_token={}",
+                                   escape(service), escape(wanted), escape((*found)->identity_token));
         return request;
     }
     std::string query = "service=" + escape(service);
@@ -110,10 +110,11 @@ Result<Authorizer::Token> Authorizer::fetch_token(const Challenge& challenge, co
     const long status = outcome.response.status;
     if (status == 400 || status == 401 || status == 403) {
         const bool known = credentials_.has_value();
-        return error(Errc::denied, "token server '{}': {} (HTTP {}{})", server, known ? "login refused" : "login required", status,
-                     error_suffix(outcome.response.body));
+        return error(Errc::denied, "token server '{}': {} (HTTP {}{})", server, known ? "login refused" : "login required",
+                     status, error_suffix(outcome.response.body));
     }
-    if (status != 200) return error(Errc::unavailable, "token server '{}': HTTP {}{}", server, status, error_suffix(outcome.response.body));
+    if (status != 200)
+        return error(Errc::unavailable, "token server '{}': HTTP {}{}", server, status, error_suffix(outcome.response.body));
 
     const std::string what = fmt::format("answer of token server '{}'", server);
     const detail::Json root = TRY(detail::parse_object(outcome.response.body, what));

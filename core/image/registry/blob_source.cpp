@@ -24,7 +24,8 @@ public:
                 if (target_.received == descriptor_.size) break;
                 // A whole answer that is too short is a lie, unless it was one of several ranges.
                 const bool trickle = target_.received < before + settings.progress && ++short_parts_ > settings.retries;
-                if (outcome.response.status == 200 || target_.received <= before || trickle) return {wrong_size(target_.received), false};
+                if (outcome.response.status == 200 || target_.received <= before || trickle)
+                    return {wrong_size(target_.received), false};
                 continue;
             }
             if (outcome.fault == Fault::sink && ask_whole_) {
@@ -84,8 +85,8 @@ private:
 
     Result<> take(std::string_view data) {
         if (data.size() > descriptor_.size - target_.received)
-            return error(Errc::corrupt, "registry '{}': {} is larger than the {} bytes that the manifest says", endpoint().registry, what(),
-                         descriptor_.size);
+            return error(Errc::corrupt, "registry '{}': {} is larger than the {} bytes that the manifest says",
+                         endpoint().registry, what(), descriptor_.size);
         auto written = target_.write(data);
         if (!written.ok()) {
             target_failed_ = true;
@@ -155,14 +156,16 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
 
 BlobOutcome fetch_blob(Repository& repository, const Descriptor& descriptor, BlobTarget& target) {
     Connection& connection = repository.connection();
-    return BlobTransfer(repository, descriptor, target, [&](const ApiRequest& request) { return connection.perform(request); }).run();
+    return BlobTransfer(repository, descriptor, target, [&](const ApiRequest& request) { return connection.perform(request); })
+        .run();
 }
 
-BlobOutcome fetch_foreign_blob(Repository& repository, const std::string& url, const Descriptor& descriptor, BlobTarget& target) {
+BlobOutcome fetch_foreign_blob(Repository& repository, const std::string& url, const Descriptor& descriptor,
+                               BlobTarget& target) {
     Connection& connection = repository.connection();
-    return BlobTransfer(repository, descriptor, target, [&](const ApiRequest& request) {
-        return connection.perform_foreign(url, request);
-    }).run();
+    return BlobTransfer(repository, descriptor, target,
+                        [&](const ApiRequest& request) { return connection.perform_foreign(url, request); })
+        .run();
 }
 
 }  // namespace gantry::image::registry

@@ -18,11 +18,12 @@ struct BlobOutcome {
     bool target_failed = false;  // the error is the target's own: another source would not help by itself
 };
 
-// All that is missing of a blob. Attempts go on with Range where the last one broke; a server that does not resume as asked makes
-// the target start over. Exactly descriptor.size bytes are written; the digest is the target's matter.
+// All that is missing of a blob. Attempts go on with Range where the last one broke; a server that does not resume as asked
+// makes the target start over. Exactly descriptor.size bytes are written; the digest is the target's matter.
 BlobOutcome fetch_blob(Repository& repository, const Descriptor& descriptor, BlobTarget& target);
 // The same from an address of descriptor.urls.
-BlobOutcome fetch_foreign_blob(Repository& repository, const std::string& url, const Descriptor& descriptor, BlobTarget& target);
+BlobOutcome fetch_foreign_blob(Repository& repository, const std::string& url, const Descriptor& descriptor,
+                               BlobTarget& target);
 
 // "bytes 100-199/200"; nothing for what is no such header. total is empty for "*".
 struct ContentRange {

@@ -6,10 +6,12 @@ namespace {
 
 bool is_token_char(char c) {
     constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.find(c) != std::string_view::npos;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           others.find(c) != std::string_view::npos;
 }
 
-// A comma-separated list in which both challenges and their parameters are separated by commas: "Basic realm="x", Bearer a=b, c=d".
+// A comma-separated list in which both challenges and their parameters are separated by commas: "Basic realm="x", Bearer a=b,
+// c=d".
 class Parser {
 public:
     explicit Parser(std::string_view text) : rest_(text) {}
@@ -81,7 +83,8 @@ private:
         const std::string_view before = rest_;
         std::string name = token();
         skip_space();
-        if (!name.empty() && rest_.starts_with('=') && !rest_.starts_with("==") && rest_.size() > 1) return value_into(challenge, std::move(name));
+        if (!name.empty() && rest_.starts_with('=') && !rest_.starts_with("==") && rest_.size() > 1)
+            return value_into(challenge, std::move(name));
         rest_ = before;
         const std::size_t end = std::min(rest_.find(','), rest_.size());
         rest_.remove_prefix(end);

@@ -41,7 +41,8 @@ Result<std::optional<Platform>> platform_of(const detail::Json& entry, std::stri
     if (!object) return std::optional<Platform>();
     std::string os = TRY(detail::string_member(*object, "os", what));
     std::string architecture = TRY(detail::string_member(*object, "architecture", what));
-    return std::optional(canonical({std::move(os), std::move(architecture), TRY(detail::string_member(*object, "variant", what))}));
+    return std::optional(
+        canonical({std::move(os), std::move(architecture), TRY(detail::string_member(*object, "variant", what))}));
 }
 
 struct Candidate {
@@ -126,7 +127,8 @@ Result<std::string> media_type_of(std::string_view json, std::string_view conten
     const detail::Json root = TRY(detail::parse_object(json, "manifest"));
     const std::int64_t version = TRY(detail::integer_member(root, "schemaVersion", "manifest"));
     if (version == 1 || is_schema1(content_type))
-        return error(Errc::unsupported, "the image is in Docker's schema 1, which is not supported: push it again with a newer tool");
+        return error(Errc::unsupported,
+                     "the image is in Docker's schema 1, which is not supported: push it again with a newer tool");
     const bool list = root.contains("manifests");
     if (list && (root.contains("layers") || root.contains("config")))
         return error(Errc::invalid, "manifest: is both an index and an image");
@@ -151,8 +153,8 @@ Result<> check_manifest(const Manifest& manifest) {
         const bool known = type.empty() || type.starts_with("application/vnd.oci.image.layer.") ||
                            type.starts_with("application/vnd.docker.image.rootfs.");
         if (!known || type.ends_with("+encrypted"))
-            return error(Errc::unsupported, "layer '{}' is of type '{}', which cannot be unpacked", layer.digest.hex().substr(0, 12),
-                         type.substr(0, 100));
+            return error(Errc::unsupported, "layer '{}' is of type '{}', which cannot be unpacked",
+                         layer.digest.hex().substr(0, 12), type.substr(0, 100));
     }
     return {};
 }

@@ -11,8 +11,11 @@ bool is_redirect(long status) { return status == 301 || status == 302 || status 
 }  // namespace
 
 Connection::Connection(HttpClient& client, Endpoint endpoint, CredentialsFn credentials, TlsFn tls)
-    : client_(client), endpoint_(std::move(endpoint)), tls_(std::move(tls)),
-      authorizer_(client, endpoint_, std::move(credentials), tls_), scheme_(endpoint_.plain_allowed ? "" : "https") {}
+    : client_(client),
+      endpoint_(std::move(endpoint)),
+      tls_(std::move(tls)),
+      authorizer_(client, endpoint_, std::move(credentials), tls_),
+      scheme_(endpoint_.plain_allowed ? "" : "https") {}
 
 HttpOutcome Connection::perform(const ApiRequest& request) {
     std::string scheme;
@@ -28,8 +31,8 @@ HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
     HttpOutcome outcome = perform_on("https", request);
     std::string found = "https";
     const auto silent = [](const HttpOutcome& one) {
-        return one.fault == Fault::tls || one.fault == Fault::connect || ((one.fault == Fault::lost || one.fault == Fault::stalled) &&
-                                                                          one.response.status == 0);
+        return one.fault == Fault::tls || one.fault == Fault::connect ||
+               ((one.fault == Fault::lost || one.fault == Fault::stalled) && one.response.status == 0);
     };
     if (silent(outcome)) {
         HttpOutcome plain = perform_on("http", request);
@@ -76,14 +79,17 @@ HttpOutcome Connection::perform_from(Url url, const ApiRequest& request, const s
         HttpOutcome outcome = client_.perform(http);
         if (outcome.fault != Fault::none) return outcome;
         if (outcome.response.status == 401 && url.origin() != origin)
-            return refuse(error(Errc::denied, "registry '{}' sends us to '{}', which refuses (HTTP 401)", endpoint_.registry, url.host));
+            return refuse(
+                error(Errc::denied, "registry '{}' sends us to '{}', which refuses (HTTP 401)", endpoint_.registry, url.host));
         if (!is_redirect(outcome.response.status)) return outcome;
         if (hops == client_.settings().redirects)
             return refuse(error(Errc::unavailable, "registry '{}': more than {} redirects", endpoint_.registry, hops));
         auto next = resolve_url(url, outcome.response.header("location"));
-        if (!next.ok()) return refuse(std::move(next).error().context(fmt::format("registry '{}': redirect", endpoint_.registry)));
+        if (!next.ok())
+            return refuse(std::move(next).error().context(fmt::format("registry '{}': redirect", endpoint_.registry)));
         if (url.scheme == "https" && next->scheme != "https")
-            return refuse(error(Errc::denied, "registry '{}' redirects to '{}', which does not use TLS", endpoint_.registry, next->origin()));
+            return refuse(error(Errc::denied, "registry '{}' redirects to '{}', which does not use TLS", endpoint_.registry,
+                                next->origin()));
         url = std::move(*next);
     }
 }
@@ -102,11 +108,11 @@ Error status_error(const HttpResponse& response, const Endpoint& endpoint, std::
         return error(code, "registry '{}': {} {} (HTTP {}{})", endpoint.registry, object, what, response.status, suffix);
     };
     switch (response.status) {
-        case 401: return make(Errc::denied, "needs a login");
-        case 403: return make(Errc::denied, "is denied");
-        case 404: return make(Errc::not_found, "is unknown");
-        case 429: return make(Errc::unavailable, "not given, too many requests");
-        default: return make(response.status >= 500 ? Errc::unavailable : Errc::invalid, "not given");
+    case 401: return make(Errc::denied, "needs a login");
+    case 403: return make(Errc::denied, "is denied");
+    case 404: return make(Errc::not_found, "is unknown");
+    case 429: return make(Errc::unavailable, "not given, too many requests");
+    default: return make(response.status >= 500 ? Errc::unavailable : Errc::invalid, "not given");
     }
 }
 

@@ -10,7 +10,7 @@ namespace gantry::image::registry {
 
 struct ApiRequest {
     std::string method = "GET";
-    std::string path;   // below "/v2/": "library/nginx/manifests/latest"; "" is the root
+    std::string path;  // below "/v2/": "library/nginx/manifests/latest"; "" is the root
     std::string scope;
     std::vector<std::string> headers;
     std::size_t body_limit = manifest_limit;

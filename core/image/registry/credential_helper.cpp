@@ -9,9 +9,11 @@ namespace {
 
 // The name becomes part of a program's name that is looked up in $PATH: nothing in it may lead elsewhere.
 Result<std::string> program_of(const std::string& helper) {
-    const bool plain = !helper.empty() && helper.size() <= 64 && helper.front() != '.' && std::ranges::all_of(helper, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    });
+    const bool plain =
+        !helper.empty() && helper.size() <= 64 && helper.front() != '.' && std::ranges::all_of(helper, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                   c == '-';
+        });
     if (!plain) return error(Errc::invalid, "'{}' is not the name of a credential helper", helper.substr(0, 64));
     return "docker-credential-" + helper;
 }
@@ -67,7 +69,8 @@ Result<> helper_store(const std::string& helper, const std::string& server, cons
 
 Result<> helper_erase(const std::string& helper, const std::string& server) {
     const os::Finished finished = TRY(call(helper, "erase", server));
-    if (finished.status != 0 && finished.output.find("credentials not found") == std::string::npos) return refused(helper, finished);
+    if (finished.status != 0 && finished.output.find("credentials not found") == std::string::npos)
+        return refused(helper, finished);
     return {};
 }
 

@@ -36,14 +36,17 @@ Result<Endpoint> endpoint_of(const config::Paths& paths, const config::Engine& e
 
     const config::Registry none;
     const config::Registry& chosen = settings ? *settings : none;
-    Endpoint endpoint{registry, host_for(registry), "", false, chosen.insecure || is_loopback_host(registry), chosen.foreign_layers, {}};
+    Endpoint endpoint{
+        registry, host_for(registry), "", false, chosen.insecure || is_loopback_host(registry), chosen.foreign_layers, {}};
     const std::string folder = paths.etc + "/certs.d/" + registry;
-    endpoint.tls = {file_for(chosen.ca, folder, {"ca.crt"}), file_for(chosen.certificate, folder, {"client.cert", "client.crt"}),
+    endpoint.tls = {file_for(chosen.ca, folder, {"ca.crt"}),
+                    file_for(chosen.certificate, folder, {"client.cert", "client.crt"}),
                     file_for(chosen.key, folder, {"client.key"}), chosen.insecure};
     return endpoint;
 }
 
-Result<std::vector<Endpoint>> endpoints_of(const config::Paths& paths, const config::Engine& engine, const std::string& registry) {
+Result<std::vector<Endpoint>> endpoints_of(const config::Paths& paths, const config::Engine& engine,
+                                           const std::string& registry) {
     Endpoint own = TRY(endpoint_of(paths, engine, registry));
     std::vector<Endpoint> endpoints;
     if (const config::Registry* settings = settings_of(engine, registry)) {

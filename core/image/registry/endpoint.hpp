@@ -14,7 +14,7 @@ struct Endpoint {
     std::string host;      // where it is: "registry-1.docker.io"
     std::string prefix;    // of a mirror: what goes before the repository's path, "" or "hub/"
     bool mirror = false;
-    bool plain_allowed = false;  // loopback or insecure: HTTP will do where TLS is not spoken
+    bool plain_allowed = false;   // loopback or insecure: HTTP will do where TLS is not spoken
     bool foreign_layers = false;  // layers may come from the addresses in their descriptors (image-spec descriptor.md, "urls")
     Tls tls;
 };
@@ -22,6 +22,7 @@ struct Endpoint {
 // "HOST[:PORT]". Errc::denied for a blocked one, Errc::invalid for what is none.
 Result<Endpoint> endpoint_of(const config::Paths& paths, const config::Engine& engine, const std::string& registry);
 // The mirrors first. A blocked mirror is left out, a blocked registry is Errc::denied even if it has mirrors.
-Result<std::vector<Endpoint>> endpoints_of(const config::Paths& paths, const config::Engine& engine, const std::string& registry);
+Result<std::vector<Endpoint>> endpoints_of(const config::Paths& paths, const config::Engine& engine,
+                                           const std::string& registry);
 
 }  // namespace gantry::image::registry

@@ -20,8 +20,8 @@ std::optional<std::uint64_t> HttpResponse::content_length() const {
     return value;
 }
 
-// Connections live in a curl multi handle. libcurl's own share of connections between threads is not safe (curl_share_setopt(3),
-// CURL_LOCK_DATA_CONNECT), so whole handles go from request to request instead.
+// Connections live in a curl multi handle. libcurl's own share of connections between threads is not safe
+// (curl_share_setopt(3), CURL_LOCK_DATA_CONNECT), so whole handles go from request to request instead.
 struct HttpClient::Pool {
     std::mutex mutex;
     std::vector<std::unique_ptr<CurlSession>> idle;

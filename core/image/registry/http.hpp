@@ -23,7 +23,7 @@ struct Tls {
 struct HttpResponse {
     long status = 0;
     std::map<std::string, std::vector<std::string>> headers;  // names in lower case
-    std::string body;  // where no sink took it; of an error at most message_limit
+    std::string body;                                         // where no sink took it; of an error at most message_limit
 
     // The last value of a header; empty where there is none.
     [[nodiscard]] std::string header(const std::string& name) const;
@@ -50,8 +50,8 @@ enum class Fault {
     certificate,  // the certificate is not good
     lost,         // the connection broke
     stalled,
-    too_large,    // more than body_limit
-    sink,         // begin or sink said no
+    too_large,  // more than body_limit
+    sink,       // begin or sink said no
     cancelled,
     other,
 };

@@ -19,8 +19,8 @@ Result<LoginTarget> target_of(const std::string& text) {
     return target;
 }
 
-Result<> verify(const config::Paths& paths, const config::Engine& engine, const std::string& registry, const Credentials& credentials,
-                const Settings& settings) {
+Result<> verify(const config::Paths& paths, const config::Engine& engine, const std::string& registry,
+                const Credentials& credentials, const Settings& settings) {
     HttpClient client(settings);
     const TlsFn tls = [&](const std::string& host) {
         const auto other = endpoint_of(paths, engine, host);
@@ -70,7 +70,8 @@ Result<std::string> logout(const config::Paths& paths, const std::string& regist
     for (const std::string& other : registry::auth_files(paths)) {
         const auto has = registry::has_credentials(other, target.key);
         if (has.ok() && *has && other != file)
-            return error(Errc::not_found, "not logged in to '{}' here, but '{}' has a login of another tool", target.key, other);
+            return error(Errc::not_found, "not logged in to '{}' here, but '{}' has a login of another tool", target.key,
+                         other);
     }
     return error(Errc::not_found, "not logged in to '{}'", target.key);
 }

@@ -38,10 +38,12 @@ Result<std::optional<Digest>> Repository::head(const std::string& tag) {
 Result<Document> Repository::manifest(const std::string& reference, const std::optional<Digest>& expected) {
     ApiRequest request{"GET", path_ + "/manifests/" + reference, scope_};
     request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
-    const std::string what = fmt::format("manifest '{}{}{}'", path_, reference.find(':') == std::string::npos ? ":" : "@", reference);
+    const std::string what =
+        fmt::format("manifest '{}{}{}'", path_, reference.find(':') == std::string::npos ? ":" : "@", reference);
     const HttpOutcome outcome = ask(request);
     if (outcome.fault == Fault::too_large)
-        return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", connection_.endpoint().registry, what, manifest_limit);
+        return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", connection_.endpoint().registry, what,
+                     manifest_limit);
     if (outcome.error) return fault_error(outcome, connection_.endpoint());
     if (outcome.response.status != 200) return status_error(outcome.response, connection_.endpoint(), what);
 
@@ -69,12 +71,13 @@ Result<std::string> Repository::blob_text(const Descriptor& descriptor) {
     request.body_limit = descriptor.size;
     const HttpOutcome outcome = ask(request);
     if (outcome.fault == Fault::too_large)
-        return error(Errc::corrupt, "registry '{}': {} is larger than the {} bytes that the manifest says", name, what, descriptor.size);
+        return error(Errc::corrupt, "registry '{}': {} is larger than the {} bytes that the manifest says", name, what,
+                     descriptor.size);
     if (outcome.error) return fault_error(outcome, connection_.endpoint());
     if (outcome.response.status != 200) return status_error(outcome.response, connection_.endpoint(), what);
     if (outcome.response.body.size() != descriptor.size)
-        return error(Errc::corrupt, "registry '{}': {} has {} bytes, the manifest says {}", name, what, outcome.response.body.size(),
-                     descriptor.size);
+        return error(Errc::corrupt, "registry '{}': {} has {} bytes, the manifest says {}", name, what,
+                     outcome.response.body.size(), descriptor.size);
     const Digest digest = digest_of(outcome.response.body, descriptor.digest.algorithm());
     if (digest != descriptor.digest) return error(Errc::corrupt, "registry '{}': {} has digest '{}'", name, what, digest.str());
     return outcome.response.body;

@@ -10,7 +10,8 @@ namespace gantry::image::registry {
 
 namespace {
 
-// A name that another registry of the search list may know. A registry that cannot be reached is not passed over: it might know.
+// A name that another registry of the search list may know. A registry that cannot be reached is not passed over: it might
+// know.
 bool next_registry_helps(Errc code) { return code == Errc::not_found || code == Errc::denied; }
 
 // Where one reference may come from, mirrors first; connections are made (and credentials asked for) as they are used.
@@ -22,8 +23,13 @@ struct Source {
 class Pull {
 public:
     Pull(Store& store, const config::Engine& engine, const PullOptions& options, const Settings& settings, StopSign& stop)
-        : store_(store), engine_(engine), stop_(stop), client_(settings), reporter_(options.progress),
-          wanted_(options.platform.value_or(Platform::host())), explicit_(options.platform.has_value()) {}
+        : store_(store),
+          engine_(engine),
+          stop_(stop),
+          client_(settings),
+          reporter_(options.progress),
+          wanted_(options.platform.value_or(Platform::host())),
+          explicit_(options.platform.has_value()) {}
 
     Result<PullResult> run(const ImageRef& ref) {
         const std::vector<ImageRef> list = TRY(candidates(engine_, ref));
@@ -35,7 +41,8 @@ public:
             if (list.size() == 1 || !next_registry_helps(failure.code())) return failure;
             if (!first) first = std::move(failure);
         }
-        return error(first->code(), "'{}' is in none of the {} registries to search: {}", ref.str(), list.size(), first->message());
+        return error(first->code(), "'{}' is in none of the {} registries to search: {}", ref.str(), list.size(),
+                     first->message());
     }
 
 private:
@@ -60,14 +67,15 @@ private:
         std::vector<Source> list = TRY(sources(full));
         // Before we look at what is there: nothing of it may be pruned meanwhile.
         const os::Fd held = TRY(store_.hold());
-        reporter_.line(fmt::format("{}: Pulling from {}", full.digest ? full.digest->str() : full.tag, full.domain == "docker.io"
-                                   ? full.path : full.repository()));
+        reporter_.line(fmt::format("{}: Pulling from {}", full.digest ? full.digest->str() : full.tag,
+                                   full.domain == "docker.io" ? full.path : full.repository()));
         std::optional<Error> mirrors;
         while (true) {
             auto pulled = from_source(full, list);
             if (pulled.ok()) return pulled;
             Error failure = std::move(pulled).error();
-            if (list.size() == 1 || stop_.cancelled() || failure.code() == Errc::cancelled || failure.code() == Errc::no_space) {
+            if (list.size() == 1 || stop_.cancelled() || failure.code() == Errc::cancelled ||
+                failure.code() == Errc::no_space) {
                 if (stop_.cancelled()) return error(Errc::cancelled, "cancelled");
                 if (!mirrors) return failure;
                 return error(failure.code(), "{} (a mirror failed too: {})", failure.message(), mirrors->message());
@@ -118,7 +126,8 @@ private:
         if (chosen.size > manifest_limit)
             return error(Errc::invalid, "manifest '{}' is larger than {} bytes", chosen.digest.str(), manifest_limit);
         Document document = TRY(repository.manifest(chosen.digest.str(), chosen.digest));
-        if (is_index(document.media_type)) return error(Errc::unsupported, "the index' entry '{}' is an index again", chosen.digest.str());
+        if (is_index(document.media_type))
+            return error(Errc::unsupported, "the index' entry '{}' is an index again", chosen.digest.str());
         return document;
     }
 

@@ -19,7 +19,8 @@ std::string short_digest(const Digest& digest) { return std::string(digest.hex()
 // One layer, from the first source that has it in good order.
 class LayerPull {
 public:
-    LayerPull(Store& store, const std::vector<Repository*>& sources, const LayerJob& job, Reporter& reporter, const StopSign& stop)
+    LayerPull(Store& store, const std::vector<Repository*>& sources, const LayerJob& job, Reporter& reporter,
+              const StopSign& stop)
         : store_(store), sources_(sources), job_(job), reporter_(reporter), stop_(stop), name_(short_digest(job.blob.digest)) {}
 
     Result<> run() {
@@ -103,8 +104,9 @@ private:
 
     BlobOutcome fetch_foreign(Repository& source, BlobTarget& target, BlobOutcome missing) {
         if (!source.connection().endpoint().foreign_layers)
-            return {error(Errc::not_found, "layer '{}' is only to be had from other addresses ('{}'), which are not asked", name_,
-                          host_of(job_.blob.urls.front())), false};
+            return {error(Errc::not_found, "layer '{}' is only to be had from other addresses ('{}'), which are not asked",
+                          name_, host_of(job_.blob.urls.front())),
+                    false};
         for (const std::string& url : job_.blob.urls) {
             missing = fetch_foreign_blob(source, url, job_.blob, target);
             if (!missing.error || missing.target_failed || stop_.cancelled()) break;
@@ -127,9 +129,9 @@ private:
     std::string name_;
     std::unique_ptr<LayerIngest> ingest_;
     Clock::time_point reported_{};
-    bool fresh_ = false;    // what is kept is not to be trusted
+    bool fresh_ = false;  // what is kept is not to be trusted
     bool resumed_ = false;
-    bool local_ = false;    // the last failure was ours (disk, driver): no source can mend it
+    bool local_ = false;  // the last failure was ours (disk, driver): no source can mend it
 };
 
 bool is_there(Store& store, const LayerJob& job) {

@@ -32,14 +32,14 @@ void Retry::progressed() {
 
 bool Retry::worth_it(const HttpOutcome& outcome) {
     switch (outcome.fault) {
-        case Fault::none: {
-            const long status = outcome.response.status;
-            return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-        }
-        case Fault::connect: return connect_left_-- > 0;
-        case Fault::lost:
-        case Fault::stalled: return true;
-        default: return false;
+    case Fault::none: {
+        const long status = outcome.response.status;
+        return status == 408 || status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
+    }
+    case Fault::connect: return connect_left_-- > 0;
+    case Fault::lost:
+    case Fault::stalled: return true;
+    default: return false;
     }
 }
 
@@ -58,7 +58,8 @@ bool Retry::wait(Milliseconds time) const {
     const auto end = std::chrono::steady_clock::now() + time;
     while (std::chrono::steady_clock::now() < end) {
         if (settings_.cancelled()) return false;
-        std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(Milliseconds(50), end - std::chrono::steady_clock::now()));
+        std::this_thread::sleep_for(
+            std::min<std::chrono::nanoseconds>(Milliseconds(50), end - std::chrono::steady_clock::now()));
     }
     return !settings_.cancelled();
 }

@@ -31,7 +31,8 @@ std::optional<Milliseconds> retry_after(const HttpResponse& response);
 // For small requests without a sink.
 HttpOutcome perform_with_retries(HttpClient& client, const HttpRequest& request);
 
-// ": MESSAGE" from a registry's error body (distribution-spec "Error Codes") or a token server's, cleaned and short; else empty.
+// ": MESSAGE" from a registry's error body (distribution-spec "Error Codes") or a token server's, cleaned and short; else
+// empty.
 std::string error_suffix(std::string_view body);
 
 }  // namespace gantry::image::registry

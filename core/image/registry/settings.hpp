@@ -17,12 +17,12 @@ struct Settings {
     Milliseconds stall_window{30'000};
     std::uint64_t stall_rate = 1024;
 
-    int retries = 5;                       // after 429, 5xx, a stall or a lost connection; anew after every progress
-    int connect_retries = 1;               // where the first contact fails altogether
-    Milliseconds backoff{500};             // before the first retry; doubled each time, plus up to a quarter at random
+    int retries = 5;            // after 429, 5xx, a stall or a lost connection; anew after every progress
+    int connect_retries = 1;    // where the first contact fails altogether
+    Milliseconds backoff{500};  // before the first retry; doubled each time, plus up to a quarter at random
     Milliseconds backoff_limit{30'000};
     Milliseconds retry_after_limit{120'000};  // a registry that asks for more patience than this gets none
-    std::uint64_t progress = 64U << 10;    // bytes that an attempt must bring to count as progress
+    std::uint64_t progress = 64U << 10;       // bytes that an attempt must bring to count as progress
 
     int redirects = 10;
 

@@ -22,32 +22,32 @@ std::string printable(std::string_view text, std::size_t limit = 200) {
 
 Fault fault_of(CURLcode code) {
     switch (code) {
-        case CURLE_OK: return Fault::none;
-        case CURLE_COULDNT_RESOLVE_HOST:
-        case CURLE_COULDNT_RESOLVE_PROXY:
-        case CURLE_COULDNT_CONNECT:
-        case CURLE_OPERATION_TIMEDOUT: return Fault::connect;  // the only timeout that is set is the connection's
-        case CURLE_SSL_CONNECT_ERROR: return Fault::tls;
-        case CURLE_PEER_FAILED_VERIFICATION:
-        case CURLE_SSL_ISSUER_ERROR:
-        case CURLE_SSL_CACERT_BADFILE:
-        case CURLE_SSL_CERTPROBLEM: return Fault::certificate;
-        case CURLE_RECV_ERROR:
-        case CURLE_SEND_ERROR:
-        case CURLE_GOT_NOTHING:
-        case CURLE_PARTIAL_FILE:
-        case CURLE_HTTP2:
-        case CURLE_HTTP2_STREAM:
-        case CURLE_WEIRD_SERVER_REPLY: return Fault::lost;
-        default: return Fault::other;
+    case CURLE_OK: return Fault::none;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT: return Fault::connect;  // the only timeout that is set is the connection's
+    case CURLE_SSL_CONNECT_ERROR: return Fault::tls;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM: return Fault::certificate;
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_WEIRD_SERVER_REPLY: return Fault::lost;
+    default: return Fault::other;
     }
 }
 
 Errc errc_of(Fault fault) {
     switch (fault) {
-        case Fault::certificate: return Errc::denied;
-        case Fault::other: return Errc::io;
-        default: return Errc::unavailable;
+    case Fault::certificate: return Errc::denied;
+    case Fault::other: return Errc::io;
+    default: return Errc::unavailable;
     }
 }
 
@@ -94,7 +94,8 @@ SigpipeGuard::~SigpipeGuard() {
         sigemptyset(&pipe);
         sigaddset(&pipe, SIGPIPE);
         const timespec now{};
-        while (sigtimedwait(&pipe, nullptr, &now) < 0 && errno == EINTR) {}
+        while (sigtimedwait(&pipe, nullptr, &now) < 0 && errno == EINTR) {
+        }
     }
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
@@ -177,8 +178,9 @@ void Transfer::drive() {
         const CURLMcode code = curl_multi_perform(session_.multi(), &running);
         if (code != CURLM_OK) return fail(Fault::other, error(Errc::internal, "libcurl: {}", curl_multi_strerror(code)));
         if (running == 0) break;
-        if (stalled()) return fail(Fault::stalled, error(Errc::timeout, "no data from '{}' for {} s", host_of(request_.url),
-                                                         static_cast<double>(settings_.stall_window.count()) / 1000));
+        if (stalled())
+            return fail(Fault::stalled, error(Errc::timeout, "no data from '{}' for {} s", host_of(request_.url),
+                                              static_cast<double>(settings_.stall_window.count()) / 1000));
         curl_multi_poll(session_.multi(), nullptr, 0, poll_interval, nullptr);
     }
     int left = 0;

@@ -67,7 +67,7 @@ private:
     bool begun_ = false;
     bool enough_ = false;  // of an error's body
     Clock::time_point window_start_;
-    Clock::duration in_sink_{};       // within the window
+    Clock::duration in_sink_{};  // within the window
     std::uint64_t window_bytes_ = 0;
 };
 

@@ -24,7 +24,8 @@ Result<Url> parts_of(CURLU* handle, const std::string& shown) {
     Url url{part(handle, CURLUPART_SCHEME), part(handle, CURLUPART_HOST), part(handle, CURLUPART_URL)};
     for (char& c : url.host)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (url.scheme != "http" && url.scheme != "https") return error(Errc::invalid, "'{}' is not an http or https address", shown);
+    if (url.scheme != "http" && url.scheme != "https")
+        return error(Errc::invalid, "'{}' is not an http or https address", shown);
     if (url.host.empty()) return error(Errc::invalid, "address '{}' has no host", shown);
     if (!part(handle, CURLUPART_USER).empty() || !part(handle, CURLUPART_PASSWORD).empty())
         return error(Errc::invalid, "address of '{}' has a user or password in it", url.host);

@@ -13,8 +13,8 @@ TEST(Digest, takes_the_two_registered_algorithms) {
 }
 
 TEST(Digest, refuses_what_could_be_a_path_or_another_spelling) {
-    for (const std::string& bad : {std::string(), std::string("sha256:"), "sha256:" + std::string(63, 'a'),
-                                   "sha256:" + std::string(64, 'A'), "md5:" + std::string(32, 'a'),
-                                   "sha256:../" + std::string(61, 'a'), "sha512:" + std::string(64, 'a')})
+    for (const std::string& bad :
+         {std::string(), std::string("sha256:"), "sha256:" + std::string(63, 'a'), "sha256:" + std::string(64, 'A'),
+          "md5:" + std::string(32, 'a'), "sha256:../" + std::string(61, 'a'), "sha512:" + std::string(64, 'a')})
         EXPECT_FALSE(Digest::parse(bad).ok()) << bad;
 }

@@ -39,7 +39,8 @@ TEST(ImageRef, tells_a_tag_from_a_port) {
 }
 
 TEST(ImageRef, shows_the_familiar_name_that_reads_back_the_same) {
-    for (const char* text : {"nginx", "user/app", "localhost/x", "reg.example/a/b", "docker.io/localhost/x", "docker.io/library/a.b/c"}) {
+    for (const char* text :
+         {"nginx", "user/app", "localhost/x", "reg.example/a/b", "docker.io/localhost/x", "docker.io/library/a.b/c"}) {
         const auto ref = ImageRef::parse(text).value().normalized();
         EXPECT_EQ(ImageRef::parse(ref.familiar()).value().normalized(), ref) << text;
     }
@@ -55,13 +56,37 @@ TEST(ImageRef, takes_every_separator_of_the_grammar) {
 }
 
 TEST(ImageRef, refuses_what_the_grammar_does_not_have) {
-    for (const std::string& bad :
-         {std::string(), std::string("/nginx"), std::string("nginx/"), std::string("a//b"), std::string("Nginx"), std::string("a..b"),
-          std::string("a___b"), std::string("-a"), std::string("a-"), std::string("a:"), std::string("a:-x"), std::string("a:b:c"),
-          std::string("a@b"), std::string("a@sha256:12"), "a@" + digest + "@" + digest, std::string("../etc"), std::string("a/../b"),
-          std::string("a b"), std::string("https://reg.example/a"), std::string("reg.example:port/a"), std::string("reg.example:/a"),
-          std::string("-reg.example/a"), std::string("reg..example/a"), std::string("[::g]/a"), std::string("a\n"), std::string("@"),
-          std::string(":x"), std::string(64, 'a'), std::string(256, 'a'), "a:" + std::string(129, 't'), std::string("a._b")})
+    for (const std::string& bad : {std::string(),
+                                   std::string("/nginx"),
+                                   std::string("nginx/"),
+                                   std::string("a//b"),
+                                   std::string("Nginx"),
+                                   std::string("a..b"),
+                                   std::string("a___b"),
+                                   std::string("-a"),
+                                   std::string("a-"),
+                                   std::string("a:"),
+                                   std::string("a:-x"),
+                                   std::string("a:b:c"),
+                                   std::string("a@b"),
+                                   std::string("a@sha256:12"),
+                                   "a@" + digest + "@" + digest,
+                                   std::string("../etc"),
+                                   std::string("a/../b"),
+                                   std::string("a b"),
+                                   std::string("https://reg.example/a"),
+                                   std::string("reg.example:port/a"),
+                                   std::string("reg.example:/a"),
+                                   std::string("-reg.example/a"),
+                                   std::string("reg..example/a"),
+                                   std::string("[::g]/a"),
+                                   std::string("a\n"),
+                                   std::string("@"),
+                                   std::string(":x"),
+                                   std::string(64, 'a'),
+                                   std::string(256, 'a'),
+                                   "a:" + std::string(129, 't'),
+                                   std::string("a._b")})
         EXPECT_FALSE(ImageRef::parse(bad).ok()) << bad;
     // 18 bytes of "docker.io/library/" are the name's too.
     EXPECT_TRUE(ImageRef::parse(std::string(237, 'a')).ok());

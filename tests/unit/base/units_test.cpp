@@ -19,8 +19,26 @@ TEST(Bytes, takes_what_docker_takes) {
 }
 
 TEST(Bytes, refuses_the_rest) {
-    for (const char* bad : {"", "-1", "k", "1x", "1kk", "1kbb", "1.", "1.k", ".5g", "1e9", "0x10", " 1", "1  k", "1 k ", "nan", "inf",
-                            "18446744073709551616", "17179869184g", "16e", "99999999999999999999999999999999"})
+    for (const char* bad : {"",
+                            "-1",
+                            "k",
+                            "1x",
+                            "1kk",
+                            "1kbb",
+                            "1.",
+                            "1.k",
+                            ".5g",
+                            "1e9",
+                            "0x10",
+                            " 1",
+                            "1  k",
+                            "1 k ",
+                            "nan",
+                            "inf",
+                            "18446744073709551616",
+                            "17179869184g",
+                            "16e",
+                            "99999999999999999999999999999999"})
         EXPECT_FALSE(parse_bytes(bad).ok()) << bad;
 }
 
@@ -39,7 +57,8 @@ TEST(Duration, takes_go_and_systemd_spellings) {
 }
 
 TEST(Duration, refuses_the_rest) {
-    for (const char* bad : {"", "s", "-1s", "1x", "1M", "1m30", "1 2", "1s ,", "1..5s", "99999999999999999999s", "999999999999w"})
+    for (const char* bad :
+         {"", "s", "-1s", "1x", "1M", "1m30", "1 2", "1s ,", "1..5s", "99999999999999999999s", "999999999999w"})
         EXPECT_FALSE(parse_duration(bad).ok()) << bad;
 }
 

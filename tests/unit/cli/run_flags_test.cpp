@@ -38,7 +38,8 @@ std::string refused(std::vector<std::string> words) {
 }  // namespace
 
 TEST(RunFlags, end_where_the_image_begins) {
-    const auto definition = defined({"-it", "--name", "x1", "-e", "A=1", "debian:12", "ls", "-l", "--name", "other", "-e"}).value();
+    const auto definition =
+        defined({"-it", "--name", "x1", "-e", "A=1", "debian:12", "ls", "-l", "--name", "other", "-e"}).value();
     EXPECT_EQ(definition.image, "debian:12");
     EXPECT_EQ(*definition.command, (Strings{"ls", "-l", "--name", "other", "-e"}));
     EXPECT_TRUE(definition.tty);
@@ -63,14 +64,16 @@ TEST(RunFlags, read_variable_files_as_docker_does) {
     const auto file = std::filesystem::temp_directory_path() / "gantry-env-test";
     std::ofstream(file) << "# comment\n\nA=1\n  B=two words # kept\r\nC=\n";
     const auto definition = defined({"--env-file", file.string(), "-e", "A=2", "x"}).value();
-    EXPECT_EQ(definition.env, (std::vector<std::pair<std::string, std::string>>{{"A", "1"}, {"B", "two words # kept"}, {"C", ""}, {"A", "2"}}));
+    EXPECT_EQ(definition.env,
+              (std::vector<std::pair<std::string, std::string>>{{"A", "1"}, {"B", "two words # kept"}, {"C", ""}, {"A", "2"}}));
     std::ofstream(file) << "ok=1\nbad name=2\n";
     EXPECT_NE(refused({"--env-file", file.string(), "x"}).find(":2: variable 'bad name'"), std::string::npos);
     std::filesystem::remove(file);
 }
 
 TEST(RunFlags, take_sources_relative_to_the_caller) {
-    const auto mounts = defined({"-v", "./x:/data:ro", "-v", "db:/db", "--tmpfs", "/run", "--mount", "type=bind,src=/a,dst=/b", "x"})->mounts;
+    const auto mounts =
+        defined({"-v", "./x:/data:ro", "-v", "db:/db", "--tmpfs", "/run", "--mount", "type=bind,src=/a,dst=/b", "x"})->mounts;
     const auto at = [&](const std::string& target) {
         return *std::ranges::find_if(mounts, [&](const config::Mount& mount) { return mount.target == target; });
     };
@@ -83,8 +86,9 @@ TEST(RunFlags, take_sources_relative_to_the_caller) {
 }
 
 TEST(RunFlags, convert_limits) {
-    const auto limits = defined({"-m", "512m", "--memory-swap", "-1", "--cpus", "1.5", "-c", "1024", "--pids-limit", "-1", "--ulimit",
-                                 "nofile=1024:2048", "--device-read-bps", "/dev/sda:1m", "x"})->limits;
+    const auto limits = defined({"-m", "512m", "--memory-swap", "-1", "--cpus", "1.5", "-c", "1024", "--pids-limit", "-1",
+                                 "--ulimit", "nofile=1024:2048", "--device-read-bps", "/dev/sda:1m", "x"})
+                            ->limits;
     EXPECT_EQ(limits.memory, 512U << 20);
     EXPECT_EQ(limits.memory_swap, ~0ULL);
     EXPECT_DOUBLE_EQ(*limits.cpus, 1.5);
@@ -107,10 +111,19 @@ TEST(RunFlags, choose_networks) {
 TEST(RunFlags, refuse_what_contradicts_or_does_not_exist) {
     EXPECT_EQ(refused({}), "an image is needed: [OPTIONS] IMAGE [COMMAND] [ARG...]");
     EXPECT_NE(refused({"--nmae", "x", "debian"}).find("--nmae"), std::string::npos);
-    for (std::vector<std::string> bad : std::vector<std::vector<std::string>>{
-             {"--rm", "--restart", "always", "x"}, {"--network", "none", "--network", "a", "x"}, {"--network", "host", "--ip", "1.2.3.4", "x"},
-             {"-m", "1k", "x"}, {"--cpus", "-1", "x"}, {"--cpus", "1", "--cpu-quota", "1000", "x"}, {"--restart", "sometimes", "x"},
-             {"--stop-signal", "SIGWHAT", "x"}, {"--link", "db", "x"}, {"-p", "99999:80", "x"}, {"--security-opt", "label=x", "x"},
-             {"--log-driver", "syslog", "x"}, {"--no-healthcheck", "--health-cmd", "true", "x"}, {"--oom-score-adj", "2000", "x"}})
+    for (std::vector<std::string> bad : std::vector<std::vector<std::string>>{{"--rm", "--restart", "always", "x"},
+                                                                              {"--network", "none", "--network", "a", "x"},
+                                                                              {"--network", "host", "--ip", "1.2.3.4", "x"},
+                                                                              {"-m", "1k", "x"},
+                                                                              {"--cpus", "-1", "x"},
+                                                                              {"--cpus", "1", "--cpu-quota", "1000", "x"},
+                                                                              {"--restart", "sometimes", "x"},
+                                                                              {"--stop-signal", "SIGWHAT", "x"},
+                                                                              {"--link", "db", "x"},
+                                                                              {"-p", "99999:80", "x"},
+                                                                              {"--security-opt", "label=x", "x"},
+                                                                              {"--log-driver", "syslog", "x"},
+                                                                              {"--no-healthcheck", "--health-cmd", "true", "x"},
+                                                                              {"--oom-score-adj", "2000", "x"}})
         EXPECT_NE(refused(bad), "") << bad[0] << " " << bad[1];
 }

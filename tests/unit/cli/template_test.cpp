@@ -52,8 +52,9 @@ TEST(Template, has_control_structures) {
 TEST(Template, names_what_is_wrong) {
     EXPECT_EQ(render("{{.Nmae}}"), "RENDER template: no field 'Nmae', did you mean 'Name'");
     EXPECT_EQ(render("{{jsn .}}"), "PARSE template: 3: unknown function 'jsn', did you mean 'json'");
-    for (const char* bad : {"{{", "{{.Name", "{{if .Up}}x", "{{end}}", "{{\"a}}", "{{(.Name}}", "{{.Name | .Count}}", "{{range .Count}}{{end}}",
-                            "{{index .List 9}}", "{{lt .Name .Count}}", "{{printf \"%s\"}}", "{{else}}"}) {
+    for (const char* bad :
+         {"{{", "{{.Name", "{{if .Up}}x", "{{end}}", "{{\"a}}", "{{(.Name}}", "{{.Name | .Count}}", "{{range .Count}}{{end}}",
+          "{{index .List 9}}", "{{lt .Name .Count}}", "{{printf \"%s\"}}", "{{else}}"}) {
         const std::string text = render(bad);
         EXPECT_TRUE(text.starts_with("PARSE template:") || text.starts_with("RENDER template:")) << bad << " -> " << text;
     }

@@ -54,7 +54,8 @@ TEST(DetachKeys, EveryKeyThatDockerKnows) {
     EXPECT_TRUE(keys("ctrl-z,x").filter("\x1ax").empty());
     EXPECT_TRUE(keys(",").filter(",").empty());
     EXPECT_TRUE(keys("a,,").filter("a,").empty());
-    for (const char* bad : {"ctrl-", "ctrl-A", "ctrl-1", "ctrl-pp", "ab", "a,,b,", "ctrl-p,"}) EXPECT_FALSE(DetachKeys::parse(bad).ok()) << bad;
+    for (const char* bad : {"ctrl-", "ctrl-A", "ctrl-1", "ctrl-pp", "ab", "a,,b,", "ctrl-p,"})
+        EXPECT_FALSE(DetachKeys::parse(bad).ok()) << bad;
 }
 
 struct Pipe {
@@ -88,9 +89,13 @@ TEST(CopyStreams, BothOutputsUntilTheyEnd) {
     out.write.reset();
     errors.write.reset();
     std::string told;
-    Streams streams{.output = local_out.write.get(), .errors = local_errors.write.get(), .remote_output = out.read.get(),
+    Streams streams{.output = local_out.write.get(),
+                    .errors = local_errors.write.get(),
+                    .remote_output = out.read.get(),
                     .remote_errors = errors.read.get()};
-    streams.copied = [&](bool is_error, std::string_view data) { told += std::string(is_error ? "E:" : "O:") + std::string(data); };
+    streams.copied = [&](bool is_error, std::string_view data) {
+        told += std::string(is_error ? "E:" : "O:") + std::string(data);
+    };
     EXPECT_EQ(copy_streams(std::move(streams)).value(), CopyEnd::streams_ended);
     EXPECT_EQ(local_out.all(), "out");
     EXPECT_EQ(local_errors.all(), "err");
@@ -117,8 +122,12 @@ TEST(CopyStreams, MegabytesThroughACat) {
     });
     std::string got;
     std::thread reader([&] { got = os::read_fd(local_out.read.get(), "pipe").value_or("unreadable"); });
-    EXPECT_EQ(copy_streams({.input = local_in.read.get(), .output = local_out.write.get(), .remote_input = &to_cat.write,
-                            .remote_output = from_cat.read.get()}).value(), CopyEnd::streams_ended);
+    EXPECT_EQ(copy_streams({.input = local_in.read.get(),
+                            .output = local_out.write.get(),
+                            .remote_input = &to_cat.write,
+                            .remote_output = from_cat.read.get()})
+                  .value(),
+              CopyEnd::streams_ended);
     local_out.write.reset();
     feeder.join();
     reader.join();
@@ -148,8 +157,12 @@ TEST(CopyStreams, AContainerThatReadsNothingDoesNotStopItsOutput) {
     to_container.read.reset();  // EPIPE
     ASSERT_TRUE(os::write_all(out.write.get(), "still here", "").ok());
     out.write.reset();
-    EXPECT_EQ(copy_streams({.input = local_in.read.get(), .output = local_out.write.get(), .remote_input = &to_container.write,
-                            .remote_output = out.read.get()}).value(), CopyEnd::streams_ended);
+    EXPECT_EQ(copy_streams({.input = local_in.read.get(),
+                            .output = local_out.write.get(),
+                            .remote_input = &to_container.write,
+                            .remote_output = out.read.get()})
+                  .value(),
+              CopyEnd::streams_ended);
     EXPECT_EQ(local_out.all(), "still here");
 }
 

@@ -38,7 +38,8 @@ TEST(EngineFile, takes_every_key) {
         certificate = "/etc/c.crt"
         key = "/etc/c.key"
         blocked = false
-    )", "gantry.toml");
+    )",
+                                     "gantry.toml");
     ASSERT_TRUE(engine.ok()) << engine.error().message();
     EXPECT_EQ(engine->storage_driver, "btrfs");
     EXPECT_EQ(engine->address_pools.size(), 2U);
@@ -52,11 +53,14 @@ TEST(EngineFile, refuses_mistakes_with_their_place) {
         const auto result = parse_engine(text, "gantry.toml");
         return result.ok() ? std::string() : result.error().message();
     };
-    EXPECT_EQ(failure("[storage]\ndirver = \"x\""), "gantry.toml:2:1: key 'dirver' is not known in 'storage', did you mean 'driver'");
+    EXPECT_EQ(failure("[storage]\ndirver = \"x\""),
+              "gantry.toml:2:1: key 'dirver' is not known in 'storage', did you mean 'driver'");
     EXPECT_EQ(failure("[pull]\njobs = 0"), "gantry.toml:2:8: key 'pull.jobs': 0 is out of range, it must be between 1 and 64");
-    for (const char* bad : {"[registry.\"http://x\"]\ninsecure = true", "[network]\naddress_pools = [{ base = \"10.0.0.0/8\", size = 4 }]",
-                            "[network]\naddress_pools = [{ base = \"x\", size = 24 }]", "[network]\naddress_pools = [{ base = \"10.0.0.0/24\", size = 20 }]",
-                            "[aliases]\nx = \"NO\"", "[pull]\nsearch = [\"docker.io/x\"]", "[registry.reg]\nca = \"x\"", "storage = 1"})
+    for (const char* bad :
+         {"[registry.\"http://x\"]\ninsecure = true", "[network]\naddress_pools = [{ base = \"10.0.0.0/8\", size = 4 }]",
+          "[network]\naddress_pools = [{ base = \"x\", size = 24 }]",
+          "[network]\naddress_pools = [{ base = \"10.0.0.0/24\", size = 20 }]", "[aliases]\nx = \"NO\"",
+          "[pull]\nsearch = [\"docker.io/x\"]", "[registry.reg]\nca = \"x\"", "storage = 1"})
         EXPECT_NE(failure(bad), "") << bad;
 }
 

@@ -24,7 +24,8 @@ void expect_refused(const std::string& text, const char* what) {
     EXPECT_NE(message, "") << what;
     EXPECT_LT(message.size(), 8192U) << what;
     EXPECT_EQ(message.find('\x1b'), std::string::npos) << what;
-    for (const std::string& line : definition_errors(text, "web.toml")) EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << what;
+    for (const std::string& line : definition_errors(text, "web.toml"))
+        EXPECT_EQ(line.find_first_of("\x1b\n"), std::string::npos) << what;
     // Generous: the sanitizer build on a loaded machine.
     EXPECT_LT(took, std::chrono::seconds(10)) << what;
 }
@@ -69,7 +70,8 @@ TEST(Hostile, bytes_that_are_no_text_are_refused) {
 
 TEST(Hostile, strings_and_comments_do_not_count_as_nesting) {
     const std::string dots(100, '.'), brackets(100, '[');
-    EXPECT_EQ(failure("image = \"x\"\ndescription = \"" + dots + brackets + "\"\n# " + dots + brackets + "\nworkdir = '/" + dots + brackets +
-                      "'\nhostname = \"\"\"a\"\"\"\n[labels]\na = '''" + dots + "'" + brackets + "'''\nb = \"\"\"\n" + dots + "\\\"\"\"" + "" + brackets + "\"\"\"\n"),
+    EXPECT_EQ(failure("image = \"x\"\ndescription = \"" + dots + brackets + "\"\n# " + dots + brackets + "\nworkdir = '/" +
+                      dots + brackets + "'\nhostname = \"\"\"a\"\"\"\n[labels]\na = '''" + dots + "'" + brackets +
+                      "'''\nb = \"\"\"\n" + dots + "\\\"\"\"" + "" + brackets + "\"\"\"\n"),
               "");
 }

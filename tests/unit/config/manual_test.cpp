@@ -29,7 +29,9 @@ std::vector<std::string> documented(const std::string& page) {
 
 TEST(Manual, definition_has_every_key_and_no_other) { EXPECT_EQ(documented("gantry-definition.5.scd"), config::known_keys()); }
 
-TEST(Manual, engine_configuration_has_every_key_and_no_other) { EXPECT_EQ(documented("gantry.toml.5.scd"), config::known_engine_keys()); }
+TEST(Manual, engine_configuration_has_every_key_and_no_other) {
+    EXPECT_EQ(documented("gantry.toml.5.scd"), config::known_engine_keys());
+}
 
 TEST(Manual, shipped_configuration_is_right_and_says_the_defaults) {
     const std::string text = os::read_file(GANTRY_SOURCE_DIR "/config/gantry.toml").value_or("");

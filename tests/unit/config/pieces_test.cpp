@@ -24,8 +24,8 @@ TEST(Port, takes_dockers_forms) {
 }
 
 TEST(Port, refuses_the_rest) {
-    for (const char* bad : {"", "0", "65536", "x", "80/icmp", "8080:", ":80:", "a:b:c", "1.2.3:80:80", "::1:80:80", "90-80", "8000-8010:80",
-                            "[::1]:80", "80:80:80:80", "-80", "80-", "80/", "1.2.3.4:80:80/TCP", " 80"})
+    for (const char* bad : {"", "0", "65536", "x", "80/icmp", "8080:", ":80:", "a:b:c", "1.2.3:80:80", "::1:80:80", "90-80",
+                            "8000-8010:80", "[::1]:80", "80:80:80:80", "-80", "80-", "80/", "1.2.3.4:80:80/TCP", " 80"})
         EXPECT_FALSE(parse_port(bad).ok()) << bad;
 }
 
@@ -41,7 +41,8 @@ TEST(Device, takes_dockers_forms) {
     EXPECT_EQ(parse_device("/dev/sda:/dev/xvda").value(), (Device{"/dev/sda", "/dev/xvda", "rwm"}));
     EXPECT_EQ(parse_device("/dev/sda:r").value(), (Device{"/dev/sda", "/dev/sda", "r"}));
     EXPECT_EQ(parse_device("/dev/sda:/x:rw").value(), (Device{"/dev/sda", "/x", "rw"}));
-    for (const char* bad : {"", "sda", "/etc/passwd", "/dev/../etc/passwd", "/dev/sda:x", "/dev/sda:/x:rwx", "/dev/sda:/x:r:w", "/dev/sda:/x:"})
+    for (const char* bad :
+         {"", "sda", "/etc/passwd", "/dev/../etc/passwd", "/dev/sda:x", "/dev/sda:/x:rwx", "/dev/sda:/x:r:w", "/dev/sda:/x:"})
         EXPECT_FALSE(parse_device(bad).ok()) << bad;
 }
 
@@ -50,7 +51,8 @@ TEST(Ulimit, takes_prlimits_forms) {
     EXPECT_EQ(parse_ulimit("1024:2048").value(), (Ulimit{1024, 2048}));
     EXPECT_EQ(parse_ulimit("0:unlimited").value(), (Ulimit{0, ~0ULL}));
     EXPECT_EQ(parse_ulimit("-1").value(), (Ulimit{~0ULL, ~0ULL}));
-    for (const char* bad : {"", ":", "2:1", "x", "1:", "-2", "1:2:3", "unlimited:1"}) EXPECT_FALSE(parse_ulimit(bad).ok()) << bad;
+    for (const char* bad : {"", ":", "2:1", "x", "1:", "-2", "1:2:3", "unlimited:1"})
+        EXPECT_FALSE(parse_ulimit(bad).ok()) << bad;
 }
 
 TEST(RestartPolicy, is_dockers) {
@@ -71,18 +73,21 @@ TEST(Signal, takes_names_and_numbers) {
     EXPECT_EQ(parse_signal("15").value(), 15);
     EXPECT_EQ(parse_signal("SIGRTMIN+3").value(), SIGRTMIN + 3);
     EXPECT_EQ(parse_signal("SIGRTMAX-1").value(), SIGRTMAX - 1);
-    for (const char* bad : {"", "0", "65", "SIGNOPE", "SIGRTMIN+99", "RTMIN+", "-9", "SIG"}) EXPECT_FALSE(parse_signal(bad).ok()) << bad;
+    for (const char* bad : {"", "0", "65", "SIGNOPE", "SIGRTMIN+99", "RTMIN+", "-9", "SIG"})
+        EXPECT_FALSE(parse_signal(bad).ok()) << bad;
 }
 
 TEST(Namespace, joins_named_containers_only) {
     EXPECT_EQ(parse_namespace("container:db").value().container, "db");
     EXPECT_EQ(parse_namespace("shareable").value().kind, NamespaceMode::Kind::private_);
-    for (const char* bad : {"", "container:", "container:../x", "ns:/proc/1/ns/net", "public"}) EXPECT_FALSE(parse_namespace(bad).ok()) << bad;
+    for (const char* bad : {"", "container:", "container:../x", "ns:/proc/1/ns/net", "public"})
+        EXPECT_FALSE(parse_namespace(bad).ok()) << bad;
 }
 
 TEST(DeviceRate, needs_device_and_rate) {
     EXPECT_EQ(parse_device_rate("/dev/sda:10mb", true).value(), (DeviceRate{"/dev/sda", 10U << 20}));
     EXPECT_EQ(parse_device_rate("/dev/sda:1000", false).value(), (DeviceRate{"/dev/sda", 1000}));
-    for (const char* bad : {"/dev/sda", "sda:1", "/dev/sda:0", "/dev/sda:x"}) EXPECT_FALSE(parse_device_rate(bad, true).ok()) << bad;
+    for (const char* bad : {"/dev/sda", "sda:1", "/dev/sda:0", "/dev/sda:x"})
+        EXPECT_FALSE(parse_device_rate(bad, true).ok()) << bad;
     EXPECT_FALSE(parse_device_rate("/dev/sda:1k", false).ok());
 }

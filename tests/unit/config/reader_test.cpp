@@ -35,7 +35,8 @@ TEST(Reader, strings_are_the_shell_form) {
 TEST(Reader, takes_a_table_or_a_list_of_variables) {
     EXPECT_EQ(read(head + "[env]\nB = \"1\"\nA = 2\nC = true").env,
               (std::vector<std::pair<std::string, std::string>>{{"A", "2"}, {"B", "1"}, {"C", "true"}}));
-    EXPECT_EQ(read(head + "env = [\"B=1\", \"A=x=y\"]").env, (std::vector<std::pair<std::string, std::string>>{{"B", "1"}, {"A", "x=y"}}));
+    EXPECT_EQ(read(head + "env = [\"B=1\", \"A=x=y\"]").env,
+              (std::vector<std::pair<std::string, std::string>>{{"B", "1"}, {"A", "x=y"}}));
     EXPECT_THAT(failure(head + "env = [\"B\"]"), HasSubstr("'B' must be NAME=VALUE"));
 }
 
@@ -51,11 +52,14 @@ TEST(Reader, names_place_and_nearest_key) {
     EXPECT_EQ(failure("image = \"x\"\n[limits]\nmemroy = \"1g\"\n"),
               "web.toml:3:1: key 'memroy' is not known in 'limits', did you mean 'memory'");
     EXPECT_EQ(failure("image = \"x\"\ncomand = \"x\"\n"), "web.toml:2:1: key 'comand' is not known, did you mean 'command'");
-    EXPECT_EQ(failure("image = \"x\"\nmemory = \"1g\"\n"), "web.toml:2:1: key 'memory' is not known, did you mean 'limits.memory'");
-    EXPECT_EQ(failure("image = \"x\"\n  memroy = 1\n"), "web.toml:2:3: key 'memroy' is not known, did you mean 'limits.memory'");
+    EXPECT_EQ(failure("image = \"x\"\nmemory = \"1g\"\n"),
+              "web.toml:2:1: key 'memory' is not known, did you mean 'limits.memory'");
+    EXPECT_EQ(failure("image = \"x\"\n  memroy = 1\n"),
+              "web.toml:2:3: key 'memroy' is not known, did you mean 'limits.memory'");
     EXPECT_EQ(failure("image = \"x\"\nenvironment = {}\n"), "web.toml:2:1: key 'environment' is not known, did you mean 'env'");
     EXPECT_EQ(failure("image = \"x\"\nqqqqqqqqqqqq = 1\n"), "web.toml:2:1: key 'qqqqqqqqqqqq' is not known");
-    EXPECT_THAT(failure("image = \"x\"\n[[mounts]]\ntraget = \"/x\""), HasSubstr("web.toml:3:1: key 'traget' is not known in 'mounts', did you mean 'target'"));
+    EXPECT_THAT(failure("image = \"x\"\n[[mounts]]\ntraget = \"/x\""),
+                HasSubstr("web.toml:3:1: key 'traget' is not known in 'mounts', did you mean 'target'"));
 }
 
 TEST(Reader, tells_all_errors_in_the_order_of_the_file) {
@@ -73,7 +77,8 @@ TEST(Reader, tells_all_errors_in_the_order_of_the_file) {
 
 TEST(Reader, tells_the_element_of_a_list) {
     EXPECT_THAT(failure(head + "ports = [\"80\",\n \"99999\"]"), HasSubstr("web.toml:3:2: key 'ports[1]': port '99999'"));
-    EXPECT_THAT(failure(head + "[[mounts]]\ntype = \"bind\"\nsource = \"x\"\ntarget = \"/y\""), HasSubstr("web.toml:2:1: key 'mounts[0]': mount on '/y'"));
+    EXPECT_THAT(failure(head + "[[mounts]]\ntype = \"bind\"\nsource = \"x\"\ntarget = \"/y\""),
+                HasSubstr("web.toml:2:1: key 'mounts[0]': mount on '/y'"));
 }
 
 TEST(Reader, tells_syntax_errors_with_their_place) {
@@ -112,21 +117,71 @@ TEST(Reader, refuses_contradictions_where_they_stand) {
 }
 
 TEST(Reader, refuses_wrong_values_of_every_kind) {
-    for (const char* text :
-         {"id = \"abc\"", "image_id = \"sha256:1\"", "user = \"a:b:c\"", "user = \"\"", "groups = [\"\"]", "workdir = \"x\"", "hostname = \"-x\"",
-          "hostname = \"a b\"", "description = \"a\\nb\"", "env_files = [\"x\"]", "dns = [\"x\"]", "dns_search = [\"a b\"]", "extra_hosts = [\"x\"]",
-          "extra_hosts = [\"x:y\"]", "restart = \"sometimes\"", "restart_delay = -1", "restart_delay = \"x\"", "stop_signal = \"SIGX\"",
-          "ready = \"yes\"", "requires = [\"../x\"]", "after = [\"a b.service\"]", "devices = [\"/etc/x\"]", "device_cgroup_rules = [\"x\"]",
-          "device_cgroup_rules = [\"c 1:2\"]", "[sysctls]\n\"../x\" = 1", "expose = [\"80:80\"]", "publish_all = 1", "created = -1",
-          "[limits]\ncpus = 0", "[limits]\ncpus = nan", "[limits]\ncpus = -1.0", "[limits]\ncpus = inf", "[limits]\ncpu_weight = 0",
-          "[limits]\ncpuset = \"3-1\"", "[limits]\ncpuset = \"a\"", "[limits]\ncpuset = \"1,\"", "[limits]\npids = 0", "[limits]\nio_weight = 10001",
-          "[limits]\nread_bps = [\"x\"]", "[limits]\n[limits.ulimits]\nnofiles = 1", "[limits]\n[limits.ulimits]\nnofile = \"2:1\"",
-          "[security]\ncap_add = [\"NET ADMIN\"]", "[security]\nseccomp = \"x\"", "[security]\nmasked_paths = [\"x\"]", "[namespaces]\npid = \"x\"",
-          "[health]\nretries = 0", "[health]\ncommand = []", "[health]\non_unhealthy = \"cry\"", "[health]\ninterval = \"0s\"", "[log]\ndriver = \"syslog\"",
-          "[log.fields]\n_PID = \"1\"", "[log.fields]\na = \"1\"", "[storage]\ndriver = \"../x\"", "limits = 1", "mounts = [1]", "env = 1",
-          "command = 1", "[[credentials]]\nname = \"a/b\"\nvalue = \"x\"", "[[credentials]]\nname = \"a\"\npath = \"x/y\"", "network = \"../x\"",
-          "[[networks]]\nname = \"aa\"\nipv4 = \"::1\"", "[[networks]]\nname = \"aa\"\nmac = \"01:00:00:00:00:00\"",
-          "[[networks]]\nname = \"aa\"\ninterface = \"this-name-is-too-long\"", "hostname = \"a\\u0000b\"", "watchdog = 0"})
+    for (const char* text : {"id = \"abc\"",
+                             "image_id = \"sha256:1\"",
+                             "user = \"a:b:c\"",
+                             "user = \"\"",
+                             "groups = [\"\"]",
+                             "workdir = \"x\"",
+                             "hostname = \"-x\"",
+                             "hostname = \"a b\"",
+                             "description = \"a\\nb\"",
+                             "env_files = [\"x\"]",
+                             "dns = [\"x\"]",
+                             "dns_search = [\"a b\"]",
+                             "extra_hosts = [\"x\"]",
+                             "extra_hosts = [\"x:y\"]",
+                             "restart = \"sometimes\"",
+                             "restart_delay = -1",
+                             "restart_delay = \"x\"",
+                             "stop_signal = \"SIGX\"",
+                             "ready = \"yes\"",
+                             "requires = [\"../x\"]",
+                             "after = [\"a b.service\"]",
+                             "devices = [\"/etc/x\"]",
+                             "device_cgroup_rules = [\"x\"]",
+                             "device_cgroup_rules = [\"c 1:2\"]",
+                             "[sysctls]\n\"../x\" = 1",
+                             "expose = [\"80:80\"]",
+                             "publish_all = 1",
+                             "created = -1",
+                             "[limits]\ncpus = 0",
+                             "[limits]\ncpus = nan",
+                             "[limits]\ncpus = -1.0",
+                             "[limits]\ncpus = inf",
+                             "[limits]\ncpu_weight = 0",
+                             "[limits]\ncpuset = \"3-1\"",
+                             "[limits]\ncpuset = \"a\"",
+                             "[limits]\ncpuset = \"1,\"",
+                             "[limits]\npids = 0",
+                             "[limits]\nio_weight = 10001",
+                             "[limits]\nread_bps = [\"x\"]",
+                             "[limits]\n[limits.ulimits]\nnofiles = 1",
+                             "[limits]\n[limits.ulimits]\nnofile = \"2:1\"",
+                             "[security]\ncap_add = [\"NET ADMIN\"]",
+                             "[security]\nseccomp = \"x\"",
+                             "[security]\nmasked_paths = [\"x\"]",
+                             "[namespaces]\npid = \"x\"",
+                             "[health]\nretries = 0",
+                             "[health]\ncommand = []",
+                             "[health]\non_unhealthy = \"cry\"",
+                             "[health]\ninterval = \"0s\"",
+                             "[log]\ndriver = \"syslog\"",
+                             "[log.fields]\n_PID = \"1\"",
+                             "[log.fields]\na = \"1\"",
+                             "[storage]\ndriver = \"../x\"",
+                             "limits = 1",
+                             "mounts = [1]",
+                             "env = 1",
+                             "command = 1",
+                             "[[credentials]]\nname = \"a/b\"\nvalue = \"x\"",
+                             "[[credentials]]\nname = \"a\"\npath = \"x/y\"",
+                             "network = \"../x\"",
+                             "[[networks]]\nname = \"aa\"\nipv4 = \"::1\"",
+                             "[[networks]]\nname = \"aa\"\nmac = \"01:00:00:00:00:00\"",
+                             "[[networks]]\nname = \"aa\"\ninterface = \"this-name-is-too-long\"",
+                             "hostname = \"a\\u0000b\"",
+                             "watchdog = 0"})
         EXPECT_NE(failure(head + text), "") << text;
     EXPECT_NE(failure("image = \"NGINX\""), "");
 }
@@ -143,7 +198,8 @@ TEST(Reader, takes_durations_and_sizes_both_ways) {
 }
 
 TEST(Reader, takes_probes_in_every_spelling) {
-    EXPECT_EQ(read(head + "[health]\ncommand = \"test -f /ok\"").health.command, (std::vector<std::string>{"CMD-SHELL", "test -f /ok"}));
+    EXPECT_EQ(read(head + "[health]\ncommand = \"test -f /ok\"").health.command,
+              (std::vector<std::string>{"CMD-SHELL", "test -f /ok"}));
     EXPECT_EQ(read(head + "[health]\ncommand = [\"CMD\", \"true\"]").health.command, std::vector<std::string>{"true"});
     EXPECT_TRUE(read(head + "[health]\ncommand = [\"NONE\"]").health.disabled);
 }

@@ -32,7 +32,8 @@ Definition full() {
     d.mounts = {Mount{MountType::bind, "/a", "/b", true, "rshared", false, true, true, 0, 01777, {}},
                 Mount{MountType::volume, "data", "/c", false, "rprivate", true, false, false, 0, 01777, {}},
                 Mount{MountType::tmpfs, "", "/d", false, "rprivate", true, false, true, 4096, 0700, {"exec"}}};
-    d.networks = {NetworkAttachment{"front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, {{"k", "v"}}}, NetworkAttachment{"back", "", "", "", "", {}, {}}};
+    d.networks = {NetworkAttachment{"front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, {{"k", "v"}}},
+                  NetworkAttachment{"back", "", "", "", "", {}, {}}};
     d.ports = {parse_port("127.0.0.1:8000-8001:80-81/udp").value(), parse_port("[::1]::5/sctp").value()};
     d.publish_all = true;
     d.expose = {"99/tcp"};

@@ -28,7 +28,8 @@ protected:
         folder_ = pattern;
         auto listener = listen_at(path());
         ASSERT_TRUE(listener.ok()) << listener.error().message();
-        broker_.emplace(std::move(listener).value(), [&](std::string_view data) { shown_ += data; }, [&] { ++ended_; });
+        broker_.emplace(
+            std::move(listener).value(), [&](std::string_view data) { shown_ += data; }, [&] { ++ended_; });
         int ends[2];
         ASSERT_EQ(openpty(&ends[0], &ends[1], nullptr, nullptr, nullptr), 0);
         master_ = os::Fd(ends[0]);
@@ -159,7 +160,8 @@ TEST_F(ABroker, NonsenseIsNotObeyed) {
     os::Fd raw(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     auto client = cli::connect_console(path(), false);
     ASSERT_TRUE(client.ok());
-    for (const char* packet : {"w", "w99999999999 1", "wx y", "?", "console", "stdin"}) ASSERT_TRUE(container::tell(client->get(), packet).ok());
+    for (const char* packet : {"w", "w99999999999 1", "wx y", "?", "console", "stdin"})
+        ASSERT_TRUE(container::tell(client->get(), packet).ok());
     rounds();
     container_writes("still here");
     EXPECT_EQ(heard(*client), "still here");

@@ -28,10 +28,10 @@ using testing::HasSubstr;
 
 namespace {
 
-#define MUST(expression)                                                       \
-    if (auto&& got = (expression); !got.ok()) {                                \
-        fmt::print(stderr, "{}: {}\n", #expression, got.error().message());    \
-        return 1;                                                              \
+#define MUST(expression)                                                    \
+    if (auto&& got = (expression); !got.ok()) {                             \
+        fmt::print(stderr, "{}: {}\n", #expression, got.error().message()); \
+        return 1;                                                           \
     }
 
 // The first process of the test's container: a tmpfs root with the host's programs bound in read-only. Tells when it is ready.
@@ -40,7 +40,7 @@ int first_process(const std::string& root, int ready, bool pivot) {
     if (pivot) {
         MUST(os::mount("tmpfs", root, "tmpfs", 0, "mode=755"));
         for (const char* name : {"/usr", "/bin", "/sbin", "/lib", "/lib64"}) {
-            struct stat info{};
+            struct stat info {};
             if (stat(name, &info) != 0) continue;
             MUST(os::make_dirs(root + name));
             MUST(os::mount(name, root + name, "", MS_BIND | MS_REC));
@@ -138,14 +138,16 @@ TEST_F(EnterNeedsRoot, TheCommandIsInEveryNamespace) {
     auto entered = enter(request_);
     ASSERT_TRUE(entered.ok()) << entered.error().message();
     for (const char* name : {"mnt", "pid", "net", "ipc", "uts", "cgroup", "user"}) {
-        struct stat first{}, further{};
+        struct stat first {
+        }, further{};
         ASSERT_EQ(stat(fmt::format("/proc/{}/ns/{}", container_.pid, name).c_str(), &first), 0);
         ASSERT_EQ(stat(fmt::format("/proc/{}/ns/{}", entered->pid(), name).c_str(), &further), 0);
         EXPECT_EQ(first.st_ino, further.st_ino) << name;
     }
     EXPECT_EQ(os::read_file(fmt::format("/proc/{}/cgroup", container_.pid)).value_or("a"),
               os::read_file(fmt::format("/proc/{}/cgroup", entered->pid())).value_or("b"));
-    stop();  // the kernel ends everything in a PID namespace with its first process; that we have not waited yet does not hold it up
+    stop();  // the kernel ends everything in a PID namespace with its first process; that we have not waited yet does not hold
+             // it up
     EXPECT_EQ(entered->wait().value_or(-1), 128 + SIGKILL);
 }
 
@@ -182,7 +184,8 @@ TEST_F(EnterNeedsRoot, ExitStatusesAreThoseOfShells) {
 TEST_F(EnterNeedsRoot, UsersComeFromTheContainersFiles) {
     start();
     request_.run_as = "web";
-    EXPECT_EQ(shell("id -u; id -g; id -G; echo $HOME; cat /proc/self/status | grep CapEff"), "0|33\n44\n44 55\n/srv/web\nCapEff:\t0000000000000000");
+    EXPECT_EQ(shell("id -u; id -g; id -G; echo $HOME; cat /proc/self/status | grep CapEff"),
+              "0|33\n44\n44 55\n/srv/web\nCapEff:\t0000000000000000");
     request_.run_as = "www-data";  // the host has it
     EXPECT_THAT(shell("id"), HasSubstr("'www-data' is not in the container's"));
     request_.run_as = "1234:55";
@@ -230,8 +233,10 @@ TEST_F(EnterNeedsRoot, ATerminalOfTheContainersOwn) {
     ASSERT_TRUE(os::write_all(entered->terminal(), "hello\n", "terminal").ok());
     std::string text;
     char buffer[256];
-    for (ssize_t got = 0; (got = read(entered->terminal(), buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(got));
-    EXPECT_THAT(text, testing::AllOf(HasSubstr("/dev/pts/0"), HasSubstr("33 101"), HasSubstr("33\r\n"), HasSubstr("got hello")));
+    for (ssize_t got = 0; (got = read(entered->terminal(), buffer, sizeof buffer)) > 0;)
+        text.append(buffer, static_cast<std::size_t>(got));
+    EXPECT_THAT(text,
+                testing::AllOf(HasSubstr("/dev/pts/0"), HasSubstr("33 101"), HasSubstr("33\r\n"), HasSubstr("got hello")));
     EXPECT_EQ(entered->wait().value_or(-1), 0);
 }
 
@@ -279,20 +284,22 @@ TEST_F(EnterNeedsRoot, OurBinaryIsOnAReadOnlyMount) {
     start();
     const auto exe = os::open(fmt::format("/proc/{}/exe", container_.pid), O_PATH);
     ASSERT_TRUE(exe.ok());
-    struct statvfs info{};
+    struct statvfs info {};
     ASSERT_EQ(fstatvfs(exe->get(), &info), 0);
     EXPECT_TRUE(info.f_flag & ST_RDONLY);
 }
 
 TEST(EnterMessages, FailuresSurviveTheChannel) {
-    for (const Error& failure : {Error::from_errno(ENOENT, "execute 'x'"), error(Errc::denied, "no"), Error::from_errno(EPERM, "a: b")}) {
+    for (const Error& failure :
+         {Error::from_errno(ENOENT, "execute 'x'"), error(Errc::denied, "no"), Error::from_errno(EPERM, "a: b")}) {
         const auto back = decode_failure(encode_failure(failure));
         ASSERT_TRUE(back);
         EXPECT_EQ(back->message(), failure.message());
         EXPECT_EQ(back->sys(), failure.sys());
         EXPECT_EQ(back->code(), failure.code());
     }
-    for (const char* bad : {"", "failed", "failed ", "failed 1", "failed 1 x y", "failed 1 99 text", "failed -1 1 text", "started 1"})
+    for (const char* bad :
+         {"", "failed", "failed ", "failed 1", "failed 1 x y", "failed 1 99 text", "failed -1 1 text", "started 1"})
         EXPECT_FALSE(decode_failure(bad)) << bad;
 }
 

@@ -103,8 +103,10 @@ TEST(NetworkStore, creations_at_once_get_different_addresses_and_one_name_only_o
         for (int index = 0; index < 8; ++index)
             threads.emplace_back([&, index] {
                 auto network = container::make_network(scratch.paths, driver, wanted(fmt::format("net{}", index / 2)));
-                if (network.ok()) ++made;
-                else if (network.error().code() == Errc::exists) ++refused;
+                if (network.ok())
+                    ++made;
+                else if (network.error().code() == Errc::exists)
+                    ++refused;
             });
     }
     EXPECT_EQ(made, 4);

@@ -40,7 +40,8 @@ TEST(VolumeStore, what_it_cannot_do_it_refuses) {
     VolumeInfo foreign = named("x1");
     foreign.driver = "ceph";
     EXPECT_EQ(container::make_volume(scratch.paths, foreign).error().code(), Errc::unsupported);
-    for (const char* name : {"../x", "a b", ".new-1", ""}) EXPECT_EQ(container::make_volume(scratch.paths, named(name)).error().code(), Errc::invalid);
+    for (const char* name : {"../x", "a b", ".new-1", ""})
+        EXPECT_EQ(container::make_volume(scratch.paths, named(name)).error().code(), Errc::invalid);
     EXPECT_TRUE(container::read_volumes(scratch.paths)->empty());
 }
 

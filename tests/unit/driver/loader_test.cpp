@@ -66,7 +66,11 @@ protected:
 TEST_F(LoaderFolder, RefusesWhatIsNoSharedObject) {
     ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/text.so", std::string(4096, 'x')).ok());
     ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/empty.so", "").ok());
-    ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/cut.so", std::string("\x7f" "ELF\2\1\1", 7) + std::string(20, '\0')).ok());
+    ASSERT_TRUE(os::write_file_atomic(folder_ + "/storage/cut.so", std::string("\x7f"
+                                                                               "ELF\2\1\1",
+                                                                               7) +
+                                                                       std::string(20, '\0'))
+                    .ok());
     ASSERT_TRUE(os::make_dirs(folder_ + "/storage/folder.so").ok());
     EXPECT_THAT(refusal("text"), HasSubstr("ELF"));
     EXPECT_THAT(refusal("empty"), HasSubstr("file too short"));
@@ -97,7 +101,8 @@ TEST(LoaderList, NamesEveryProblemAndStillListsTheRest) {
 
 TEST(Descriptor, AnOlderSizeOfTheSameAbiIsTaken) {
     const auto make = [](const HostContext*) -> void* { return nullptr; };
-    gantry_driver_descriptor descriptor{GANTRY_DRIVER_MAGIC, 48, GANTRY_DRIVER_ABI_MAJOR, 0, GANTRY_DRIVER_STORAGE, "x", "1", make};
+    gantry_driver_descriptor descriptor{
+        GANTRY_DRIVER_MAGIC, 48, GANTRY_DRIVER_ABI_MAJOR, 0, GANTRY_DRIVER_STORAGE, "x", "1", make};
     EXPECT_TRUE(check_descriptor(&descriptor, 48, "x", GANTRY_DRIVER_STORAGE).ok());
     EXPECT_TRUE(check_descriptor(&descriptor, 0, "x", GANTRY_DRIVER_STORAGE).ok());
     descriptor.version = "a\nb";

@@ -26,11 +26,11 @@ struct NetworkCase {
 };
 
 // The value of a Result that must be ok.
-#define GOT(expression)                                                                                        \
-    ({                                                                                                         \
-        auto got_result_ = (expression);                                                                       \
-        if (!got_result_.ok()) throw std::runtime_error(#expression ": " + got_result_.error().message());     \
-        std::move(got_result_).value();                                                                        \
+#define GOT(expression)                                                                                    \
+    ({                                                                                                     \
+        auto got_result_ = (expression);                                                                   \
+        if (!got_result_.ok()) throw std::runtime_error(#expression ": " + got_result_.error().message()); \
+        std::move(got_result_).value();                                                                    \
     })
 #define EXPECT_GOOD(expression)                                           \
     do {                                                                  \
@@ -83,7 +83,8 @@ protected:
         if (!folder_.empty()) EXPECT_GOOD(os::remove_tree(folder_));
     }
     std::unique_ptr<driver::NetworkDriver> load() {
-        auto made = GOT(driver::Loader(GANTRY_BUILD_DIR "/drivers", folder_ + "/data", folder_ + "/run").network(GetParam().driver));
+        auto made =
+            GOT(driver::Loader(GANTRY_BUILD_DIR "/drivers", folder_ + "/data", folder_ + "/run").network(GetParam().driver));
         GOT(made->probe());
         return made;
     }
@@ -177,7 +178,9 @@ TEST_P(NetworkConformance, AStaticAddressIsGivenOnceOnly) {
     wanted.container = "shop";
     const os::Fd second = new_netns();
     EXPECT_FALSE(driver_->prepare(wanted, second.get()).ok());
-    inside(second, [] { EXPECT_THAT(interfaces(), testing::Not(testing::Contains("eth0"))) << "a refused attachment left its interface"; });
+    inside(second, [] {
+        EXPECT_THAT(interfaces(), testing::Not(testing::Contains("eth0"))) << "a refused attachment left its interface";
+    });
     wanted.ipv4 = "192.0.2.1";
     EXPECT_FALSE(driver_->validate(wanted).ok()) << "an address outside the subnet";
     wanted.ipv4 = "10.99.0.1; drop";

@@ -52,8 +52,9 @@ TEST_P(StorageConformance, AnAbortedStagingLeavesNothing) {
 }
 
 TEST_P(StorageConformance, KeysAreNoPaths) {
-    for (const std::string& bad : {std::string(), std::string(".."), std::string("../x"), std::string(63, 'a'), std::string(65, 'a'),
-                                   std::string(64, 'A'), std::string(64, '/'), std::string(61, 'a') + "/.."}) {
+    for (const std::string& bad :
+         {std::string(), std::string(".."), std::string("../x"), std::string(63, 'a'), std::string(65, 'a'),
+          std::string(64, 'A'), std::string(64, '/'), std::string(61, 'a') + "/.."}) {
         EXPECT_REFUSED(driver_->layer_begin(bad, ""), Errc::invalid);
         EXPECT_REFUSED(driver_->layer_exists(bad), Errc::invalid);
         EXPECT_REFUSED(driver_->layer_remove(bad), Errc::invalid);

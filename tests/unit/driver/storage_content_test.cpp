@@ -21,11 +21,14 @@ protected:
             put(at + "/old/a", "a");
             put(at + "/old/b", "b");
         });
-        add_layer(2, [&](const std::string& at) {
-            put_folder(at + "/etc");
-            put(at + "/etc/motd", "two");
-            put_deletion(at + "/etc/passwd");
-        }, 1);
+        add_layer(
+            2,
+            [&](const std::string& at) {
+                put_folder(at + "/etc");
+                put(at + "/etc/motd", "two");
+                put_deletion(at + "/etc/passwd");
+            },
+            1);
     }
     std::vector<std::string> diff(const std::string& container, std::initializer_list<int> layers) {
         std::vector<std::string> lines;
@@ -69,7 +72,7 @@ TEST_P(StorageContent, TheRootFolderHasTheImagesOwnerAndMode) {
         ASSERT_EQ(chmod(at.c_str(), 01751), 0);
     });
     with_rootfs(request("web", {1}), [&] {
-        struct stat info{};
+        struct stat info {};
         ASSERT_EQ(stat(root().c_str(), &info), 0);
         EXPECT_EQ(info.st_uid, 12U);
         EXPECT_EQ(info.st_gid, 34U);
@@ -89,8 +92,8 @@ TEST_P(StorageContent, DiffNamesEveryChangeOnce) {
         ASSERT_EQ(unlink((root() + "/old/a").c_str()), 0);
         ASSERT_EQ(symlink("/nowhere", (root() + "/link").c_str()), 0);
     });
-    EXPECT_THAT(diff("web", {1, 2}), ElementsAre("C /etc", "C /etc/motd", "A /etc/passwd", "A /link", "C /old", "D /old/a", "A /srv",
-                                                 "A /srv/deep", "A /srv/deep/file"));
+    EXPECT_THAT(diff("web", {1, 2}), ElementsAre("C /etc", "C /etc/motd", "A /etc/passwd", "A /link", "C /old", "D /old/a",
+                                                 "A /srv", "A /srv/deep", "A /srv/deep/file"));
 }
 
 TEST_P(StorageContent, DiffOfAReplacedFolderNamesWhatItLost) {
@@ -121,10 +124,13 @@ TEST_P(StorageContent, StatusMeasuresTheWritableLayerOnly) {
 TEST_P(StorageContent, AHundredAndTwentyEightLayers) {
     driver::RootfsRequest wanted{.container = "deep"};
     for (int number = 0; number < 128; ++number) {
-        add_layer(number, [&](const std::string& at) {
-            put(fmt::format("{}/{}", at, number), "x");
-            put(at + "/top", std::to_string(number));
-        }, number - 1);
+        add_layer(
+            number,
+            [&](const std::string& at) {
+                put(fmt::format("{}/{}", at, number), "x");
+                put(at + "/top", std::to_string(number));
+            },
+            number - 1);
         wanted.layers.push_back(key(number));
     }
     with_rootfs(wanted, [&] {
@@ -155,7 +161,7 @@ TEST_P(StorageContent, AUserNamespaceSeesItsOwnOwnersAndTheDiskDoesNotChange) {
     auto wanted = request("web", {1});
     wanted.uid_map = wanted.gid_map = {{0, 100000, 65536}};
     const auto owner = [&](const char* path) {
-        struct stat info{};
+        struct stat info {};
         return lstat((root() + path).c_str(), &info) == 0 ? fmt::format("{}:{}", info.st_uid, info.st_gid) : "missing";
     };
     with_rootfs(wanted, [&] {

@@ -1,5 +1,6 @@
-// What every storage driver's tests stand on: the built .so, loaded as the engine loads it, over an empty data folder on a real disk
-// (overlayfs takes no overlay as its upper layer), in a mount namespace of the test program's own (see main.cpp). Needs root.
+// What every storage driver's tests stand on: the built .so, loaded as the engine loads it, over an empty data folder on a real
+// disk (overlayfs takes no overlay as its upper layer), in a mount namespace of the test program's own (see main.cpp). Needs
+// root.
 #pragma once
 
 #include "driver/loader.hpp"
@@ -27,22 +28,24 @@ struct StorageCase {  // one driver under test
 inline std::string key(int number) { return fmt::format("{:064x}", number); }
 
 // The value of a Result that must be ok: EXPECT shows the error's text.
-#define GOT(expression)                                                        \
-    ({                                                                         \
-        auto got_result_ = (expression);                                       \
+#define GOT(expression)                                                                                    \
+    ({                                                                                                     \
+        auto got_result_ = (expression);                                                                   \
         if (!got_result_.ok()) throw std::runtime_error(#expression ": " + got_result_.error().message()); \
-        std::move(got_result_).value();                                        \
+        std::move(got_result_).value();                                                                    \
     })
-#define EXPECT_GOOD(expression)                                                \
-    do {                                                                       \
-        auto good_result_ = (expression);                                      \
-        EXPECT_TRUE(good_result_.ok()) << good_result_.error().message();      \
+#define EXPECT_GOOD(expression)                                           \
+    do {                                                                  \
+        auto good_result_ = (expression);                                 \
+        EXPECT_TRUE(good_result_.ok()) << good_result_.error().message(); \
     } while (false)
-#define EXPECT_REFUSED(expression, code_)                                      \
-    do {                                                                       \
-        auto bad_result_ = (expression);                                       \
-        if (bad_result_.ok()) ADD_FAILURE() << #expression << " was not refused"; \
-        else EXPECT_EQ(errc_name(bad_result_.error().code()), std::string(errc_name(code_))) << bad_result_.error().message(); \
+#define EXPECT_REFUSED(expression, code_)                                                                                     \
+    do {                                                                                                                      \
+        auto bad_result_ = (expression);                                                                                      \
+        if (bad_result_.ok())                                                                                                 \
+            ADD_FAILURE() << #expression << " was not refused";                                                               \
+        else                                                                                                                  \
+            EXPECT_EQ(errc_name(bad_result_.error().code()), std::string(errc_name(code_))) << bad_result_.error().message(); \
     } while (false)
 
 inline std::string mount_table() { return os::read_file("/proc/self/mountinfo").value_or("unreadable"); }

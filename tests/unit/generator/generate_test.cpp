@@ -25,7 +25,8 @@ protected:
     std::size_t run() {
         config::Paths paths;
         paths.data = root_ + "/data";
-        return generator::generate(paths, {{root_ + "/defs"}}, root_ + "/early", [&](std::string_view line) { told_.emplace_back(line); });
+        return generator::generate(paths, {{root_ + "/defs"}}, root_ + "/early",
+                                   [&](std::string_view line) { told_.emplace_back(line); });
     }
     std::string dropin(const std::string& unit) {
         return os::read_file(root_ + "/early/" + unit + ".d/10-gantry.conf").value_or("");
@@ -65,7 +66,8 @@ TEST_F(Generator, one_broken_definition_costs_one_line) {
 
 TEST_F(Generator, a_hundred_definitions_take_a_moment) {
     for (int i = 0; i < 100; ++i)
-        define(fmt::format("c{}.toml", i), "image = \"nginx\"\nports = [\"80\"]\nvolumes = [\"/srv:/srv\"]\n[limits]\nmemory = \"1g\"\n[env]\nA = \"1\"\n");
+        define(fmt::format("c{}.toml", i),
+               "image = \"nginx\"\nports = [\"80\"]\nvolumes = [\"/srv:/srv\"]\n[limits]\nmemory = \"1g\"\n[env]\nA = \"1\"\n");
     const auto start = std::chrono::steady_clock::now();
     EXPECT_EQ(run(), 100U);
     const auto took = std::chrono::steady_clock::now() - start;

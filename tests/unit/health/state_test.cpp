@@ -7,7 +7,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-State probed(State state, int status, std::chrono::microseconds running = 1h, const Rules& rules = {.command = {"true"}, .start_period = 10s}) {
+State probed(State state, int status, std::chrono::microseconds running = 1h,
+             const Rules& rules = {.command = {"true"}, .start_period = 10s}) {
     return after(std::move(state), {0, 0, status, "out"}, rules, running);
 }
 
@@ -57,7 +58,8 @@ TEST(Health, a_new_run_or_nonsense_starts_anew) {
     state.main_pid = 42;
     state = probed(state, 0);
     EXPECT_EQ(from_json(to_json(state), 43).status, "starting");
-    for (const char* text : {"", "[]", "{", "{\"MainPid\":\"42\"}", "{\"MainPid\":42,\"Status\":7,\"FailingStreak\":-5,\"Log\":[1,{\"Start\":\"x\"}]}"}) {
+    for (const char* text : {"", "[]", "{", "{\"MainPid\":\"42\"}",
+                             "{\"MainPid\":42,\"Status\":7,\"FailingStreak\":-5,\"Log\":[1,{\"Start\":\"x\"}]}"}) {
         const State read = from_json(text, 42);
         EXPECT_EQ(read.status, "starting") << text;
         EXPECT_EQ(read.failing, 0U) << text;

@@ -29,7 +29,7 @@ void in_mount_namespace(const std::function<std::string()>& body) {
     EXPECT_EQ(status, 0);
 }
 
-#define WANT(expression)                                                        \
+#define WANT(expression) \
     if (auto&& got = (expression); !got.ok()) return std::string(#expression ": ") + got.error().message()
 
 class MountNeedsRoot : public testing::Test {
@@ -92,7 +92,7 @@ TEST_F(MountNeedsRoot, IdmappedCloneShiftsOwners) {
         auto tree = os::clone_mount(AT_FDCWD, folder_, false);
         WANT(tree);
         WANT(os::change_mount(tree->get(), "", {.set = MOUNT_ATTR_IDMAP, .user_namespace = map->get()}, false, "idmap"));
-        struct stat info{};
+        struct stat info {};
         if (fstatat(tree->get(), "file", &info, 0) != 0) return "stat failed";
         return info.st_uid == 100000 && info.st_gid == 200000 ? "" : fmt::format("owner {}:{}", info.st_uid, info.st_gid);
     });

@@ -58,7 +58,10 @@ TEST_F(Overlayfs, FoldersWithSeparatorsAndLongNames) {
     for (const auto& folder : {odd, deep}) {
         for (const char* part : {"/l", "/m", "/u", "/w"}) put_folder(folder + part);
         put(folder + "/l/file", "x");
-        const Parts made{.lowers = {folder + "/l", folder + "/m"}, .upper = folder + "/u", .work = folder + "/w", .mount_point = data() + "/mnt"};
+        const Parts made{.lowers = {folder + "/l", folder + "/m"},
+                         .upper = folder + "/u",
+                         .work = folder + "/w",
+                         .mount_point = data() + "/mnt"};
         expect_files(GOT(assemble_by_descriptor(made)), 1);
         expect_files(GOT(assemble_by_options(made)), 1);
     }
@@ -83,7 +86,7 @@ TEST_F(Overlayfs, FoldersNestedWithoutEndAreAnErrorNotACrash) {
         at = GOT(os::open_at(at.get(), "d", O_RDONLY | O_DIRECTORY));
     }
     at.reset();
-    const struct rlimit few{1024, 1024};  // what systemd gives a service
+    const struct rlimit few { 1024, 1024 };  // what systemd gives a service
     ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
     EXPECT_REFUSED(measure(upper), Errc::unsupported);
     EXPECT_REFUSED(changes(upper, {}), Errc::unsupported);

@@ -52,8 +52,11 @@ TEST(Seccomp, BrokenProfilesSayWhat) {
     const auto action = compile_filter(R"({"defaultAction": "SCMP_ACT_PERHAPS"})", 0);
     ASSERT_FALSE(action.ok());
     EXPECT_NE(action.error().message().find("SCMP_ACT_PERHAPS"), std::string::npos);
-    EXPECT_FALSE(compile_filter(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ERRNO",
-        "includes": {"kernel": "4"}}]})", 0).ok());
+    EXPECT_FALSE(
+        compile_filter(R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ERRNO",
+        "includes": {"kernel": "4"}}]})",
+                       0)
+            .ok());
 }
 
 class SeccompCache : public testing::Test {

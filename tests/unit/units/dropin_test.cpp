@@ -22,22 +22,27 @@ std::size_t lines(const std::string& text, std::string_view start) {
 }  // namespace
 
 TEST(Dropin, smallest_container) {
-    EXPECT_EQ(dropin(""), "# Made by Gantry from the container's definition. Changes belong there, or into a drop-in of your own.\n"
-                          "[Service]\n"
-                          "Restart=no\n"
-                          "LogExtraFields=\"CONTAINER_NAME=web\"\n"
-                          "LogExtraFields=\"CONTAINER_ID=aaaaaaaaaaaa\"\n"
-                          "LogExtraFields=\"CONTAINER_ID_FULL=" + std::string(64, 'a') + "\"\n"
-                          "LogExtraFields=\"CONTAINER_TAG=aaaaaaaaaaaa\"\n"
-                          "LogExtraFields=\"IMAGE_NAME=nginx\"\n");
+    EXPECT_EQ(dropin(""),
+              "# Made by Gantry from the container's definition. Changes belong there, or into a drop-in of your own.\n"
+              "[Service]\n"
+              "Restart=no\n"
+              "LogExtraFields=\"CONTAINER_NAME=web\"\n"
+              "LogExtraFields=\"CONTAINER_ID=aaaaaaaaaaaa\"\n"
+              "LogExtraFields=\"CONTAINER_ID_FULL=" +
+                  std::string(64, 'a') +
+                  "\"\n"
+                  "LogExtraFields=\"CONTAINER_TAG=aaaaaaaaaaaa\"\n"
+                  "LogExtraFields=\"IMAGE_NAME=nginx\"\n");
 }
 
 TEST(Dropin, dependencies_of_every_kind) {
-    const std::string text = dropin("requires = [\"db\"]\nwants = [\"cache\"]\nafter = [\"nginx.service\"]\nports = [\"80:80\"]\n"
-                                    "volumes = [\"/srv/a b:/x\", \"data:/y\"]\nenv_files = [\"/etc/env\"]\n");
-    for (const char* line : {"Requires=ctr@db.service\nAfter=ctr@db.service\n", "Wants=ctr@cache.service\nAfter=ctr@cache.service\n",
-                             "After=nginx.service\n", "RequiresMountsFor=\"/srv/a b\"\n", "RequiresMountsFor=\"/etc/env\"\n",
-                             "Wants=network-online.target\nAfter=network-online.target\n"})
+    const std::string text = dropin(
+        "requires = [\"db\"]\nwants = [\"cache\"]\nafter = [\"nginx.service\"]\nports = [\"80:80\"]\n"
+        "volumes = [\"/srv/a b:/x\", \"data:/y\"]\nenv_files = [\"/etc/env\"]\n");
+    for (const char* line :
+         {"Requires=ctr@db.service\nAfter=ctr@db.service\n", "Wants=ctr@cache.service\nAfter=ctr@cache.service\n",
+          "After=nginx.service\n", "RequiresMountsFor=\"/srv/a b\"\n", "RequiresMountsFor=\"/etc/env\"\n",
+          "Wants=network-online.target\nAfter=network-online.target\n"})
         EXPECT_THAT(text, HasSubstr(line));
     EXPECT_EQ(lines(text, "RequiresMountsFor="), 2U);
     EXPECT_THAT(dropin("requires = [\"web\"]"), HasSubstr("cannot depend on itself"));
@@ -45,7 +50,8 @@ TEST(Dropin, dependencies_of_every_kind) {
 }
 
 TEST(Dropin, joined_namespaces_bind) {
-    const std::string text = dropin("network = \"container:db\"\n[namespaces]\npid = \"container:db\"\nipc = \"container:app\"\n");
+    const std::string text =
+        dropin("network = \"container:db\"\n[namespaces]\npid = \"container:db\"\nipc = \"container:app\"\n");
     EXPECT_EQ(lines(text, "BindsTo=ctr@db.service"), 1U);
     EXPECT_EQ(lines(text, "BindsTo=ctr@app.service"), 1U);
 }
@@ -57,11 +63,13 @@ TEST(Dropin, restart_policies) {
     EXPECT_THAT(limited, HasSubstr("[Unit]\nStartLimitIntervalSec=40400ms\nStartLimitBurst=4\n"));
     EXPECT_THAT(limited, HasSubstr("Restart=on-failure\n"));
     EXPECT_THAT(dropin("restart = \"on-failure\""), Not(HasSubstr("StartLimit")));
-    EXPECT_THAT(dropin("restart = \"on-failure:1000000\"\nrestart_delay = \"1000d\""), HasSubstr("StartLimitIntervalSec=31536000s\n"));
+    EXPECT_THAT(dropin("restart = \"on-failure:1000000\"\nrestart_delay = \"1000d\""),
+                HasSubstr("StartLimitIntervalSec=31536000s\n"));
 }
 
 TEST(Dropin, stop_signal_and_timeout) {
-    EXPECT_THAT(dropin("stop_signal = \"SIGQUIT\""), HasSubstr("KillSignal=SIGQUIT\nSuccessExitStatus=\nSuccessExitStatus=131 SIGQUIT\n"));
+    EXPECT_THAT(dropin("stop_signal = \"SIGQUIT\""),
+                HasSubstr("KillSignal=SIGQUIT\nSuccessExitStatus=\nSuccessExitStatus=131 SIGQUIT\n"));
     EXPECT_THAT(dropin("stop_signal = 15"), Not(HasSubstr("KillSignal")));
     EXPECT_THAT(dropin("stop_timeout = 30"), HasSubstr("TimeoutStopSec=30s\n"));
     EXPECT_THAT(dropin("stop_timeout = -1"), HasSubstr("TimeoutStopSec=infinity\n"));
@@ -79,8 +87,9 @@ TEST(Dropin, stop_signal_and_timeout) {
 
 TEST(Dropin, start_and_watchdog) {
     EXPECT_THAT(dropin("start_timeout = \"2m\"\nwatchdog = 30"), HasSubstr("TimeoutStartSec=120s\nWatchdogSec=30s\n"));
-    EXPECT_THAT(dropin("ready = \"healthy\"\n[health]\ncommand = \"true\"\ninterval = 1\ntimeout = 1\nretries = 4\nstart_period = 5"),
-                HasSubstr("TimeoutStartSec=45s\n"));
+    EXPECT_THAT(
+        dropin("ready = \"healthy\"\n[health]\ncommand = \"true\"\ninterval = 1\ntimeout = 1\nretries = 4\nstart_period = 5"),
+        HasSubstr("TimeoutStartSec=45s\n"));
 }
 
 TEST(Dropin, limits_are_the_units) {
@@ -101,9 +110,10 @@ oom_score_adj = 500
 nofile = "1024:2048"
 core = "unlimited"
 )");
-    for (const char* line : {"MemoryMax=1073741824\n", "MemoryLow=536870912\n", "MemorySwapMax=536870912\n", "CPUQuota=150%\n", "CPUWeight=200\n",
-                             "AllowedCPUs=0-1\n", "AllowedMemoryNodes=0\n", "TasksMax=100\n", "IOWeight=50\n", "IOReadBandwidthMax=\"/dev/sda\" 1048576\n",
-                             "IOWriteIOPSMax=\"/dev/sda\" 100\n", "OOMScoreAdjust=500\n", "LimitNOFILE=1024:2048\n", "LimitCORE=infinity\n"})
+    for (const char* line : {"MemoryMax=1073741824\n", "MemoryLow=536870912\n", "MemorySwapMax=536870912\n", "CPUQuota=150%\n",
+                             "CPUWeight=200\n", "AllowedCPUs=0-1\n", "AllowedMemoryNodes=0\n", "TasksMax=100\n",
+                             "IOWeight=50\n", "IOReadBandwidthMax=\"/dev/sda\" 1048576\n", "IOWriteIOPSMax=\"/dev/sda\" 100\n",
+                             "OOMScoreAdjust=500\n", "LimitNOFILE=1024:2048\n", "LimitCORE=infinity\n"})
         EXPECT_THAT(text, HasSubstr(line));
     EXPECT_THAT(dropin("[limits]\nmemory = \"1g\""), HasSubstr("MemorySwapMax=1073741824\n"));
     EXPECT_THAT(dropin("[limits]\nmemory = \"1g\"\nmemory_swap = \"1g\""), HasSubstr("MemorySwapMax=0\n"));
@@ -113,17 +123,20 @@ core = "unlimited"
 }
 
 TEST(Dropin, devices) {
-    const std::string text = dropin("devices = [\"/dev/fuse\", \"/dev/dri\", \"/dev/sda:/dev/x:r\"]\n"
-                                    "device_cgroup_rules = [\"c 42:* rm\", \"b 8:1 r\", \"a *:* m\"]");
-    for (const char* line : {"DeviceAllow=\"/dev/fuse\" rwm\n", "DeviceAllow=\"char-drm\" rwm\n", "DeviceAllow=\"/dev/sda\" r\n",
-                             "DeviceAllow=\"char-42\" rm\n", "DeviceAllow=\"/dev/block/8:1\" r\n", "DeviceAllow=\"char-*\" m\nDeviceAllow=\"block-*\" m\n"})
+    const std::string text = dropin(
+        "devices = [\"/dev/fuse\", \"/dev/dri\", \"/dev/sda:/dev/x:r\"]\n"
+        "device_cgroup_rules = [\"c 42:* rm\", \"b 8:1 r\", \"a *:* m\"]");
+    for (const char* line : {"DeviceAllow=\"/dev/fuse\" rwm\n", "DeviceAllow=\"char-drm\" rwm\n",
+                             "DeviceAllow=\"/dev/sda\" r\n", "DeviceAllow=\"char-42\" rm\n",
+                             "DeviceAllow=\"/dev/block/8:1\" r\n", "DeviceAllow=\"char-*\" m\nDeviceAllow=\"block-*\" m\n"})
         EXPECT_THAT(text, HasSubstr(line));
     EXPECT_THAT(dropin("device_cgroup_rules = [\"c *:3 r\"]"), HasSubstr("without its major"));
     EXPECT_THAT(dropin("[security]\nprivileged = true"), HasSubstr("DevicePolicy=auto\nDeviceAllow=\n"));
 }
 
 TEST(Dropin, hostile_texts_stay_in_their_line) {
-    const std::string text = dropin("description = \"100% \\\\\"\n[labels]\na = \"x\\nExecStart=/bin/sh %n \\\"q\\\"\"\n[log.fields]\nTEAM = \"\\\\\"\n");
+    const std::string text = dropin(
+        "description = \"100% \\\\\"\n[labels]\na = \"x\\nExecStart=/bin/sh %n \\\"q\\\"\"\n[log.fields]\nTEAM = \"\\\\\"\n");
     EXPECT_EQ(lines(text, "ExecStart"), 0U);
     EXPECT_THAT(text, HasSubstr("Description=100%%\n"));
     EXPECT_THAT(text, HasSubstr("LogExtraFields=\"LABEL_A=x\\x0aExecStart=/bin/sh %%n \\\"q\\\"\"\n"));
@@ -132,11 +145,13 @@ TEST(Dropin, hostile_texts_stay_in_their_line) {
 }
 
 TEST(Dropin, credentials_log_and_helpers) {
-    const std::string text = dropin("tty = true\nauto_remove = true\n[log]\ndriver = \"none\"\n[health]\ncommand = \"true\"\n"
-                                    "[[credentials]]\nname = \"a\"\npath = \"/etc/a b\"\n[[credentials]]\nname = \"b\"\npath = \"sys\"\nencrypted = true\n");
+    const std::string text = dropin(
+        "tty = true\nauto_remove = true\n[log]\ndriver = \"none\"\n[health]\ncommand = \"true\"\n"
+        "[[credentials]]\nname = \"a\"\npath = \"/etc/a b\"\n[[credentials]]\nname = \"b\"\npath = \"sys\"\nencrypted = "
+        "true\n");
     for (const char* line : {"Wants=ctr-console@web.service\nAfter=ctr-console@web.service\n", "Wants=ctr-health@web.timer\n",
-                             "CollectMode=inactive-or-failed\n", "StandardOutput=null\nStandardError=null\n", "LoadCredential=a:/etc/a b\n",
-                             "LoadCredentialEncrypted=b:sys\n"})
+                             "CollectMode=inactive-or-failed\n", "StandardOutput=null\nStandardError=null\n",
+                             "LoadCredential=a:/etc/a b\n", "LoadCredentialEncrypted=b:sys\n"})
         EXPECT_THAT(text, HasSubstr(line));
     UnitFacts image = facts();
     image.image_health = true;
@@ -149,7 +164,8 @@ TEST(HealthDropin, has_the_times_of_definition_and_image) {
     EXPECT_EQ(health_dropin(definition(""), image), "");
     image.image_health = true;
     image.image_interval = std::chrono::seconds(7);
-    EXPECT_THAT(health_dropin(definition(""), image), HasSubstr("[Timer]\nOnActiveSec=\nOnActiveSec=7s\nOnUnitInactiveSec=7s\n"));
+    EXPECT_THAT(health_dropin(definition(""), image),
+                HasSubstr("[Timer]\nOnActiveSec=\nOnActiveSec=7s\nOnUnitInactiveSec=7s\n"));
     EXPECT_THAT(health_dropin(definition("[health]\ninterval = \"2s\""), image), HasSubstr("OnUnitInactiveSec=2s\n"));
     EXPECT_THAT(health_dropin(definition("ready = \"healthy\""), image), HasSubstr("OnActiveSec=1s\nOnUnitInactiveSec=7s\n"));
 }
@@ -164,7 +180,8 @@ TEST(RuntimeProperties, lift_what_the_definition_does_not_limit) {
     EXPECT_EQ(find(plain, "MemoryMax"), systemd::Value(~std::uint64_t{0}));
     EXPECT_EQ(find(plain, "CPUQuotaPerSecUSec"), systemd::Value(~std::uint64_t{0}));
     EXPECT_FALSE(find(plain, "TasksMax").has_value());
-    const auto limited = runtime_properties(definition("[limits]\nmemory = \"64m\"\ncpus = 0.5\npids = 5\ncpuset = \"0\"\nread_bps = [\"/dev/sda:1k\"]"));
+    const auto limited = runtime_properties(
+        definition("[limits]\nmemory = \"64m\"\ncpus = 0.5\npids = 5\ncpuset = \"0\"\nread_bps = [\"/dev/sda:1k\"]"));
     EXPECT_EQ(find(limited, "MemoryMax"), systemd::Value(std::uint64_t{64U << 20}));
     EXPECT_EQ(find(limited, "MemorySwapMax"), systemd::Value(std::uint64_t{64U << 20}));
     EXPECT_EQ(find(limited, "CPUQuotaPerSecUSec"), systemd::Value(std::uint64_t{500000}));
@@ -175,7 +192,8 @@ TEST(DropinFiles, are_written_once_and_in_both_places) {
     const std::string root = testing::TempDir() + "dropins";
     std::filesystem::remove_all(root);
     ASSERT_TRUE(os::make_dirs(root + "/run/systemd/generator.early/ctr@web.service.d").ok());
-    ASSERT_TRUE(os::write_file_atomic(root + "/run/systemd/generator.early/ctr@web.service.d/10-gantry.conf", "old", 0644, false).ok());
+    ASSERT_TRUE(
+        os::write_file_atomic(root + "/run/systemd/generator.early/ctr@web.service.d/10-gantry.conf", "old", 0644, false).ok());
     setenv("GANTRY_ROOT", root.c_str(), 1);
     EXPECT_TRUE(write_dropin(name(), "text").value());
     EXPECT_FALSE(write_dropin(name(), "text").value());

@@ -20,9 +20,12 @@ protected:
     void image(const std::string& config) { put("/blobs/sha256/" + hex_, config); }
     void index(const std::string& image_name) {
         put("/index.json", R"({"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:1","size":1,"annotations":{
-            "io.containerd.image.name":")" + image_name + R"(","io.gantry.image.id":"sha256:)" + hex_ + R"("}}]})");
+            "io.containerd.image.name":")" +
+                               image_name + R"(","io.gantry.image.id":"sha256:)" + hex_ + R"("}}]})");
     }
-    void put(const std::string& path, const std::string& text) { ASSERT_TRUE(os::write_file_atomic(paths_.images() + path, text, 0644, false).ok()); }
+    void put(const std::string& path, const std::string& text) {
+        ASSERT_TRUE(os::write_file_atomic(paths_.images() + path, text, 0644, false).ok());
+    }
     UnitFacts read(std::string_view text) { return FactsReader(paths_).facts(name(), definition(text), "/x.toml"); }
 
     config::Paths paths_{.data = testing::TempDir() + "facts"};
@@ -48,8 +51,9 @@ TEST_F(Facts, come_from_the_image_by_id_and_by_name) {
 }
 
 TEST_F(Facts, stay_empty_for_images_that_make_no_sense) {
-    for (const char* text : {"", "[]", "{\"config\":1}", "{\"config\":{\"StopSignal\":1,\"Healthcheck\":[]}}", "{\"config\":{\"Healthcheck\":{\"Test\":[]}}}",
-                             "{\"config\":{\"Healthcheck\":{\"Test\":[1]}}}", "{\"config\":{\"Healthcheck\":{\"Test\":[\"NONE\"]}}}", "{"}) {
+    for (const char* text : {"", "[]", "{\"config\":1}", "{\"config\":{\"StopSignal\":1,\"Healthcheck\":[]}}",
+                             "{\"config\":{\"Healthcheck\":{\"Test\":[]}}}", "{\"config\":{\"Healthcheck\":{\"Test\":[1]}}}",
+                             "{\"config\":{\"Healthcheck\":{\"Test\":[\"NONE\"]}}}", "{"}) {
         image(text);
         const UnitFacts known = read("image_id = \"sha256:" + hex_ + "\"");
         EXPECT_FALSE(known.image_health) << text;

@@ -109,7 +109,10 @@ protected:
     }
 
     std::string verify(const std::string& units) {
-        const std::string command = "SYSTEMD_UNIT_PATH='" + folder_ + ":/usr/lib/systemd/system' SYSTEMD_LOG_LEVEL=notice systemd-analyze verify --man=no --recursive-errors=no " + units + " 2>&1";
+        const std::string command =
+            "SYSTEMD_UNIT_PATH='" + folder_ +
+            ":/usr/lib/systemd/system' SYSTEMD_LOG_LEVEL=notice systemd-analyze verify --man=no --recursive-errors=no " +
+            units + " 2>&1";
         std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
         std::string output;
         char buffer[4096];

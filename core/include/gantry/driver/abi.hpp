@@ -32,9 +32,9 @@ struct gantry_driver_descriptor {
     std::uint32_t size;  // sizeof of the struct the driver was built with: a later minor version may append fields
     std::uint16_t abi_major;
     std::uint16_t abi_minor;
-    std::uint32_t kind;     // GANTRY_DRIVER_STORAGE or _NETWORK
-    const char* name;       // as definitions name it; also the file: NAME.so in the folder of its kind
-    const char* version;    // of the driver, for `gantry system info`
+    std::uint32_t kind;   // GANTRY_DRIVER_STORAGE or _NETWORK
+    const char* name;     // as definitions name it; also the file: NAME.so in the folder of its kind
+    const char* version;  // of the driver, for `gantry system info`
     // A new driver (StorageDriver* or NetworkDriver* by kind), owned and deleted by the caller; nullptr if there is no memory.
     // Does nothing else: probe() is where the host is looked at.
     void* (*create)(const gantry::driver::HostContext* host);

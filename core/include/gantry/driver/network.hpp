@@ -42,20 +42,20 @@ enum class Protocol : std::uint8_t { tcp = 6, udp = 17, sctp = 132 };  // IANA p
 
 struct PublishedPort {
     Protocol protocol = Protocol::tcp;
-    std::string host_address;         // empty: every address, both families
-    std::uint16_t host_port = 0;      // 0: one from the host's ephemeral range, told in AttachStatus::ports
+    std::string host_address;     // empty: every address, both families
+    std::uint16_t host_port = 0;  // 0: one from the host's ephemeral range, told in AttachStatus::ports
     std::uint16_t container_port = 0;
 };
 
 struct AttachRequest {
-    std::string container;        // its name: the key of everything the driver keeps for it
+    std::string container;  // its name: the key of everything the driver keeps for it
     std::string container_id;
     NetworkConfig network;
     std::string interface;        // name inside the container, "eth0"
     bool default_route = true;    // this network carries the container's default route
     std::string ipv4, ipv6, mac;  // static; empty: a stable lease, a MAC derived from it
     std::vector<PublishedPort> ports;
-    Options options;              // of the definition's [[networks]] entry
+    Options options;  // of the definition's [[networks]] entry
 };
 
 struct AttachStatus {
@@ -64,8 +64,8 @@ struct AttachStatus {
     std::string mac;
     std::vector<std::string> addresses;  // with prefix length: "10.88.0.2/16"
     std::vector<std::string> gateways;
-    std::vector<std::string> dns;        // resolvers that this network offers; usually none
-    std::vector<PublishedPort> ports;    // with every host_port known
+    std::vector<std::string> dns;      // resolvers that this network offers; usually none
+    std::vector<PublishedPort> ports;  // with every host_port known
 };
 
 struct Lease {

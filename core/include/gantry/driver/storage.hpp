@@ -37,10 +37,10 @@ struct IdMap {  // one line of /proc/PID/uid_map
 };
 
 struct RootfsRequest {
-    std::string container;          // its name, the key of its writable layer
-    std::vector<LayerKey> layers;   // lowest first, as in the image's rootfs.diff_ids
-    bool read_only = false;         // no writable layer at all
-    std::uint64_t size_limit = 0;   // bytes of the writable layer; 0: none; refused where the driver cannot enforce it
+    std::string container;                // its name, the key of its writable layer
+    std::vector<LayerKey> layers;         // lowest first, as in the image's rootfs.diff_ids
+    bool read_only = false;               // no writable layer at all
+    std::uint64_t size_limit = 0;         // bytes of the writable layer; 0: none; refused where the driver cannot enforce it
     std::vector<IdMap> uid_map, gid_map;  // empty: no user namespace
     std::vector<std::string> options;     // "key=value" of the definition's [storage] table
 };
@@ -50,8 +50,8 @@ struct Rootfs {
 };
 
 struct RootfsStatus {
-    bool exists = false;        // the container has a writable layer
-    std::uint64_t bytes = 0;    // used by the writable layer
+    bool exists = false;      // the container has a writable layer
+    std::uint64_t bytes = 0;  // used by the writable layer
     std::uint64_t inodes = 0;
 };
 

@@ -28,7 +28,8 @@ TEST(Challenge, OddAndBroken) {
     EXPECT_EQ(registry::parse_challenges({"Negotiate abc==, Basic realm=x"}).size(), 2U);
     EXPECT_EQ(registry::parse_challenges({"Basic", "BEARER REALM=https://x/y"}).back().params.at("realm"), "https://x/y");
     EXPECT_EQ(registry::parse_challenges({R"(Bearer realm="never closed)"}).size(), 1U);
-    for (const char* text : {"=", ",,,", "Bearer =", "\"", "a=b=c", "Bearer realm=", "Basic \x01"}) registry::parse_challenges({text});
+    for (const char* text : {"=", ",,,", "Bearer =", "\"", "a=b=c", "Bearer realm=", "Basic \x01"})
+        registry::parse_challenges({text});
 }
 
 TEST(Base64, BothWays) {
@@ -54,7 +55,7 @@ protected:
     MadeImage image_ = make_image({make_layer("a", 5'000), make_layer("b", 5'000)});
     std::string name_ = registry_.host() + "/team/app:1";
     std::string basic_ = "Basic " + registry::base64_encode("me:s3cret");
-    std::atomic<int> generation_ = 1;   // tokens of older generations are refused
+    std::atomic<int> generation_ = 1;  // tokens of older generations are refused
     std::string answer_ = R"({{"token":"t{}","expires_in":300}})";
 
     void SetUp() override { registry_.put("team/app", "1", image_); }
@@ -68,7 +69,8 @@ protected:
 
     void use_tokens(bool login_needed = true) {
         tokens_.intercept([this, login_needed](const Request& request) -> std::optional<Reply> {
-            const bool refresh = request.method == "POST" && request.body.find("refresh_token=id%2Btoken") != std::string::npos &&
+            const bool refresh = request.method == "POST" &&
+                                 request.body.find("refresh_token=id%2Btoken") != std::string::npos &&
                                  request.body.find("grant_type=refresh_token") != std::string::npos;
             if (login_needed && !refresh && request.header("authorization") != basic_)
                 return Reply{401, {}, R"({"details":"incorrect username or password"})"};
@@ -76,7 +78,11 @@ protected:
         });
         registry_.intercept([this](const Request& request) -> std::optional<Reply> {
             if (request.header("authorization") == fmt::format("Bearer t{}", generation_.load())) return std::nullopt;
-            return Reply{401, {{"WWW-Authenticate", fmt::format(R"(Bearer realm="http://{}/token",service="reg istry",scope="repository:team/app:pull")", tokens_.host())}}, "{}"};
+            return Reply{401,
+                         {{"WWW-Authenticate",
+                           fmt::format(R"(Bearer realm="http://{}/token",service="reg istry",scope="repository:team/app:pull")",
+                                       tokens_.host())}},
+                         "{}"};
         });
     }
 
@@ -86,7 +92,8 @@ protected:
         std::ofstream(file) << text;
     }
     void write_login() {
-        write_auth(fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", registry_.host(), registry::base64_encode("me:s3cret")));
+        write_auth(
+            fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", registry_.host(), registry::base64_encode("me:s3cret")));
     }
 };
 
@@ -157,7 +164,8 @@ TEST_F(Login, TokenThatEndsInMidPull) {
             inner(request);
             return std::nullopt;
         }
-        return Reply{401, {{"WWW-Authenticate", fmt::format(R"(Bearer realm="http://{}/token",service="s")", tokens_.host())}}, "{}"};
+        return Reply{
+            401, {{"WWW-Authenticate", fmt::format(R"(Bearer realm="http://{}/token",service="s")", tokens_.host())}}, "{}"};
     };
     registry_.intercept(next);
     const auto pulled = pull(name_);
@@ -203,7 +211,8 @@ TEST_F(Login, NothingSecretFollowsARedirect) {
     registry_.intercept([&](const Request& request) -> std::optional<Reply> {
         if (request.header("authorization") != basic_) return Reply{401, {{"WWW-Authenticate", "Basic realm=\"x\""}}, "{}"};
         if (request.target.find(image_.layers[0].digest.str()) == std::string::npos) return std::nullopt;
-        return Reply{307, {{"Location", fmt::format("http://{}/v2/x/blobs/{}", storage.host(), image_.layers[0].digest.str())}}, ""};
+        return Reply{
+            307, {{"Location", fmt::format("http://{}/v2/x/blobs/{}", storage.host(), image_.layers[0].digest.str())}}, ""};
     });
     auto pulled = pull(name_);
     ASSERT_TRUE(pulled.ok()) << pulled.error().message();
@@ -211,7 +220,9 @@ TEST_F(Login, NothingSecretFollowsARedirect) {
     EXPECT_EQ(storage.server().requests().front().headers.count("authorization"), 0U);
 
     // Nor is a stranger's challenge answered.
-    storage.intercept([](const Request&) -> std::optional<Reply> { return Reply{401, {{"WWW-Authenticate", "Basic realm=\"give\""}}, ""}; });
+    storage.intercept([](const Request&) -> std::optional<Reply> {
+        return Reply{401, {{"WWW-Authenticate", "Basic realm=\"give\""}}, ""};
+    });
     registry_.put("team/app", "2", make_image({image_.layers[1]}, {.marker = "2"}));
     registry_.intercept([&](const Request& request) -> std::optional<Reply> {
         if (request.header("authorization") != basic_) return Reply{401, {{"WWW-Authenticate", "Basic realm=\"x\""}}, "{}"};
@@ -239,7 +250,7 @@ TEST_F(Login, WritesAndErasesAFile) {
     wrote = registry::login_with(paths_, engine_, "http://" + registry_.host() + "/", {"me", "s3cret", ""}, settings_);
     ASSERT_TRUE(wrote.ok()) << wrote.error().message();
     EXPECT_EQ(*wrote, file);
-    struct stat info{};
+    struct stat info {};
     ASSERT_EQ(stat(file.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 0777, 0600U);
     EXPECT_THAT(read_text(file), HasSubstr("other.example"));
@@ -263,9 +274,12 @@ TEST_F(Login, WithATokenServer) {
 }
 
 TEST_F(Login, TheLongestPrefixAndDockersFile) {
-    write_auth(R"({"auths":{"https://index.docker.io/v1/":{"auth":"aHViOng="},"quay.io":{"auth":"YTp4"},"quay.io/team":{"auth":"Yjp4"}}})",
-               scratch_ / ".docker/config.json");
-    const auto user = [&](const char* host, const char* path) { return (*registry::find_credentials(paths_, host, path))->user; };
+    write_auth(
+        R"({"auths":{"https://index.docker.io/v1/":{"auth":"aHViOng="},"quay.io":{"auth":"YTp4"},"quay.io/team":{"auth":"Yjp4"}}})",
+        scratch_ / ".docker/config.json");
+    const auto user = [&](const char* host, const char* path) {
+        return (*registry::find_credentials(paths_, host, path))->user;
+    };
     EXPECT_EQ(user("docker.io", "library/nginx"), "hub");
     EXPECT_EQ(user("quay.io", "team/app"), "b");
     EXPECT_EQ(user("quay.io", "teamwork/app"), "a");
@@ -284,7 +298,8 @@ TEST_F(Login, CredentialHelpers) {
     chmod(helper.c_str(), 0755);
     const std::string path = getenv("PATH");
     setenv("PATH", (bin + ":" + path).c_str(), 1);
-    write_auth(R"({"credHelpers":{"known.example":"test","other.example":"test","evil.example":"../../bin/sh","none.example":"absent"}})");
+    write_auth(
+        R"({"credHelpers":{"known.example":"test","other.example":"test","evil.example":"../../bin/sh","none.example":"absent"}})");
     const auto found = registry::find_credentials(paths_, "known.example", "a");
     ASSERT_TRUE(found.ok()) << found.error().message();
     EXPECT_EQ((*found)->password, "s");

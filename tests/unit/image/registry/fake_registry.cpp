@@ -31,21 +31,24 @@ MadeLayer make_layer(const std::string& name, std::size_t bytes, bool as_zstd) {
 MadeImage make_image(std::vector<MadeLayer> layers, const ImageOptions& options) {
     const std::string config_type =
         options.docker ? "application/vnd.docker.container.image.v1+json" : "application/vnd.oci.image.config.v1+json";
-    const std::string type = options.docker ? "application/vnd.docker.distribution.manifest.v2+json" : "application/vnd.oci.image.manifest.v1+json";
-    std::string layer_type = options.docker ? "application/vnd.docker.image.rootfs.diff.tar.gzip" : "application/vnd.oci.image.layer.v1.tar+gzip";
+    const std::string type =
+        options.docker ? "application/vnd.docker.distribution.manifest.v2+json" : "application/vnd.oci.image.manifest.v1+json";
+    std::string layer_type =
+        options.docker ? "application/vnd.docker.image.rootfs.diff.tar.gzip" : "application/vnd.oci.image.layer.v1.tar+gzip";
     if (!options.layer_type.empty()) layer_type = options.layer_type;
     std::string diffs, list;
     for (const MadeLayer& layer : layers) {
         diffs += fmt::format(R"({}"{}")", diffs.empty() ? "" : ",", layer.diff_id.str());
-        list += fmt::format(R"({}{{"mediaType":"{}","digest":"{}","size":{}{}}})", list.empty() ? "" : ",", layer_type, layer.digest.str(),
-                            layer.data.size(), options.layer_urls.empty() ? "" : ",\"urls\":" + options.layer_urls);
+        list += fmt::format(R"({}{{"mediaType":"{}","digest":"{}","size":{}{}}})", list.empty() ? "" : ",", layer_type,
+                            layer.digest.str(), layer.data.size(),
+                            options.layer_urls.empty() ? "" : ",\"urls\":" + options.layer_urls);
     }
     const std::string config = fmt::format(
         R"({{"os":"linux","architecture":"{}","variant":"{}","config":{{"Cmd":["/{}"]}},"rootfs":{{"type":"layers","diff_ids":[{}]}}}})",
         options.architecture, options.variant, options.marker, diffs);
     const std::string manifest = fmt::format(
-        R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{}","size":{}}},"layers":[{}]}})", type, config_type,
-        digest_of(config).str(), config.size(), list);
+        R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","digest":"{}","size":{}}},"layers":[{}]}})", type,
+        config_type, digest_of(config).str(), config.size(), list);
     return {std::move(layers), config, manifest, type, digest_of(config), digest_of(manifest)};
 }
 
@@ -73,7 +76,8 @@ void FakeRegistry::put_blob(const std::string& data) {
     blobs_[digest_of(data).str()] = data;
 }
 
-void FakeRegistry::put_manifest(const std::string& repository, const std::string& reference, const std::string& text, const std::string& type) {
+void FakeRegistry::put_manifest(const std::string& repository, const std::string& reference, const std::string& text,
+                                const std::string& type) {
     const std::scoped_lock lock(mutex_);
     manifests_[repository + ":" + reference] = {type, text};
     manifests_[repository + ":" + digest_of(text).str()] = {type, text};
@@ -90,11 +94,13 @@ Digest FakeRegistry::put_index(const std::string& repository, const std::string&
     std::string entries;
     for (const auto& [platform, image] : images) {
         put(repository, image.digest.str(), image);
-        entries += fmt::format(R"({}{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"{}","architecture":"{}","variant":"{}"}}}})",
-                               entries.empty() ? "" : ",", image.manifest_type, image.digest.str(), image.manifest.size(), platform.os,
-                               platform.architecture, platform.variant);
+        entries += fmt::format(
+            R"({}{{"mediaType":"{}","digest":"{}","size":{},"platform":{{"os":"{}","architecture":"{}","variant":"{}"}}}})",
+            entries.empty() ? "" : ",", image.manifest_type, image.digest.str(), image.manifest.size(), platform.os,
+            platform.architecture, platform.variant);
     }
-    const std::string type = docker ? "application/vnd.docker.distribution.manifest.list.v2+json" : "application/vnd.oci.image.index.v1+json";
+    const std::string type =
+        docker ? "application/vnd.docker.distribution.manifest.list.v2+json" : "application/vnd.oci.image.index.v1+json";
     const std::string text = fmt::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", type, entries);
     put_manifest(repository, tag, text, type);
     return digest_of(text);
@@ -125,11 +131,15 @@ Reply FakeRegistry::honest(const Request& request) {
 }
 
 Reply error_reply(int status, const std::string& code, const std::string& message) {
-    return {status, {{"Content-Type", "application/json"}}, fmt::format(R"({{"errors":[{{"code":"{}","message":"{}"}}]}})", code, message)};
+    return {status,
+            {{"Content-Type", "application/json"}},
+            fmt::format(R"({{"errors":[{{"code":"{}","message":"{}"}}]}})", code, message)};
 }
 
 RegistryTest::RegistryTest()
-    : paths_(paths_below(scratch_.path())), driver_(scratch_ / "driver"), store_(std::move(Store::open(paths_, driver_)).value()) {
+    : paths_(paths_below(scratch_.path())),
+      driver_(scratch_ / "driver"),
+      store_(std::move(Store::open(paths_, driver_)).value()) {
     settings_.stall_window = registry::Milliseconds(400);
     settings_.connect_timeout = registry::Milliseconds(2000);
     settings_.backoff = registry::Milliseconds(10);
@@ -140,7 +150,8 @@ RegistryTest::RegistryTest()
     };
     // Nothing of whoever runs the tests.
     setenv("HOME", scratch_.path().c_str(), 1);
-    for (const char* name : {"REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
+    for (const char* name : {"REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG", "http_proxy",
+                             "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"})
         unsetenv(name);
 }
 
@@ -153,7 +164,9 @@ void RegistryTest::expect_clean() {
     ASSERT_TRUE(findings.ok()) << findings.error().message();
     // What an interrupted pull keeps for the next one is meant to be there.
     for (const Finding& finding : *findings)
-        EXPECT_THAT(finding.problem, ::testing::AnyOf(::testing::HasSubstr("belongs to no image"), ::testing::HasSubstr("broke off"))) << finding.object;
+        EXPECT_THAT(finding.problem,
+                    ::testing::AnyOf(::testing::HasSubstr("belongs to no image"), ::testing::HasSubstr("broke off")))
+            << finding.object;
     EXPECT_TRUE(std::filesystem::is_empty(scratch_ / "driver/staging"));
 }
 

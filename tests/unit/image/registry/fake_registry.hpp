@@ -22,8 +22,8 @@ struct MadeImage {
 
 struct ImageOptions {
     std::string architecture = Platform::host().architecture, variant = Platform::host().variant;
-    bool docker = false;         // schema 2
-    std::string layer_urls;      // JSON list
+    bool docker = false;     // schema 2
+    std::string layer_urls;  // JSON list
     std::string layer_type;
     std::string marker = "x";
 };
@@ -40,7 +40,8 @@ public:
     // An index of images for several platforms. Returns its digest.
     Digest put_index(const std::string& repository, const std::string& tag,
                      const std::vector<std::pair<Platform, MadeImage>>& images, bool docker = false);
-    void put_manifest(const std::string& repository, const std::string& reference, const std::string& text, const std::string& type);
+    void put_manifest(const std::string& repository, const std::string& reference, const std::string& text,
+                      const std::string& type);
     void put_blob(const std::string& data);
 
     // Asked first; nothing goes on to the registry itself.

@@ -161,7 +161,9 @@ TEST_F(HostileRegistry, AnswersWithAnotherRange) {
     bend(big(), [&](const Request& request, Reply& reply) {
         if (calls++ == 0) reply.close_at = 100'000;
         if (!request.header("range").empty())
-            reply = {206, {{"Content-Range", fmt::format("bytes 5-{}/{}", big_.data.size() - 1, big_.data.size())}}, big_.data.substr(5)};
+            reply = {206,
+                     {{"Content-Range", fmt::format("bytes 5-{}/{}", big_.data.size() - 1, big_.data.size())}},
+                     big_.data.substr(5)};
     });
     expect_success();
     EXPECT_TRUE(registry_.server().requests().back().header("range").empty());
@@ -186,8 +188,11 @@ TEST_F(HostileRegistry, GivesPartsOfARange) {
     bend(big(), [&](const Request& request, Reply& reply) {
         if (calls++ == 0) reply.close_at = 100'000;
         if (request.header("range").empty()) return;
-        const std::size_t first = std::stoul(request.header("range").substr(6)), last = std::min(first + 99'999, big_.data.size() - 1);
-        reply = {206, {{"Content-Range", fmt::format("bytes {}-{}/{}", first, last, big_.data.size())}}, big_.data.substr(first, last - first + 1)};
+        const std::size_t first = std::stoul(request.header("range").substr(6)),
+                          last = std::min(first + 99'999, big_.data.size() - 1);
+        reply = {206,
+                 {{"Content-Range", fmt::format("bytes {}-{}/{}", first, last, big_.data.size())}},
+                 big_.data.substr(first, last - first + 1)};
     });
     expect_success();
 }
@@ -213,7 +218,9 @@ TEST_F(HostileRegistry, TooManyRequestsWithPatience) {
 }
 
 TEST_F(HostileRegistry, TooManyRequestsForTooLong) {
-    bend("/manifests/", [](const Request&, Reply& reply) { reply = {429, {{"Retry-After", "86400"}}, R"({"message":"slow down"})"}; });
+    bend("/manifests/", [](const Request&, Reply& reply) {
+        reply = {429, {{"Retry-After", "86400"}}, R"({"message":"slow down"})"};
+    });
     expect_error(Errc::unavailable, "too many requests (HTTP 429: slow down)");
     EXPECT_EQ(registry_.server().count("HEAD", "/manifests/1"), 2U);
 }
@@ -274,7 +281,8 @@ TEST_F(HostileRegistry, GarbageManifests) {
 }
 
 TEST_F(HostileRegistry, HugeManifest) {
-    registry_.put_manifest("team/app", "huge", "{\"schemaVersion\":2," + std::string(5U << 20, ' ') + "}", "application/vnd.oci.image.manifest.v1+json");
+    registry_.put_manifest("team/app", "huge", "{\"schemaVersion\":2," + std::string(5U << 20, ' ') + "}",
+                           "application/vnd.oci.image.manifest.v1+json");
     const auto pulled = pull(registry_.host() + "/team/app:huge");
     ASSERT_FALSE(pulled.ok());
     EXPECT_EQ(pulled.error().code(), Errc::invalid);

@@ -192,8 +192,9 @@ std::vector<Request> HttpServer::requests() const {
 
 std::size_t HttpServer::count(const std::string& method, const std::string& text) const {
     const auto all = requests();
-    return static_cast<std::size_t>(std::ranges::count_if(
-        all, [&](const Request& request) { return request.method == method && request.target.find(text) != std::string::npos; }));
+    return static_cast<std::size_t>(std::ranges::count_if(all, [&](const Request& request) {
+        return request.method == method && request.target.find(text) != std::string::npos;
+    }));
 }
 
 void HttpServer::forget() {

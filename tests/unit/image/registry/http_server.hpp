@@ -27,12 +27,12 @@ struct Reply {
     int status = 200;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
-    std::optional<std::uint64_t> declared_length;  // a Content-Length that is not the body's
-    bool chunked = false;                          // no Content-Length
+    std::optional<std::uint64_t> declared_length;   // a Content-Length that is not the body's
+    bool chunked = false;                           // no Content-Length
     std::optional<std::size_t> close_at, stall_at;  // after so many bytes of the body
-    std::size_t drip = 0;                          // so many bytes at once, every 10 ms
-    std::chrono::milliseconds delay{0};            // before the status line
-    bool hang_up = false;                          // no answer at all
+    std::size_t drip = 0;                           // so many bytes at once, every 10 ms
+    std::chrono::milliseconds delay{0};             // before the status line
+    bool hang_up = false;                           // no answer at all
 };
 
 class HttpServer {

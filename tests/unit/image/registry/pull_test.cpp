@@ -97,8 +97,8 @@ TEST_F(Pull, TwoAtOnceFetchOnce) {
 TEST_F(Pull, ChoosesThePlatform) {
     const MadeImage arm6 = make_image({make_layer("v6", 10)}, {.architecture = "arm", .variant = "v6", .marker = "v6"});
     const MadeImage arm5 = make_image({make_layer("v5", 10)}, {.architecture = "arm", .variant = "v5", .marker = "v5"});
-    const Digest index = registry_.put_index("team/app", "1", {{{"linux", "arm", "v5"}, arm5}, {{"linux", "arm", "v6"}, arm6},
-                                                                {Platform::host(), image_}});
+    const Digest index = registry_.put_index(
+        "team/app", "1", {{{"linux", "arm", "v5"}, arm5}, {{"linux", "arm", "v6"}, arm6}, {Platform::host(), image_}});
     auto pulled = pull(name_);
     ASSERT_TRUE(pulled.ok()) << pulled.error().message();
     EXPECT_EQ(pulled->image.id, image_.config_digest);

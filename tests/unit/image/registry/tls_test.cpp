@@ -13,9 +13,10 @@ protected:
     MadeImage image_ = make_image({make_layer("a", 200'000)});
 
     void SetUp() override {
-        const auto made = os::run({{"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                                    "-keyout", scratch_ / "key.pem", "-out", scratch_ / "cert.pem", "-days", "2", "-subj", "/CN=test",
-                                    "-addext", "subjectAltName=IP:127.0.0.1"}, {}});
+        const auto made = os::run({{"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                                    "-nodes", "-keyout", scratch_ / "key.pem", "-out", scratch_ / "cert.pem", "-days", "2",
+                                    "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1"},
+                                   {}});
         ASSERT_TRUE(made.ok() && made->status == 0) << (made.ok() ? made->errors : made.error().message());
         registry_ = std::make_unique<FakeRegistry>(scratch_ / "cert.pem", scratch_ / "key.pem");
         registry_->put("team/app", "1", image_);
@@ -68,7 +69,8 @@ TEST_F(TlsRegistry, NoWayBackToPlainHttp) {
     engine_.registries[registry_->host()].ca = scratch_ / "cert.pem";
     registry_->intercept([&](const Request& request) -> std::optional<Reply> {
         if (request.target.find(image_.layers[0].digest.str()) == std::string::npos) return std::nullopt;
-        return Reply{302, {{"Location", fmt::format("http://{}/v2/x/blobs/{}", plain.host(), image_.layers[0].digest.str())}}, ""};
+        return Reply{
+            302, {{"Location", fmt::format("http://{}/v2/x/blobs/{}", plain.host(), image_.layers[0].digest.str())}}, ""};
     });
     const auto pulled = pull_it();
     ASSERT_FALSE(pulled.ok());
