@@ -2,6 +2,9 @@
 support=$top/tests/support
 cache=${GANTRY_DEV_CACHE:-/var/cache/gantry-dev}  # outlives build folders and is shared by all checkouts
 export CCACHE_DIR=${CCACHE_DIR:-/var/cache/ccache-gantry}
+# What ccache asks for with precompiled headers (ccache(1)), and so that checkouts in different folders share their objects.
+export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top} CCACHE_NOHASHDIR=1
 
 say() { printf '\e[2m-- %s\e[0m\n' "$*" >&2; }
 die() {
