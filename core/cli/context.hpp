@@ -2,10 +2,9 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/verb.hpp"
 #include "container/engine.hpp"
 #include "os/file.hpp"
-
-#include <CLI/CLI.hpp>
 
 #include <functional>
 #include <memory>
@@ -32,8 +31,8 @@ private:
 // Declares a verb below parent. Options is its flags and arguments; declare() binds them, run() does the work and returns the
 // exit status. An Error becomes one line on stderr and the exit status failure.
 template <class Options>
-CLI::App* add_verb(CLI::App& parent, Context& context, const std::string& name, const std::string& summary,
-                   void (*declare)(CLI::App&, Options&), Result<int> (*run)(Context&, Options&), int failure = 1);
+Verb add_verb(Verb parent, Context& context, const std::string& name, const std::string& summary,
+              void (*declare)(Verb&, Options&), Result<int> (*run)(Context&, Options&), int failure = 1);
 
 // A whole command line, without the program's name; returns its exit status. For verbs that are made of other verbs.
 int run_command_line(std::vector<std::string> words, Context& context);
@@ -54,12 +53,12 @@ std::string rfc3339(std::int64_t unix_microseconds);                // "2026-11-
 Result<std::int64_t> parse_time(std::string_view text);             // RFC 3339, unix seconds, "10m" ago: unix microseconds
 
 template <class Options>
-CLI::App* add_verb(CLI::App& parent, Context& context, const std::string& name, const std::string& summary,
-                   void (*declare)(CLI::App&, Options&), Result<int> (*run)(Context&, Options&), int failure) {
+Verb add_verb(Verb parent, Context& context, const std::string& name, const std::string& summary,
+              void (*declare)(Verb&, Options&), Result<int> (*run)(Context&, Options&), int failure) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb = parent.add_subcommand(name, summary);
-    declare(*verb, *options);
-    verb->callback([&context, options, run, failure] {
+    Verb verb = parent.add_verb(name, summary);
+    declare(verb, *options);
+    verb.on_run([&context, options, run, failure] {
         auto result = run(context, *options);
         if (!result.ok()) complain(result.error());
         context.exit_code = result.ok() ? *result : failure;

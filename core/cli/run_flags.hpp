@@ -7,11 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-}
-
 namespace gantry::cli {
+
+class Verb;
 
 using Strings = std::vector<std::string>;
 
@@ -58,7 +56,7 @@ struct RunFlags {
 };
 
 // Binds every flag but those of the verb itself (detach, rm, pull ... are among them: create leaves some out).
-void declare_run_flags(CLI::App& verb, RunFlags& flags, bool create);
+void declare_run_flags(Verb& verb, RunFlags& flags, bool create);
 
 // Checks what flags say and turns them into a definition (image and command included). Reads --env-file and --label-file.
 Result<config::Definition> definition_from(const RunFlags& flags);

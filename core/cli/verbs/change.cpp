@@ -17,8 +17,8 @@ struct RmOptions {
     bool force = false, volumes = false, link = false;
 };
 
-void declare_rm(CLI::App& verb, RmOptions& options) {
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+void declare_rm(Verb& verb, RmOptions& options) {
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_flag("-f,--force", options.force, "kill a running container first");
     verb.add_flag("-v,--volumes", options.volumes, "remove its anonymous volumes too");
 }
@@ -45,9 +45,9 @@ struct RenameOptions {
     std::string container, name;
 };
 
-void declare_rename(CLI::App& verb, RenameOptions& options) {
-    verb.add_option("CONTAINER", options.container)->required();
-    verb.add_option("NEW_NAME", options.name)->required();
+void declare_rename(Verb& verb, RenameOptions& options) {
+    verb.add_option("CONTAINER", options.container).required();
+    verb.add_option("NEW_NAME", options.name).required();
 }
 
 Result<int> run_rename(Context& context, RenameOptions& options) {
@@ -62,9 +62,9 @@ struct UpdateOptions {
     std::vector<std::string> containers;
 };
 
-void declare_update(CLI::App& verb, UpdateOptions& options) {
+void declare_update(Verb& verb, UpdateOptions& options) {
     auto& flags = options.flags;
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_option("-m,--memory", flags.memory, "memory limit");
     verb.add_option("--memory-reservation", flags.memory_reservation, "soft memory limit");
     verb.add_option("--memory-swap", flags.memory_swap, "memory plus swap, -1 for unlimited swap");
@@ -121,9 +121,9 @@ struct PruneOptions {
     std::vector<std::string> filters;
 };
 
-void declare_prune(CLI::App& verb, PruneOptions& options) {
+void declare_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]")->allow_extra_args(false);
+    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]");
 }
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
@@ -155,7 +155,7 @@ Result<int> run_prune(Context& context, PruneOptions& options) {
 }  // namespace
 
 void add_change_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "rm", "Remove containers", declare_rm, run_rm);
         add_verb(*parent, context, "rename", "Rename a container", declare_rename, run_rename);
         add_verb(*parent, context, "update", "Change limits and restart policy of containers", declare_update, run_update);

@@ -50,49 +50,38 @@ Words names_of(Context& context, Kind kind) {
     return names;
 }
 
-Words flags_of(const CLI::App& verb) {
-    Words flags;
-    for (const CLI::Option* option : verb.get_options())
-        for (const auto& name : option->get_lnames()) flags.push_back("--" + name);
-    return flags;
-}
-
-Words candidates(const CLI::App& root, Context& context, const Words& typed) {
-    const CLI::App* at = &root;
+Words candidates(Verb root, Context& context, const Words& typed) {
+    Verb at = root;
     std::string group, verb;
     for (std::size_t index = 0; index + 1 < typed.size(); ++index) {
-        const CLI::App* next = nullptr;
-        for (const CLI::App* sub : at->get_subcommands([](const CLI::App*) { return true; }))
-            if (sub->check_name(typed[index])) next = sub;
+        const auto next = at.find(typed[index]);
         if (!next) break;
-        if (at != &root) group = verb;
-        verb = next->get_name();
-        at = next;
+        if (index > 0) group = verb;
+        verb = next->name();
+        at = *next;
     }
     const std::string& last = typed.empty() ? "" : typed.back();
-    if (last.starts_with("-")) return flags_of(*at);
-    const auto subs = at->get_subcommands([](const CLI::App* sub) { return !sub->get_group().empty(); });
-    Words words;
-    for (const CLI::App* sub : subs) words.push_back(sub->get_name());
+    if (last.starts_with("-")) return at.long_flags();
+    Words words = at.visible_verbs();
     return words.empty() ? names_of(context, kind_of(group, verb)) : words;
 }
 
 struct AskOptions {
-    CLI::App* verb = nullptr;
+    Verb verb;
 };
 
-void declare_ask(CLI::App& verb, AskOptions& options) {
-    options.verb = &verb;
-    verb.prefix_command();
-    verb.group("");  // hidden
+void declare_ask(Verb& verb, AskOptions& options) {
+    options.verb = verb;
+    verb.take_rest();
+    verb.hide();
 }
 
 Result<int> run_ask(Context& context, AskOptions& options) {
-    Words typed = options.verb->remaining();
+    Words typed = options.verb.remaining();
     if (!typed.empty()) typed.erase(typed.begin());  // "words": CLI11 takes a "--" for itself
     std::string out;
     const std::string prefix = typed.empty() ? "" : typed.back();
-    for (const auto& word : candidates(*options.verb->get_parent(), context, typed))
+    for (const auto& word : candidates(options.verb.parent(), context, typed))
         if (word.starts_with(prefix)) out += word + "\n";
     return print(out);
 }
@@ -101,8 +90,8 @@ struct ScriptOptions {
     std::string shell;
 };
 
-void declare_script(CLI::App& verb, ScriptOptions& options) {
-    verb.add_option("SHELL", options.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+void declare_script(Verb& verb, ScriptOptions& options) {
+    verb.add_option("SHELL", options.shell, "bash, zsh or fish").required().one_of({"bash", "zsh", "fish"});
 }
 
 constexpr const char* bash_script = R"SH(# bash completion for gantry

@@ -14,8 +14,8 @@ struct NamesOptions {
     std::vector<std::string> containers;
 };
 
-void declare_names(CLI::App& verb, NamesOptions& options) {
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+void declare_names(Verb& verb, NamesOptions& options) {
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
 }
 
 // Runs action on the unit of each container and echoes its name as it was given, as Docker does.
@@ -41,8 +41,8 @@ struct StartOptions {
     std::string detach_keys;
 };
 
-void declare_start(CLI::App& verb, StartOptions& options) {
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+void declare_start(Verb& verb, StartOptions& options) {
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_flag("-a,--attach", options.attach, "attach standard output and error, pass signals on");
     verb.add_flag("-i,--interactive", options.interactive, "attach standard input");
     verb.add_option("--detach-keys", options.detach_keys, "keys that detach from the container");
@@ -87,8 +87,8 @@ struct StopOptions {
     std::string signal;
 };
 
-void declare_stop(CLI::App& verb, StopOptions& options) {
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+void declare_stop(Verb& verb, StopOptions& options) {
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_option("-t,--timeout,--time", options.timeout, "seconds before it is killed");
     verb.add_option("-s,--signal", options.signal, "signal to send first");
 }
@@ -160,8 +160,8 @@ struct KillOptions {
     std::string signal = "KILL";
 };
 
-void declare_kill(CLI::App& verb, KillOptions& options) {
-    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id")->required();
+void declare_kill(Verb& verb, KillOptions& options) {
+    verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_option("-s,--signal", options.signal, "signal to send, name or number");
 }
 
@@ -211,7 +211,7 @@ Result<int> run_wait(Context& context, NamesOptions& options) {
 }  // namespace
 
 void add_control_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "start", "Start containers", declare_start, run_start);
         add_verb(*parent, context, "stop", "Stop containers", declare_stop, run_stop);
         add_verb(*parent, context, "restart", "Restart containers", declare_stop, run_restart);

@@ -13,26 +13,26 @@ namespace gantry::cli {
 namespace {
 
 struct ExecFlags {
-    CLI::App* verb = nullptr;
+    Verb verb;
     std::string container, user, workdir, detach_keys;
     std::vector<std::string> env, env_files;
     bool detach = false, interactive = false, privileged = false, tty = false;
 };
 
-void declare_exec(CLI::App& verb, ExecFlags& flags) {
-    flags.verb = &verb;
+void declare_exec(Verb& verb, ExecFlags& flags) {
+    flags.verb = verb;
     verb.add_flag("-d,--detach", flags.detach, "leave the command running and return");
     verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the command");
-    verb.add_option("-e,--env", flags.env, "set a variable: NAME=VALUE, or NAME for our own value")->allow_extra_args(false);
-    verb.add_option("--env-file", flags.env_files, "a file of variables")->allow_extra_args(false);
+    verb.add_option("-e,--env", flags.env, "set a variable: NAME=VALUE, or NAME for our own value");
+    verb.add_option("--env-file", flags.env_files, "a file of variables");
     verb.add_flag("-i,--interactive", flags.interactive, "pass standard input on");
     verb.add_flag("--privileged", flags.privileged, "every capability, no system call filter");
     verb.add_flag("-t,--tty", flags.tty, "give the command a terminal");
     verb.add_option("-u,--user", flags.user, "NAME|UID[:GROUP|GID]");
     verb.add_option("-w,--workdir", flags.workdir, "working folder inside the container");
-    verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id")->required();
-    verb.prefix_command();
-    verb.footer("usage: gantry exec [OPTIONS] CONTAINER COMMAND [ARG...]");
+    verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id").required();
+    verb.take_rest();
+    verb.usage("usage: gantry exec [OPTIONS] CONTAINER COMMAND [ARG...]");
 }
 
 // "NAME" alone means our own value; one that we have not is left out, as docker does.
@@ -96,7 +96,7 @@ Result<int> exec_on_pipes(container::EnterRequest& request, const ExecFlags& fla
 
 Result<int> run_exec(Context& context, ExecFlags& flags) {
     container::ExecOptions options;
-    options.command = flags.verb->remaining();
+    options.command = flags.verb.remaining();
     if (!options.command.empty() && options.command.front() == "--") options.command.erase(options.command.begin());
     if (options.command.empty()) return error(Errc::invalid, "exec needs a command: gantry exec CONTAINER COMMAND [ARG...]");
     if (flags.tty && flags.interactive && !flags.detach && !isatty(STDIN_FILENO))
@@ -133,8 +133,8 @@ struct AttachFlags {
     bool no_stdin = false, sig_proxy = true;
 };
 
-void declare_attach(CLI::App& verb, AttachFlags& flags) {
-    verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id")->required();
+void declare_attach(Verb& verb, AttachFlags& flags) {
+    verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id").required();
     verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the container");
     verb.add_flag("--no-stdin", flags.no_stdin, "do not pass standard input on");
     verb.add_flag("--sig-proxy,!--no-sig-proxy", flags.sig_proxy, "pass signals on (without a terminal)");
@@ -149,7 +149,7 @@ Result<int> run_attach(Context& context, AttachFlags& flags) {
 }  // namespace
 
 void add_exec_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "exec", "Run a command in a running container", declare_exec, run_exec);
         add_verb(*parent, context, "attach", "Attach to a running container", declare_attach, run_attach);
     }

@@ -14,7 +14,7 @@ struct DiffOptions {
     std::string container;
 };
 
-void declare_diff(CLI::App& verb, DiffOptions& options) { verb.add_option("CONTAINER", options.container)->required(); }
+void declare_diff(Verb& verb, DiffOptions& options) { verb.add_option("CONTAINER", options.container).required(); }
 
 Result<int> run_diff(Context& context, DiffOptions& options) {
     auto* engine = TRY(context.engine());
@@ -38,8 +38,8 @@ struct ExportOptions {
     std::string container, output = "-";
 };
 
-void declare_export(CLI::App& verb, ExportOptions& options) {
-    verb.add_option("CONTAINER", options.container)->required();
+void declare_export(Verb& verb, ExportOptions& options) {
+    verb.add_option("CONTAINER", options.container).required();
     verb.add_option("-o,--output", options.output, "file; standard output if absent");
 }
 
@@ -68,12 +68,12 @@ struct CpOptions {
     bool archive = false, follow = false, quiet = false;
 };
 
-void declare_cp(CLI::App& verb, CpOptions& options) {
-    verb.add_option("SOURCE", options.source, "CONTAINER:PATH, PATH or - (a tar on standard input)")->required();
-    verb.add_option("TARGET", options.target, "CONTAINER:PATH, PATH or - (a tar on standard output)")->required();
+void declare_cp(Verb& verb, CpOptions& options) {
+    verb.add_option("SOURCE", options.source, "CONTAINER:PATH, PATH or - (a tar on standard input)").required();
+    verb.add_option("TARGET", options.target, "CONTAINER:PATH, PATH or - (a tar on standard output)").required();
     verb.add_flag("-a,--archive", options.archive, "keep user and group");
     verb.add_flag("-L,--follow-link", options.follow, "copy what a symbolic link points at");
-    verb.add_flag("-q,--quiet", options.quiet, "accepted: nothing is shown")->group("");
+    verb.add_flag("-q,--quiet", options.quiet, "accepted: nothing is shown").hidden();
 }
 
 // "name:path", unless it is a path ("./a:b", "/a:b").
@@ -108,7 +108,7 @@ Result<int> run_cp(Context& context, CpOptions& options) {
 }  // namespace
 
 void add_file_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "cp", "Copy files between a container and the host", declare_cp, run_cp);
         add_verb(*parent, context, "diff", "Show what a container changed in its root file system", declare_diff, run_diff);
         add_verb(*parent, context, "export", "Write a container's root file system as a tar", declare_export, run_export);

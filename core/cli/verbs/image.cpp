@@ -29,15 +29,14 @@ struct ImagesOptions {
     std::vector<std::string> filters;
 };
 
-void declare_images(CLI::App& verb, ImagesOptions& options) {
+void declare_images(Verb& verb, ImagesOptions& options) {
     verb.add_option("REPOSITORY", options.repository, "only this one, NAME[:TAG]");
     verb.add_flag("-a,--all", options.all, "all images (there are no hidden ones here)");
     verb.add_flag("-q,--quiet", options.quiet, "only ids");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
     verb.add_flag("--digests", options.digests, "show digests");
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "dangling=BOOL, label=..., reference=PATTERN, before=IMAGE, since=IMAGE")
-        ->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters, "dangling=BOOL, label=..., reference=PATTERN, before=IMAGE, since=IMAGE");
 }
 
 const Listing images_listing{{{"Containers", "CONTAINERS"},
@@ -140,10 +139,10 @@ struct RmiOptions {
     bool force = false, no_prune = false;
 };
 
-void declare_rmi(CLI::App& verb, RmiOptions& options) {
-    verb.add_option("IMAGE", options.images, "name, id or digest")->required();
+void declare_rmi(Verb& verb, RmiOptions& options) {
+    verb.add_option("IMAGE", options.images, "name, id or digest").required();
     verb.add_flag("-f,--force", options.force, "also where containers use it");
-    verb.add_flag("--no-prune", options.no_prune, "accepted for Docker's sake; there are no untagged parents")->group("");
+    verb.add_flag("--no-prune", options.no_prune, "accepted for Docker's sake; there are no untagged parents").hidden();
 }
 
 Result<int> run_rmi(Context& context, RmiOptions& options) {
@@ -159,9 +158,9 @@ struct TagOptions {
     std::string source, target;
 };
 
-void declare_tag(CLI::App& verb, TagOptions& options) {
-    verb.add_option("SOURCE", options.source, "image")->required();
-    verb.add_option("TARGET", options.target, "new name, NAME[:TAG]")->required();
+void declare_tag(Verb& verb, TagOptions& options) {
+    verb.add_option("SOURCE", options.source, "image").required();
+    verb.add_option("TARGET", options.target, "new name, NAME[:TAG]").required();
 }
 
 Result<int> run_tag(Context& context, TagOptions& options) {
@@ -177,8 +176,8 @@ struct HistoryOptions {
     bool quiet = false, no_trunc = false, human = true;
 };
 
-void declare_history(CLI::App& verb, HistoryOptions& options) {
-    verb.add_option("IMAGE", options.image)->required();
+void declare_history(Verb& verb, HistoryOptions& options) {
+    verb.add_option("IMAGE", options.image).required();
     verb.add_flag("-q,--quiet", options.quiet, "only ids");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
     verb.add_flag("-H,--human,!--no-human", options.human, "sizes and times for people");
@@ -224,10 +223,10 @@ struct PruneOptions {
     std::vector<std::string> filters;
 };
 
-void declare_prune(CLI::App& verb, PruneOptions& options) {
+void declare_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-f,--force", options.force, "do not ask");
     verb.add_flag("-a,--all", options.all, "every image without a container, not only untagged ones");
-    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]")->allow_extra_args(false);
+    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]");
 }
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
@@ -251,10 +250,10 @@ Result<int> run_prune(Context& context, PruneOptions& options) {
 
 void add_image_verbs(Parents& parents, Context& context) {
     add_verb(parents.top, context, "images", "List images", declare_images, run_images);
-    add_verb(parents.image, context, "ls", "List images", declare_images, run_images)->alias("list");
+    add_verb(parents.image, context, "ls", "List images", declare_images, run_images).alias("list");
     add_verb(parents.top, context, "rmi", "Remove images", declare_rmi, run_rmi);
-    add_verb(parents.image, context, "rm", "Remove images", declare_rmi, run_rmi)->alias("remove");
-    for (CLI::App* parent : {&parents.top, &parents.image}) {
+    add_verb(parents.image, context, "rm", "Remove images", declare_rmi, run_rmi).alias("remove");
+    for (Verb* parent : {&parents.top, &parents.image}) {
         add_verb(*parent, context, "tag", "Give an image a further name", declare_tag, run_tag);
         add_verb(*parent, context, "history", "Show the layers of an image", declare_history, run_history);
     }

@@ -14,20 +14,20 @@ struct InspectOptions {
     bool size = false;
 };
 
-void declare_common(CLI::App& verb, InspectOptions& options) {
-    verb.add_option("NAME", options.names, "name or id")->required();
+void declare_common(Verb& verb, InspectOptions& options) {
+    verb.add_option("NAME", options.names, "name or id").required();
     verb.add_option("-f,--format", options.format, "json or a Go template");
 }
 
-void declare_any(CLI::App& verb, InspectOptions& options) {
+void declare_any(Verb& verb, InspectOptions& options) {
     declare_common(verb, options);
     verb.add_option("--type", options.type, "container, image, network or volume")
-        ->check(CLI::IsMember({"container", "image", "network", "volume"}));
+        .one_of({"container", "image", "network", "volume"});
     verb.add_flag("-s,--size", options.size, "with the size of the writable layer");
 }
 
 template <const char* kind>
-void declare_one(CLI::App& verb, InspectOptions& options) {
+void declare_one(Verb& verb, InspectOptions& options) {
     declare_common(verb, options);
     options.type = kind;
     if (options.type == "container") verb.add_flag("-s,--size", options.size, "with the size of the writable layer");

@@ -16,7 +16,7 @@ struct PsOptions {
     std::vector<std::string> filters;
 };
 
-void declare_ps(CLI::App& verb, PsOptions& options) {
+void declare_ps(Verb& verb, PsOptions& options) {
     verb.add_flag("-a,--all", options.all, "show all containers, not only running ones");
     verb.add_flag("-q,--quiet", options.quiet, "only ids");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
@@ -26,8 +26,7 @@ void declare_ps(CLI::App& verb, PsOptions& options) {
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
     verb.add_option("-f,--filter", options.filters,
                     "KEY=VALUE: id, name, label, status, health, exited, network, volume, ancestor, "
-                    "publish, expose, before, since")
-        ->allow_extra_args(false);
+                    "publish, expose, before, since");
 }
 
 const Listing ps_listing{{{"Command", "COMMAND"},
@@ -135,8 +134,8 @@ struct PortOptions {
     std::string container, port;
 };
 
-void declare_port(CLI::App& verb, PortOptions& options) {
-    verb.add_option("CONTAINER", options.container)->required();
+void declare_port(Verb& verb, PortOptions& options) {
+    verb.add_option("CONTAINER", options.container).required();
     verb.add_option("PORT", options.port, "only this one, PORT[/PROTOCOL]");
 }
 
@@ -159,8 +158,8 @@ Result<int> run_port(Context& context, PortOptions& options) {
 
 void add_list_verbs(Parents& parents, Context& context) {
     add_verb(parents.top, context, "ps", "List containers", declare_ps, run_ps);
-    add_verb(parents.container, context, "ls", "List containers", declare_ps, run_ps)->alias("ps")->alias("list");
-    for (CLI::App* parent : {&parents.top, &parents.container})
+    add_verb(parents.container, context, "ls", "List containers", declare_ps, run_ps).alias("ps").alias("list");
+    for (Verb* parent : {&parents.top, &parents.container})
         add_verb(*parent, context, "port", "List the published ports of a container", declare_port, run_port);
 }
 

@@ -16,8 +16,8 @@ struct LogsOptions {
     bool follow = false, timestamps = false, details = false;
 };
 
-void declare_logs(CLI::App& verb, LogsOptions& options) {
-    verb.add_option("CONTAINER", options.container)->required();
+void declare_logs(Verb& verb, LogsOptions& options) {
+    verb.add_option("CONTAINER", options.container).required();
     verb.add_flag("-f,--follow", options.follow, "go on as lines come");
     verb.add_flag("-t,--timestamps", options.timestamps, "show times");
     verb.add_flag("--details", options.details, "show labels and variables that were logged");
@@ -80,11 +80,11 @@ struct EventsOptions {
     std::vector<std::string> filters;
 };
 
-void declare_events(CLI::App& verb, EventsOptions& options) {
+void declare_events(Verb& verb, EventsOptions& options) {
     verb.add_option("--since", options.since, "from this time on");
     verb.add_option("--until", options.until, "up to this time");
     verb.add_option("--format", options.format, "json or a Go template");
-    verb.add_option("-f,--filter", options.filters, "container=, event=, type=, image=, label=")->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters, "container=, event=, type=, image=, label=");
 }
 
 // systemd's catalogue of messages about units (sd-messages(3)).
@@ -165,9 +165,9 @@ Result<int> run_events(Context& context, EventsOptions& options) {
 }  // namespace
 
 void add_log_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container})
+    for (Verb* parent : {&parents.top, &parents.container})
         add_verb(*parent, context, "logs", "Show the output of a container", declare_logs, run_logs);
-    for (CLI::App* parent : {&parents.top, &parents.system})
+    for (Verb* parent : {&parents.top, &parents.system})
         add_verb(*parent, context, "events", "Show what happens to containers, as it happens", declare_events, run_events);
 }
 

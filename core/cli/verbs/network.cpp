@@ -15,18 +15,17 @@ struct CreateOptions {
     bool internal = false, ipv6 = false, attachable = false;
 };
 
-void declare_create(CLI::App& verb, CreateOptions& options) {
-    verb.add_option("NETWORK", options.name)->required();
+void declare_create(Verb& verb, CreateOptions& options) {
+    verb.add_option("NETWORK", options.name).required();
     verb.add_option("-d,--driver", options.driver, "network driver");
-    verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family")->allow_extra_args(false);
-    verb.add_option("--gateway", options.gateways, "gateway of a subnet")->allow_extra_args(false);
-    verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only")->allow_extra_args(false);
-    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too")
-        ->allow_extra_args(false);
-    verb.add_option("--label", options.labels, "KEY[=VALUE]")->allow_extra_args(false);
+    verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family");
+    verb.add_option("--gateway", options.gateways, "gateway of a subnet");
+    verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only");
+    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too");
+    verb.add_option("--label", options.labels, "KEY[=VALUE]");
     verb.add_flag("--internal", options.internal, "no way out");
     verb.add_flag("--ipv6", options.ipv6, "accepted: networks have IPv6 anyway");
-    verb.add_flag("--attachable", options.attachable, "accepted: every network is")->group("");
+    verb.add_flag("--attachable", options.attachable, "accepted: every network is").hidden();
 }
 
 bool is_v6(const std::string& text) { return text.find(':') != std::string::npos; }
@@ -78,12 +77,11 @@ struct LsOptions {
     std::vector<std::string> filters;
 };
 
-void declare_ls(CLI::App& verb, LsOptions& options) {
+void declare_ls(Verb& verb, LsOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only names");
     verb.add_flag("--no-trunc", options.no_trunc, "accepted: nothing is shortened");
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL")
-        ->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL");
 }
 
 // A network's id is its name: both columns of Docker's listing say it.
@@ -139,8 +137,8 @@ struct NamesOptions {
     bool force = false, all = false;
 };
 
-void declare_rm(CLI::App& verb, NamesOptions& options) {
-    verb.add_option("NETWORK", options.names)->required();
+void declare_rm(Verb& verb, NamesOptions& options) {
+    verb.add_option("NETWORK", options.names).required();
     verb.add_flag("-f,--force", options.force, "a missing network is no error");
 }
 
@@ -154,7 +152,7 @@ Result<int> run_rm(Context& context, NamesOptions& options) {
     });
 }
 
-void declare_reload(CLI::App& verb, NamesOptions& options) {
+void declare_reload(Verb& verb, NamesOptions& options) {
     verb.add_option("NETWORK", options.names, "all if none is given");
     verb.add_flag("-a,--all", options.all, "all networks");
 }
@@ -177,9 +175,9 @@ struct PruneOptions {
     std::vector<std::string> filters;
 };
 
-void declare_prune(CLI::App& verb, PruneOptions& options) {
+void declare_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_option("--filter", options.filters, "label=KEY[=VALUE], until=TIME")->allow_extra_args(false);
+    verb.add_option("--filter", options.filters, "label=KEY[=VALUE], until=TIME");
 }
 
 Result<int> run_prune(Context& context, PruneOptions& options) {
@@ -208,17 +206,17 @@ struct ConnectOptions {
     bool force = false;
 };
 
-void declare_connect(CLI::App& verb, ConnectOptions& options) {
-    verb.add_option("NETWORK", options.network)->required();
-    verb.add_option("CONTAINER", options.container)->required();
+void declare_connect(Verb& verb, ConnectOptions& options) {
+    verb.add_option("NETWORK", options.network).required();
+    verb.add_option("CONTAINER", options.container).required();
     verb.add_option("--ip", options.ip, "IPv4 address");
     verb.add_option("--ip6", options.ip6, "IPv6 address");
-    verb.add_option("--alias", options.aliases, "further name on the network")->allow_extra_args(false);
+    verb.add_option("--alias", options.aliases, "further name on the network");
 }
 
-void declare_disconnect(CLI::App& verb, ConnectOptions& options) {
-    verb.add_option("NETWORK", options.network)->required();
-    verb.add_option("CONTAINER", options.container)->required();
+void declare_disconnect(Verb& verb, ConnectOptions& options) {
+    verb.add_option("NETWORK", options.network).required();
+    verb.add_option("CONTAINER", options.container).required();
     verb.add_flag("-f,--force", options.force, "accepted for Docker's sake");
 }
 
@@ -244,8 +242,8 @@ Result<int> run_disconnect(Context& context, ConnectOptions& options) {
 
 void add_network_verbs(Parents& parents, Context& context) {
     add_verb(parents.network, context, "create", "Create a network", declare_create, run_create);
-    add_verb(parents.network, context, "ls", "List networks", declare_ls, run_ls)->alias("list");
-    add_verb(parents.network, context, "rm", "Remove networks", declare_rm, run_rm)->alias("remove");
+    add_verb(parents.network, context, "ls", "List networks", declare_ls, run_ls).alias("list");
+    add_verb(parents.network, context, "rm", "Remove networks", declare_rm, run_rm).alias("remove");
     add_verb(parents.network, context, "connect", "Connect a container to a network", declare_connect, run_connect);
     add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect,
              run_disconnect);

@@ -50,23 +50,23 @@ Result<container::Container> create_container(container::Engine& engine, const R
 }
 
 struct RunOptions : RunFlags {
-    CLI::App* verb = nullptr;
+    Verb verb;
 };
 
-void declare_run(CLI::App& verb, RunOptions& options) {
-    options.verb = &verb;
+void declare_run(Verb& verb, RunOptions& options) {
+    options.verb = verb;
     declare_run_flags(verb, options, false);
-    verb.footer("usage: gantry run [OPTIONS] IMAGE [COMMAND] [ARG...]");
+    verb.usage("usage: gantry run [OPTIONS] IMAGE [COMMAND] [ARG...]");
 }
 
-void declare_create(CLI::App& verb, RunOptions& options) {
-    options.verb = &verb;
+void declare_create(Verb& verb, RunOptions& options) {
+    options.verb = verb;
     declare_run_flags(verb, options, true);
-    verb.footer("usage: gantry create [OPTIONS] IMAGE [COMMAND] [ARG...]");
+    verb.usage("usage: gantry create [OPTIONS] IMAGE [COMMAND] [ARG...]");
 }
 
 Result<int> run_run(Context& context, RunOptions& options) {
-    options.image_and_command = options.verb->remaining();
+    options.image_and_command = options.verb.remaining();
     auto* engine = TRY(context.engine());
     const auto container = TRY(create_container(*engine, options));
     if (!options.detach) return run_attached(*engine, container, {options.interactive, options.sig_proxy, options.detach_keys});
@@ -78,7 +78,7 @@ Result<int> run_run(Context& context, RunOptions& options) {
 }
 
 Result<int> run_create(Context& context, RunOptions& options) {
-    options.image_and_command = options.verb->remaining();
+    options.image_and_command = options.verb.remaining();
     auto* engine = TRY(context.engine());
     return print(TRY(create_container(*engine, options)).id + "\n");
 }
@@ -86,7 +86,7 @@ Result<int> run_create(Context& context, RunOptions& options) {
 }  // namespace
 
 void add_run_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "run", "Create a container and start it", declare_run, run_run, exit_engine_error);
         add_verb(*parent, context, "create", "Create a container", declare_create, run_create, exit_engine_error);
     }

@@ -19,7 +19,7 @@ struct FormatOptions {
     bool verbose = false;
 };
 
-void declare_format(CLI::App& verb, FormatOptions& options) {
+void declare_format(Verb& verb, FormatOptions& options) {
     verb.add_option("-f,--format", options.format, "json or a Go template");
 }
 
@@ -88,7 +88,7 @@ Result<int> run_info(Context& context, FormatOptions& options) {
     return print_object(object, options.format, text);
 }
 
-void declare_df(CLI::App& verb, FormatOptions& options) {
+void declare_df(Verb& verb, FormatOptions& options) {
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
     verb.add_flag("-v,--verbose", options.verbose, "every object");
 }
@@ -191,10 +191,10 @@ struct SystemCheckOptions {
     std::string format;
 };
 
-void declare_system_check(CLI::App& verb, SystemCheckOptions& options) {
+void declare_system_check(Verb& verb, SystemCheckOptions& options) {
     verb.add_flag("--repair", options.repair, "mend what can be mended");
     verb.add_flag("--deep", options.deep, "hash every blob again");
-    verb.add_option("--format", options.format, "json")->check(CLI::IsMember({"json"}));
+    verb.add_option("--format", options.format, "json").one_of({"json"});
 }
 
 Result<int> run_system_check(Context& context, SystemCheckOptions& options) {
@@ -220,7 +220,7 @@ struct PruneOptions {
     bool force = false, all = false, volumes = false;
 };
 
-void declare_prune(CLI::App& verb, PruneOptions& options) {
+void declare_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-f,--force", options.force, "do not ask");
     verb.add_flag("-a,--all", options.all, "every unused image, not only untagged ones");
     verb.add_flag("--volumes", options.volumes, "anonymous volumes too");
@@ -247,7 +247,7 @@ struct CheckOptions {
     std::vector<std::string> files;
 };
 
-void declare_check(CLI::App& verb, CheckOptions& options) {
+void declare_check(Verb& verb, CheckOptions& options) {
     verb.add_option("FILE", options.files, "definition files; all known definitions if none is given");
 }
 
@@ -269,7 +269,7 @@ Result<int> run_check(Context& context, CheckOptions& options) {
 
 void add_system_verbs(Parents& parents, Context& context) {
     add_verb(parents.system, context, "df", "Show what takes space", declare_df, run_df);
-    for (CLI::App* parent : {&parents.top, &parents.system})
+    for (Verb* parent : {&parents.top, &parents.system})
         add_verb(*parent, context, "info", "Show the engine and the host", declare_format, run_info);
     add_verb(parents.system, context, "check", "Look for damage and leftovers", declare_system_check, run_system_check);
     add_verb(parents.system, context, "prune", "Remove unused objects", declare_prune, run_prune);

@@ -44,8 +44,8 @@ struct PullVerb {
     bool quiet = false;
 };
 
-void declare_pull(CLI::App& verb, PullVerb& options) {
-    verb.add_option("REF", options.references, "NAME[:TAG|@DIGEST]")->required();
+void declare_pull(Verb& verb, PullVerb& options) {
+    verb.add_option("REF", options.references, "NAME[:TAG|@DIGEST]").required();
     verb.add_option("--platform", options.platform, "OS/ARCH[/VARIANT]");
     verb.add_flag("-q,--quiet", options.quiet, "no progress");
 }
@@ -72,7 +72,7 @@ struct LoadVerb {
     bool quiet = false;
 };
 
-void declare_load(CLI::App& verb, LoadVerb& options) {
+void declare_load(Verb& verb, LoadVerb& options) {
     verb.add_option("-i,--input", options.input, "archive or folder with an OCI layout; standard input if absent");
     verb.add_flag("-q,--quiet", options.quiet, "no progress");
 }
@@ -93,11 +93,11 @@ struct SaveVerb {
     std::string output = "-", format = "docker-archive";
 };
 
-void declare_save(CLI::App& verb, SaveVerb& options) {
-    verb.add_option("IMAGE", options.images)->required();
+void declare_save(Verb& verb, SaveVerb& options) {
+    verb.add_option("IMAGE", options.images).required();
     verb.add_option("-o,--output", options.output, "file or folder; standard output if absent");
     verb.add_option("--format", options.format, "docker-archive, oci-archive or oci-dir")
-        ->check(CLI::IsMember({"docker-archive", "oci-archive", "oci-dir"}));
+        .one_of({"docker-archive", "oci-archive", "oci-dir"});
 }
 
 Result<int> run_save(Context& context, SaveVerb& options) {
@@ -119,7 +119,7 @@ struct LoginVerb {
     bool password_stdin = false;
 };
 
-void declare_login(CLI::App& verb, LoginVerb& options) {
+void declare_login(Verb& verb, LoginVerb& options) {
     verb.add_option("REGISTRY", options.registry, "docker.io if absent");
     verb.add_option("-u,--username", options.user, "user");
     verb.add_option("-p,--password", options.password, "password; visible in the process list, better --password-stdin");
@@ -143,9 +143,7 @@ Result<int> run_login(Context& context, LoginVerb& options) {
     return print("Login Succeeded\n");
 }
 
-void declare_logout(CLI::App& verb, LoginVerb& options) {
-    verb.add_option("REGISTRY", options.registry, "docker.io if absent");
-}
+void declare_logout(Verb& verb, LoginVerb& options) { verb.add_option("REGISTRY", options.registry, "docker.io if absent"); }
 
 Result<int> run_logout(Context& context, LoginVerb& options) {
     auto* engine = TRY(context.engine());
@@ -168,7 +166,7 @@ Result<image::Image> ensure_image(container::Engine& engine, const std::string& 
 }
 
 void add_transfer_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.image}) {
+    for (Verb* parent : {&parents.top, &parents.image}) {
         add_verb(*parent, context, "pull", "Pull images from a registry", declare_pull, run_pull);
         add_verb(*parent, context, "load", "Load images from an archive", declare_load, run_load);
         add_verb(*parent, context, "save", "Save images to an archive", declare_save, run_save);

@@ -16,13 +16,13 @@ namespace {
 bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
 
 struct TopOptions {
-    CLI::App* verb = nullptr;
+    Verb verb;
 };
 
-void declare_top(CLI::App& verb, TopOptions& options) {
-    options.verb = &verb;
-    verb.prefix_command();
-    verb.footer("usage: gantry top CONTAINER [ps OPTIONS]");
+void declare_top(Verb& verb, TopOptions& options) {
+    options.verb = verb;
+    verb.take_rest();
+    verb.usage("usage: gantry top CONTAINER [ps OPTIONS]");
 }
 
 Result<std::string> output_of(const std::vector<std::string>& words) {
@@ -44,7 +44,7 @@ Result<std::string> output_of(const std::vector<std::string>& words) {
 }
 
 Result<int> run_top(Context& context, TopOptions& options) {
-    auto words = options.verb->remaining();
+    auto words = options.verb.remaining();
     if (words.empty()) return error(Errc::invalid, "a container is needed: top CONTAINER [ps OPTIONS]");
     auto* engine = TRY(context.engine());
     const auto container = TRY(engine->container(words[0]));
@@ -77,7 +77,7 @@ struct StatsOptions {
     std::string format;
 };
 
-void declare_stats(CLI::App& verb, StatsOptions& options) {
+void declare_stats(Verb& verb, StatsOptions& options) {
     verb.add_option("CONTAINER", options.containers, "all running ones if none is given");
     verb.add_flag("-a,--all", options.all, "stopped containers too");
     verb.add_flag("--no-stream", options.no_stream, "once, then end");
@@ -155,7 +155,7 @@ Result<int> run_stats(Context& context, StatsOptions& options) {
 }  // namespace
 
 void add_usage_verbs(Parents& parents, Context& context) {
-    for (CLI::App* parent : {&parents.top, &parents.container}) {
+    for (Verb* parent : {&parents.top, &parents.container}) {
         add_verb(*parent, context, "top", "List the processes of a container", declare_top, run_top);
         add_verb(*parent, context, "stats", "Show what containers use, live", declare_stats, run_stats);
     }

@@ -7,12 +7,12 @@ namespace gantry::cli {
 
 // The top level and `gantry container`: most container verbs exist below both.
 struct Parents {
-    CLI::App& top;
-    CLI::App& container;
-    CLI::App& image;
-    CLI::App& network;
-    CLI::App& volume;
-    CLI::App& system;
+    Verb top;
+    Verb container;
+    Verb image;
+    Verb network;
+    Verb volume;
+    Verb system;
 };
 
 void add_run_verbs(Parents& parents, Context& context);       // run, create

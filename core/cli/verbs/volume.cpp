@@ -17,11 +17,11 @@ struct CreateOptions {
     std::vector<std::string> labels, options;
 };
 
-void declare_create(CLI::App& verb, CreateOptions& options) {
+void declare_create(Verb& verb, CreateOptions& options) {
     verb.add_option("VOLUME", options.name, "made up if absent");
-    verb.add_option("-d,--driver", options.driver, "local")->check(CLI::IsMember({"local"}));
-    verb.add_option("--label", options.labels, "KEY[=VALUE]")->allow_extra_args(false);
-    verb.add_option("-o,--opt", options.options, "KEY=VALUE")->allow_extra_args(false);
+    verb.add_option("-d,--driver", options.driver, "local").one_of({"local"});
+    verb.add_option("--label", options.labels, "KEY[=VALUE]");
+    verb.add_option("-o,--opt", options.options, "KEY=VALUE");
 }
 
 std::map<std::string, std::string> pairs(const std::vector<std::string>& texts) {
@@ -44,10 +44,10 @@ struct LsOptions {
     std::vector<std::string> filters;
 };
 
-void declare_ls(CLI::App& verb, LsOptions& options) {
+void declare_ls(Verb& verb, LsOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only names");
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "name=, label=, driver=, dangling=BOOL")->allow_extra_args(false);
+    verb.add_option("-f,--filter", options.filters, "name=, label=, driver=, dangling=BOOL");
 }
 
 const Listing ls_listing{
@@ -91,8 +91,8 @@ struct RmOptions {
     bool force = false;
 };
 
-void declare_rm(CLI::App& verb, RmOptions& options) {
-    verb.add_option("VOLUME", options.names)->required();
+void declare_rm(Verb& verb, RmOptions& options) {
+    verb.add_option("VOLUME", options.names).required();
     verb.add_flag("-f,--force", options.force, "a missing volume is no error");
 }
 
@@ -111,10 +111,10 @@ struct PruneOptions {
     std::vector<std::string> filters;
 };
 
-void declare_prune(CLI::App& verb, PruneOptions& options) {
+void declare_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-f,--force", options.force, "do not ask");
     verb.add_flag("-a,--all", options.all, "named volumes too, not only anonymous ones");
-    verb.add_option("--filter", options.filters, "label=KEY[=VALUE]")->allow_extra_args(false);
+    verb.add_option("--filter", options.filters, "label=KEY[=VALUE]");
 }
 
 Result<std::uint64_t> tree_size(const std::string& folder) {
@@ -157,8 +157,8 @@ Result<int> run_prune(Context& context, PruneOptions& options) {
 
 void add_volume_verbs(Parents& parents, Context& context) {
     add_verb(parents.volume, context, "create", "Create a volume", declare_create, run_create);
-    add_verb(parents.volume, context, "ls", "List volumes", declare_ls, run_ls)->alias("list");
-    add_verb(parents.volume, context, "rm", "Remove volumes", declare_rm, run_rm)->alias("remove");
+    add_verb(parents.volume, context, "ls", "List volumes", declare_ls, run_ls).alias("list");
+    add_verb(parents.volume, context, "rm", "Remove volumes", declare_rm, run_rm).alias("remove");
     add_verb(parents.volume, context, "prune", "Remove unused volumes", declare_prune, run_prune);
 }
 

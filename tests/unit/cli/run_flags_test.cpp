@@ -1,6 +1,7 @@
 #include "cli/run_flags.hpp"
 
-#include <CLI/CLI.hpp>
+#include "cli/verb.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -14,19 +15,21 @@ namespace {
 
 // The words as a shell would pass them to `gantry run`.
 Result<config::Definition> defined(std::vector<std::string> words) {
-    CLI::App app;
-    app.set_help_flag("--help");
-    CLI::App* verb = app.add_subcommand("run");
-    RunFlags flags;
-    declare_run_flags(*verb, flags, false);
     words.insert(words.begin(), "run");
-    std::ranges::reverse(words);
-    try {
-        app.parse(words);
-    } catch (const CLI::ParseError& failure) {
-        return error(Errc::invalid, "{}", failure.what());
-    }
-    flags.image_and_command = verb->remaining();
+    RunFlags flags;
+    Verb verb;
+    bool ran = false;
+    testing::internal::CaptureStderr();
+    const auto ended = parse_command_line(std::move(words), [&](Verb top) {
+        verb = top.add_verb("run", "");
+        declare_run_flags(verb, flags, false);
+        verb.on_run([&] {
+            ran = true;
+            flags.image_and_command = verb.remaining();
+        });
+    });
+    const std::string said = testing::internal::GetCapturedStderr();
+    if (ended || !ran) return error(Errc::invalid, "{}", said);
     return definition_from(flags);
 }
 
@@ -36,6 +39,13 @@ std::string refused(std::vector<std::string> words) {
 }
 
 }  // namespace
+
+TEST(RunFlags, given_twice_the_last_one_counts) {
+    const auto definition = defined({"--hostname", "one", "--memory", "64m", "--hostname=two", "--memory", "128m", "busybox"});
+    ASSERT_TRUE(definition.ok()) << definition.error().message();
+    EXPECT_EQ(definition->hostname, "two");
+    EXPECT_EQ(definition->limits.memory, 128U << 20);
+}
 
 TEST(RunFlags, end_where_the_image_begins) {
     const auto definition =
