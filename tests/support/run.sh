@@ -39,6 +39,7 @@ count_broken() {  # WHAT
 # died before it could write counts as one failure.
 test_unit() {
     local name=${1:-.} results=$logs/unit file program
+    need_packages unit
     build_tree asan || { count_broken "unit: the tree does not build"; return 0; }
     mkdir -p "$results"
     GTEST_OUTPUT="xml:$results/" ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1 \
