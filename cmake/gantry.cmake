@@ -9,7 +9,7 @@ if(NOT GANTRY_SANITIZE AND NOT GANTRY_FUZZ)
 endif()
 target_include_directories(gantry_flags INTERFACE ${CMAKE_SOURCE_DIR}/core ${CMAKE_SOURCE_DIR}/core/include)
 target_link_options(gantry_flags INTERFACE -Wl,--as-needed -Wl,--gc-sections -Wl,-z,relro,-z,now)
-target_link_libraries(gantry_flags INTERFACE fmt::fmt Threads::Threads)
+target_link_libraries(gantry_flags INTERFACE Threads::Threads)
 if(GANTRY_SANITIZE)
   target_compile_options(gantry_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
   target_link_options(gantry_flags INTERFACE -fsanitize=address,undefined)
@@ -28,6 +28,14 @@ add_library(gantry_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(gantry_pch PUBLIC gantry_flags)
 target_precompile_headers(gantry_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.hpp)
 
+# What starts with every container, and what it loads, has the C++ runtime and fmt in itself: finding, mapping and relocating them as
+# shared libraries is a tenth of a start. (What links a C++ library of the system, as gantryd does, must share its runtime.)
+function(gantry_static_runtime target)
+  if(NOT GANTRY_SANITIZE AND NOT GANTRY_FUZZ)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+  endif()
+endfunction()
+
 # gantry_library(NAME SOURCES... [LINK libs...]): a static library of core/.
 function(gantry_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
@@ -36,12 +44,15 @@ function(gantry_library name)
   target_precompile_headers(${name} REUSE_FROM gantry_pch)
 endfunction()
 
-# gantry_program(NAME FOLDER SOURCES... LINK libs...): installed into FOLDER, relative to the prefix.
+# gantry_program(NAME FOLDER SOURCES... LINK libs... [SHARED_RUNTIME]): installed into FOLDER, relative to the prefix.
 function(gantry_program name folder)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "SHARED_RUNTIME" "" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gantry_flags ${arg_LINK})
   target_precompile_headers(${name} REUSE_FROM gantry_pch)
+  if(NOT arg_SHARED_RUNTIME)
+    gantry_static_runtime(${name})
+  endif()
   install(TARGETS ${name} DESTINATION ${folder})
 endfunction()
 
@@ -53,6 +64,7 @@ function(gantry_driver name kind)
   target_precompile_headers(${kind}_${name} REUSE_FROM gantry_pch)
   # Exports its descriptor and nothing else: what it links of ours must not be resolved against another driver's copy.
   target_link_options(${kind}_${name} PRIVATE -Wl,--exclude-libs,ALL -Wl,-Bsymbolic)
+  gantry_static_runtime(${kind}_${name})
   set_target_properties(${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/drivers/${kind} CXX_VISIBILITY_PRESET hidden)
   install(TARGETS ${kind}_${name} DESTINATION ${GANTRY_DRIVERDIR}/${kind})

@@ -4,7 +4,7 @@
 //     Go::maps     (user namespace)  ->   becomes root there; mounts, enters the root, devices, terminal
 //     Go::network  (attached)        ->   privileges, looks the command up
 //                                    <-   "x": all that is left is exec     or   "E<status> message" and exit
-//     Go::exec     (READY=1 is sent) ->   exec
+//     Go::exec     (systemd knows it) ->   exec
 // The end of a pipe means that the other side died; the child then exits with 125.
 #pragma once
 

@@ -39,21 +39,17 @@ Result<> Notifier::send(std::string_view state) const {
     return {};
 }
 
-Result<> Notifier::barrier() {
+Result<> Notifier::wait_handled(int timeout_ms) const {
     if (!socket_) return {};
     Pipe pipe = TRY(make_pipe());
     TRY_CONTEXT(os::send_message(socket_.get(), "BARRIER=1", {pipe.write.get()}), "notify the service manager");
-    barrier_ = std::move(pipe.read);
-    return {};
-}
-
-bool Notifier::done(int timeout_ms) const {
-    if (!barrier_) return true;
-    pollfd waited{barrier_.get(), 0, 0};  // POLLHUP comes by itself: the manager has closed its copy
+    pipe.write.reset();
+    pollfd waited{pipe.read.get(), 0, 0};  // POLLHUP comes by itself: the manager has closed its copy
     for (;;) {
         const int got = poll(&waited, 1, timeout_ms);
-        if (got > 0) return true;
-        if (got == 0 || errno != EINTR) return false;
+        if (got > 0) return {};
+        if (got == 0) return error(Errc::timeout, "the service manager does not answer");
+        if (errno != EINTR) return errno_error("wait for the service manager");
     }
 }
 

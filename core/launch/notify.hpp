@@ -14,12 +14,11 @@ public:
     static Result<Notifier> connect();
 
     Result<> send(std::string_view state) const;
-    // BARRIER=1: done() is true once the manager has handled everything sent before (systemd 246).
-    Result<> barrier();
-    [[nodiscard]] bool done(int timeout_ms) const;
+    // Returns when the manager has handled everything sent before: BARRIER=1 (sd_notify_barrier(3), systemd 246).
+    Result<> wait_handled(int timeout_ms) const;
 
 private:
-    os::Fd socket_, barrier_;
+    os::Fd socket_;
 };
 
 }  // namespace gantry::launch

@@ -60,6 +60,8 @@ driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriv
     // A read-only root is made so after the mount points are there: an image rarely has them all.
     request.size_limit = plan.definition.storage_size;
     request.uid_map = request.gid_map = plan.ids;
+    request.mount_points = {{"/proc", true},       {"/sys", true},           {"/dev", true},
+                            {"/etc/hosts", false}, {"/etc/hostname", false}, {"/etc/resolv.conf", false}};
     return request;
 }
 
@@ -179,8 +181,6 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     undo.push([&] { end_child(channel, child.pidfd); });
     channel.to_child.read.reset();
     channel.from_child.write.reset();
-    STEP("", notifier.send(fmt::format("MAINPID={}\n", child.pid)));
-    STEP("", notifier.barrier());
     if (!plan.ids.empty()) {
         STEP("user namespace", write_maps(plan, child.pid));
         STEP("", tell(channel, Go::maps));
@@ -197,9 +197,11 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
 
-    // 6. The manager must know the main process before that can end; then the unit is up and the command runs.
-    if (!notifier.done(30'000)) return fail(failed(error(Errc::timeout, "the service manager does not answer"), ""));
-    if (plan.definition.ready == config::Ready::started) STEP("", notifier.send("READY=1\n"));
+    // 6. The unit is up, with the child as its main process: one message, because each costs the manager a round of signals. It
+    // must be handled before the child can end, else the exit status would be nobody's.
+    const bool ready = plan.definition.ready == config::Ready::started;
+    STEP("", notifier.send(fmt::format("MAINPID={}\n{}", child.pid, ready ? "READY=1\n" : "")));
+    STEP("", notifier.wait_handled(30'000));
     STEP("", tell(channel, Go::exec));
     undo.dismiss();
     return std::nullopt;

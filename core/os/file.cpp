@@ -142,6 +142,7 @@ Result<> write_file_atomic(const std::string& path, std::string_view text, mode_
 }
 
 Result<> make_dirs(const std::string& path, mode_t mode) {
+    if (mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};  // the usual case: all but the last are there
     for (std::size_t at = 1; at <= path.size(); ++at) {
         if (at != path.size() && path[at] != '/') continue;
         const std::string part = path.substr(0, at);

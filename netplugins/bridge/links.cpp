@@ -80,6 +80,34 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
     return message;
 }
 
+// Without a querier a bridge floods every multicast frame to all its ports, and each container's start sends a handful (MLD
+// reports, neighbour discovery): the thousandth would cost the host thousands of deliveries. With one, frames go where somebody
+// listens. The short response time is also how long a new querier goes on flooding (net/bridge/br_multicast.c, delay_time).
+NetlinkMessage querier_message(unsigned link) {
+    constexpr std::uint64_t response = 100, startup = 100;  // centiseconds (USER_HZ)
+    constexpr std::uint32_t groups = 65536;                 // over its limit (4096) a bridge gives up and floods again
+    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
+    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "bridge");
+        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
+            data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
+                .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
+                .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
+                .put_u8(IFLA_BR_MCAST_SNOOPING, 1);
+        });
+    });
+    return message;
+}
+NetlinkMessage querier_on_message(unsigned link) {
+    // A message of its own: the kernel takes the response time that is set when the querier begins.
+    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
+    message.nest(IFLA_LINKINFO, [](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "bridge");
+        info.nest(IFLA_INFO_DATA, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); });
+    });
+    return message;
+}
+
 }  // namespace
 
 std::string link_alias(const std::string& network, const std::string& container) {
@@ -108,11 +136,16 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool m
     // Only the first bridge speaks IP: the kernel would answer for the gateway's address on any other too.
     messages.push_back(link_message(RTM_NEWLINK, 0, link, index > 0 ? IFF_UP | IFF_NOARP : IFF_UP));
     if (index > 0) no_link_local(messages.back());
+    const std::size_t up = messages.size() - 1;
+    // Further bridges hear the first one's queries over their trunk.
+    if (index == 0) messages.push_back(querier_message(link));
+    if (index == 0) messages.push_back(querier_on_message(link));
     const auto outcomes = TRY(route_.exchange(messages));
-    for (std::size_t at = 0; at < outcomes.size(); ++at)
+    for (std::size_t at = 0; at <= up; ++at)
         if (!outcomes[at].ok() && outcomes[at].number != EEXIST)
             return outcomes[at].error(
-                fmt::format("{} '{}'", at + 1 == outcomes.size() ? "bring up bridge" : "set the gateway's address on", name));
+                fmt::format("{} '{}'", at == up ? "bring up bridge" : "set the gateway's address on", name));
+    // A kernel without multicast snooping (CONFIG_BRIDGE_IGMP_SNOOPING) floods: slower, not wrong.
     if (index == 0) return {};
     TRY(settle({trunk_name('a', network, index), trunk_name('b', network, index), network.bridge_name(index - 1), name}));
     return {};

@@ -6,6 +6,7 @@
 #include "os/file.hpp"
 #include "os/mount.hpp"
 #include "quota.hpp"
+#include "skeleton.hpp"
 
 #include <linux/magic.h>
 #include <sys/mount.h>
@@ -62,7 +63,7 @@ Result<> OverlayfsDriver::probe() {
     // Opening the type loads the kernel module where it is one.
     TRY_CONTEXT(os::FsContext::open("overlay"), "this kernel has no overlayfs");
     TRY(layers_.make_folders());
-    for (const char* name : {"/rw", "/mnt", "/empty/0", "/empty/1"})
+    for (const char* name : {"/rw", "/mnt", "/skeleton", "/empty/0", "/empty/1"})
         TRY(os::make_dirs(folder_ + name, name[1] == 'e' ? 0755 : 0700));
     return {};
 }
@@ -136,6 +137,7 @@ Result<Rootfs> OverlayfsDriver::assemble_rootfs(const RootfsRequest& request, st
 Result<Rootfs> OverlayfsDriver::prepare(const RootfsRequest& request) {
     TRY(check_request(request));
     std::vector<std::string> lowers = TRY(layers_.lowers(request.layers));
+    if (!request.mount_points.empty()) lowers.push_back(TRY(skeleton(folder_, request.mount_points)));
     // An overlay wants one lower layer, and two where it has no upper.
     for (int spare = 0; lowers.empty() || (request.read_only && lowers.size() < 2); ++spare)
         lowers.push_back(fmt::format("{}/empty/{}", folder_, spare));

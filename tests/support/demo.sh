@@ -2,9 +2,15 @@
 
 demo_main() {
     need_root demo
-    local image started=$SECONDS status=0
-    image=$(demo_image) || die "demo: no image"
+    local image started=$SECONDS status=0 making
+    # The image and the tree are made side by side: the one waits for the disk and the network, the other for the processors.
+    mkdir -p "$cache"
+    need_packages build bed
+    demo_image >"$cache/demo.log" 2>&1 &
+    making=$!
     build_tree release || die "demo: the tree does not build"
+    wait $making || { tail -n 40 "$cache/demo.log" >&2; die "demo: no image"; }
+    image=$(demo_image) || die "demo: no image"
     GANTRY_BED_QUIET=1 "$top/dev" bed --no-build --timeout 240 -- bash /src/tests/support/demo-inside.sh <"$image" || status=$?
     say "demo: $((SECONDS - started)) s"
     return $status

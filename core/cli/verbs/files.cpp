@@ -1,5 +1,5 @@
 // cp, diff, export.
-#include "cli/archive.hpp"
+#include "cli/modules/module.hpp"
 #include "cli/verbs/verbs.hpp"
 
 #include <fcntl.h>
@@ -49,13 +49,13 @@ Result<int> run_export(Context& context, ExportOptions& options) {
     auto* engine = TRY(context.engine());
     const auto root = TRY(engine->open_root(TRY(engine->container(options.container))));
     if (options.output == "-") {
-        TRY(write_archive(root.get(), ".", "", STDOUT_FILENO, true));
+        TRY(TRY(ArchiveModule::load())->write(root.get(), ".", "", STDOUT_FILENO, true));
         return 0;
     }
     // Beside the target and renamed over it: a failed export leaves what was there.
     const std::string temporary = options.output + ".partial";
     auto file = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    if (auto written = write_archive(root.get(), ".", "", file.get(), true); !written.ok()) {
+    if (auto written = TRY(ArchiveModule::load())->write(root.get(), ".", "", file.get(), true); !written.ok()) {
         unlink(temporary.c_str());
         return std::move(written).error();
     }
@@ -93,12 +93,12 @@ Result<int> run_cp(Context& context, CpOptions& options) {
     const auto root = TRY(engine->open_root(container));
     if (from) {
         if (options.target == "-")
-            TRY(copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));
+            TRY(TRY(ArchiveModule::load())->copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));
         else
             TRY(copy_out(root.get(), from->second, options.target, how));
     } else {
         if (options.source == "-")
-            TRY(copy_from_stream(STDIN_FILENO, root.get(), to->second, how));
+            TRY(TRY(ArchiveModule::load())->copy_from_stream(STDIN_FILENO, root.get(), to->second, how));
         else
             TRY(copy_in(options.source, root.get(), to->second, how));
     }

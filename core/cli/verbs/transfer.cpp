@@ -1,5 +1,6 @@
 // pull, load, save, login, logout.
 #include "cli/confirm.hpp"
+#include "cli/modules/module.hpp"
 #include "cli/progress.hpp"
 #include "cli/verbs/pull_image.hpp"
 #include "cli/verbs/verbs.hpp"
@@ -35,7 +36,7 @@ Result<image::PullResult> pull_image(container::Engine& engine, const std::strin
     options.progress = view.callback();
     options.cancel = &interrupted;
     auto* store = TRY(engine.images());
-    return image::pull(*store, engine.config(), ref, options);
+    return TRY(RegistryModule::load())->pull(*store, engine.config(), ref, options);
 }
 
 struct PullVerb {
@@ -137,8 +138,9 @@ Result<int> run_login(Context& context, LoginVerb& options) {
     }
     if (options.password.empty()) options.password = TRY(ask_password(options.password_stdin ? "" : "Password: "));
     auto* engine = TRY(context.engine());
+    const auto* registry = TRY(RegistryModule::load());
     const std::string file =
-        TRY(image::login(engine->paths(), engine->config(), options.registry, {options.user, options.password, ""}));
+        TRY(registry->login(engine->paths(), engine->config(), options.registry, {options.user, options.password, ""}));
     note(fmt::format("credentials are stored in {}", file));
     return print("Login Succeeded\n");
 }
@@ -147,7 +149,7 @@ void declare_logout(Verb& verb, LoginVerb& options) { verb.add_option("REGISTRY"
 
 Result<int> run_logout(Context& context, LoginVerb& options) {
     auto* engine = TRY(context.engine());
-    TRY(image::logout(engine->paths(), options.registry));
+    TRY(TRY(RegistryModule::load())->logout(engine->paths(), options.registry));
     return print(fmt::format("Removing login credentials for {}\n", options.registry));
 }
 

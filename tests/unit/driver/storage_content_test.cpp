@@ -141,6 +141,23 @@ TEST_P(StorageContent, AHundredAndTwentyEightLayers) {
     with_rootfs(wanted, [&] { EXPECT_EQ(text("/top"), "127"); });
 }
 
+TEST_P(StorageContent, MountPointsHideNothingAndAreNoChange) {
+    add_layer(1, [](const std::string& at) {
+        put_folder(at + "/etc");
+        put(at + "/etc/hosts", "the image's");
+    });
+    auto wanted = request("web", {1});
+    wanted.mount_points = {{"/proc", true}, {"/etc/hosts", false}, {"/etc/resolv.conf", false}};
+    for (int start = 0; start < 2; ++start) {
+        with_rootfs(wanted, [&] {
+            EXPECT_EQ(text("/etc/hosts"), "the image's");
+            const std::string resolver = text("/etc/resolv.conf");
+            EXPECT_TRUE(resolver.empty() || resolver == "(missing)") << resolver;
+        });
+        EXPECT_THAT(diff("web", {1}), testing::IsEmpty());
+    }
+}
+
 TEST_P(StorageContent, NoLayerAndOneLayerWritableAndNot) {
     add_layer(1, [](const std::string& at) { put(at + "/file", "x"); });
     for (const bool read_only : {true, false}) {

@@ -39,6 +39,23 @@ protected:
     }
 };
 
+TEST_F(Overlayfs, MountPointsComeFromASharedLowestLayer) {
+    add_layer(1, [](const std::string& at) { put(at + "/file", "x"); });
+    for (const char* container : {"one", "two"}) {
+        auto wanted = request(container, {1});
+        wanted.mount_points = {{"/proc", true}, {"/etc/hosts", false}};
+        with_rootfs(wanted, [&] {
+            EXPECT_EQ(text("/etc/hosts"), "");
+            EXPECT_TRUE(GOT(os::list_dir(root() + "/proc")).empty());
+        });
+        EXPECT_TRUE(GOT(driver_->diff(container, {key(1)})).empty());
+    }
+    EXPECT_EQ(GOT(os::list_dir(data() + "/skeleton")).size(), 1U);
+    auto wrong = request("three", {1});
+    wrong.mount_points = {{"/../../etc/passwd", false}};
+    EXPECT_FALSE(driver_->prepare(wrong).ok());
+}
+
 // Debian 12's kernel is 6.1: mount(2) with one page of options is all it has.
 TEST_F(Overlayfs, OldKernelsTakeAHundredAndTwentyEightLayersToo) {
     expect_files(GOT(assemble_by_options(parts(128, true))), 128);

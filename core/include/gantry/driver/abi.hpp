@@ -5,7 +5,8 @@
 //         GANTRY_DRIVER_STORAGE, "overlayfs", "0.1.0", create_overlayfs};
 //
 // Rules of the border: only types of base/ and os/ and of this folder cross it; no exception does; a driver sees nothing of
-// the core but those. Virtual functions are only appended (a minor version); anything else is a new major version.
+// the core but those. Virtual functions and members of requests are only appended (a minor version); anything else is a new
+// major version.
 #pragma once
 
 #include <cstdint>

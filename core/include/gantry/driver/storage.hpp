@@ -36,6 +36,11 @@ struct IdMap {  // one line of /proc/PID/uid_map
     std::uint32_t container = 0, host = 0, count = 0;
 };
 
+struct MountPoint {
+    std::string path;  // "/etc/hosts"
+    bool directory = false;
+};
+
 struct RootfsRequest {
     std::string container;                // its name, the key of its writable layer
     std::vector<LayerKey> layers;         // lowest first, as in the image's rootfs.diff_ids
@@ -43,6 +48,9 @@ struct RootfsRequest {
     std::uint64_t size_limit = 0;         // bytes of the writable layer; 0: none; refused where the driver cannot enforce it
     std::vector<IdMap> uid_map, gid_map;  // empty: no user namespace
     std::vector<std::string> options;     // "key=value" of the definition's [storage] table
+    // What will be mounted on. A driver that can shows an empty folder or file (root's, 0755 and 0644) where no layer has
+    // anything there, without a change of the writable layer; what is missing all the same is made by the caller.
+    std::vector<MountPoint> mount_points;
 };
 
 struct Rootfs {

@@ -1,0 +1,29 @@
+// Parts of the command line whose libraries are slow to load: libcurl and libarchive bring some fifty others, which would cost
+// every `gantry run` and `gantry ps` milliseconds. They live in shared objects of this very build, in GANTRY_MODULEDIR, and are
+// loaded when a verb needs them.
+#pragma once
+
+#include "cli/archive.hpp"
+#include "image/transfer.hpp"
+
+namespace gantry::cli {
+
+// What each module exports under the name gantry_cli_module. version first: it is all that another build may look at.
+struct RegistryModule {
+    char version[32];
+    decltype(&image::pull) pull;
+    decltype(&image::login) login;
+    decltype(&image::logout) logout;
+
+    static Result<const RegistryModule*> load();
+};
+struct ArchiveModule {
+    char version[32];
+    decltype(&cli::write_archive) write;
+    decltype(&cli::copy_to_stream) copy_to_stream;
+    decltype(&cli::copy_from_stream) copy_from_stream;
+
+    static Result<const ArchiveModule*> load();
+};
+
+}  // namespace gantry::cli
