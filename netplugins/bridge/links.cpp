@@ -93,7 +93,10 @@ NetlinkMessage querier_message(unsigned link) {
             data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
                 .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
                 .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
-                .put_u8(IFLA_BR_MCAST_SNOOPING, 1);
+                .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
+                // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
+                .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)
+                .put_u8(IFLA_BR_MCAST_MLD_VERSION, 2);
         });
     });
     return message;
