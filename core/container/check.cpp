@@ -1,5 +1,6 @@
 // Everything that a start would refuse, looked at without starting.
 #include "container/attachments.hpp"
+#include "container/controllers.hpp"
 #include "container/engine_impl.hpp"
 #include "os/file.hpp"
 
@@ -109,6 +110,7 @@ Result<> Engine::check(const ContainerName& name, const config::Definition& defi
                          config::restart_text(definition.restart, definition.restart_max));
         image::ImageConfig config;
         TRY(check_image(*this, definition, config));
+        TRY(check_controllers(definition.limits, cgroup_root));
         TRY(check_host_paths(definition));
         TRY(check_references(*this, name, definition));
         TRY(check_storage(*this, name, definition, config));

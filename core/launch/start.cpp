@@ -1,5 +1,6 @@
 #include "launch/start.hpp"
 
+#include "launch/cgroup_limits.hpp"
 #include "launch/child.hpp"
 #include "launch/files.hpp"
 #include "launch/image_reader.hpp"
@@ -7,7 +8,6 @@
 #include "launch/network.hpp"
 #include "launch/notify.hpp"
 #include "launch/undo.hpp"
-#include "launch/unread_limits.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
 #include "os/userns.hpp"
@@ -145,7 +145,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     Networks networks(loader);
     STEP("", networks.plan(plan));
 
-    STEP("limits", apply_unread_limits(plan));
+    STEP("limits", ensure_limits(plan));
 
     // 2. What will exist outside of the container is written down before it exists.
     STEP("record", os::make_dirs(plan.record_dir(), 0711));

@@ -256,6 +256,30 @@ test_errors_of_a_definition_name_the_place() {
     rm /etc/gantry/containers/typo.toml
 }
 
+# The bed has no controllers: what would be ignored by systemd without a word must fail, whether systemd has read the limit or not.
+test_a_limit_without_its_controller_fails_the_start() {
+    assert_lacks " $(cat /sys/fs/cgroup/cgroup.controllers) " ' memory '
+    define limited 'command = ["payload", "sleep"]
+[limits]
+memory = "64M"'
+    printf 'image = "busybox"\nnetwork = "none"\ncommand = ["payload", "sleep"]\n[limits]\nio_weight = 100\n' >/etc/gantry/containers/unread.toml
+    local line
+    for line in "limited 'memory' 'memory'" "unread 'io_weight' 'io'"; do
+        read -r name key controller <<<"$line"
+        assert_fails systemctl start "ctr@$name"
+        assert_eq 125 "$(show "ctr@$name" ExecMainStatus)"
+        assert_eq "start container '$name': limits: limit $key needs the cgroup controller $controller, which this host does not have" \
+            "$(show "ctr@$name" StatusText)"
+        assert_fails gantry check "/etc/gantry/containers/$name.toml"
+        assert_contains "$output" "controller $controller"
+        rm "/etc/gantry/containers/$name.toml"
+    done
+    assert_status 125 gantry run --rm --network none --cpus 1 busybox true
+    assert_contains "$output" "limit 'cpus' needs the cgroup controller 'cpu'"
+    assert_eq '' "$(echo "$output" | sed 1d)" 'more lines of the error'
+    gantry run --rm --network none --pids-limit -1 busybox true
+}
+
 test_hostile_names_are_refused() {
     local name
     for name in '../../etc/passwd' 'a/b' 'a b' "$(printf 'x%.0s' {1..300})" '..' '-a' $'a\nb'; do

@@ -1,5 +1,7 @@
-#include "launch/unread_limits.hpp"
+#include "launch/cgroup_limits.hpp"
 
+#include "container/controllers.hpp"
+#include "container/unit_devices.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -29,7 +31,7 @@ Result<std::string> own_cgroup() {
     const std::string text = TRY(os::read_file("/proc/self/cgroup"));
     const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
     if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
-    return "/sys/fs/cgroup" + text.substr(start + 3, text.find('\n', start) - start - 3);
+    return container::cgroup_root + text.substr(start + 3, text.find('\n', start) - start - 3);
 }
 
 using Settings = std::vector<std::pair<const char*, std::string>>;  // file of the cgroup, value
@@ -40,19 +42,16 @@ std::string number_or_max(std::uint64_t value) { return value == ~std::uint64_t{
 Settings settings_of(const config::Limits& limits) {
     Settings settings;
     if (limits.memory) {
-        settings.emplace_back("memory.max", std::to_string(*limits.memory));
-        // Docker's --memory-swap is the sum; without it as much swap as memory.
-        const std::uint64_t sum = limits.memory_swap.value_or(*limits.memory * 2);
-        const std::uint64_t swap = sum == ~std::uint64_t{0} ? sum : sum > *limits.memory ? sum - *limits.memory : 0;
-        settings.emplace_back("memory.swap.max", number_or_max(swap));
+        settings.emplace_back("memory.max", number_or_max(*limits.memory));
+        if (const auto swap = container::swap_limit(limits)) settings.emplace_back("memory.swap.max", number_or_max(*swap));
     }
-    if (limits.memory_reservation) settings.emplace_back("memory.low", std::to_string(*limits.memory_reservation));
+    if (limits.memory_reservation) settings.emplace_back("memory.low", number_or_max(*limits.memory_reservation));
     if (limits.cpus)
         settings.emplace_back("cpu.max", fmt::format("{} 100000", static_cast<std::uint64_t>(*limits.cpus * 100000 + 0.5)));
     if (limits.cpu_weight) settings.emplace_back("cpu.weight", std::to_string(*limits.cpu_weight));
     if (!limits.cpuset.empty()) settings.emplace_back("cpuset.cpus", limits.cpuset);
     if (!limits.cpuset_mems.empty()) settings.emplace_back("cpuset.mems", limits.cpuset_mems);
-    if (limits.pids) settings.emplace_back("pids.max", std::to_string(*limits.pids));
+    if (limits.pids) settings.emplace_back("pids.max", number_or_max(*limits.pids));
     if (limits.io_weight) settings.emplace_back("io.weight", fmt::format("default {}", *limits.io_weight));
     return settings;
 }
@@ -60,8 +59,7 @@ Settings settings_of(const config::Limits& limits) {
 Result<> write_setting(const std::string& folder, const char* file, const std::string& value) {
     const auto target = os::open(folder + "/" + file, O_WRONLY);
     if (!target.ok())
-        return error(Errc::unsupported, "'{}' cannot be set: the host's cgroup has no such file (is the controller there?)",
-                     file);
+        return error(Errc::unsupported, "'{}' cannot be set: the container's cgroup has no such file", file);
     return os::write_all(target->get(), value, file).context(fmt::format("set '{}' to '{}'", file, value));
 }
 
@@ -71,13 +69,15 @@ bool has_rates(const config::Limits& limits) {
 
 }  // namespace
 
-Result<> apply_unread_limits(const Plan& plan) {
-    const std::int64_t written = drop_in_written_at(plan.name);
-    if (written != 0 && written >= changed_at(plan.file)) return {};
+Result<> ensure_limits(const Plan& plan) {
     // Run by hand, outside of a unit, there is no cgroup of the container's own.
     const std::string folder = TRY(own_cgroup());
     if (folder.find("/" + unit_name(plan.name)) == std::string::npos) return {};
     const auto& limits = plan.definition.limits;
+    // Those that systemd has set are in force only where their controllers are.
+    TRY(container::check_controllers(limits, folder));
+    const std::int64_t written = drop_in_written_at(plan.name);
+    if (written != 0 && written >= changed_at(plan.file)) return {};
     if (has_rates(limits))
         return error(Errc::unsupported, "I/O rates are systemd's to set: run 'systemctl daemon-reload', then start again");
     for (const auto& [file, value] : settings_of(limits)) TRY(write_setting(folder, file, value));
