@@ -1,21 +1,11 @@
 #include "image/registry/endpoint.hpp"
 
+#include "image/registry/certificates.hpp"
 #include "image/registry/url.hpp"
-#include "os/file.hpp"
 
 namespace gantry::image::registry {
 
 namespace {
-
-std::string if_there(const std::string& path) { return os::path_exists(path) ? path : std::string(); }
-
-// A configured file that is missing must not weaken what was asked for: it is named here and refused by TLS later.
-std::string file_for(const std::string& configured, const std::string& folder, std::initializer_list<const char*> names) {
-    if (!configured.empty()) return configured;
-    for (const char* name : names)
-        if (std::string found = if_there(folder + "/" + name); !found.empty()) return found;
-    return {};
-}
 
 const config::Registry* settings_of(const config::Engine& engine, const std::string& registry) {
     const auto found = engine.registries.find(registry);
@@ -38,10 +28,7 @@ Result<Endpoint> endpoint_of(const config::Paths& paths, const config::Engine& e
     const config::Registry& chosen = settings ? *settings : none;
     Endpoint endpoint{
         registry, host_for(registry), "", false, chosen.insecure || is_loopback_host(registry), chosen.foreign_layers, {}};
-    const std::string folder = paths.etc + "/certs.d/" + registry;
-    endpoint.tls = {file_for(chosen.ca, folder, {"ca.crt"}),
-                    file_for(chosen.certificate, folder, {"client.cert", "client.crt"}),
-                    file_for(chosen.key, folder, {"client.key"}), chosen.insecure};
+    endpoint.tls = TRY(certificates_of(paths, chosen, registry));
     return endpoint;
 }
 

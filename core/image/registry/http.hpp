@@ -16,6 +16,7 @@ namespace gantry::image::registry {
 
 struct Tls {
     std::string ca;                // a file, trusted besides the system's authorities
+    std::string authorities;       // the same, as the text of certificates (PEM)
     std::string certificate, key;  // the client's, files
     bool unchecked = false;
 };

@@ -162,6 +162,10 @@ void Transfer::set_up_tls() {
     if (!tls.ca.empty()) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
         curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
+    } else if (!tls.authorities.empty()) {
+        curl_blob blob{const_cast<char*>(tls.authorities.data()), tls.authorities.size(), CURL_BLOB_COPY};
+        curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
     }
     if (!tls.certificate.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.certificate.c_str());
     if (!tls.key.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key.c_str());
