@@ -6,6 +6,8 @@
 #include "image/json.hpp"
 #include "image/store_impl.hpp"
 
+#include <filesystem>
+
 namespace gantry::image {
 
 namespace {
@@ -17,6 +19,20 @@ Result<std::string> read_blob(const ArchiveTree& tree, const Digest& digest) {
     if (digest_of(text, digest.algorithm()) != digest)
         return error(Errc::corrupt, "'{}' has other content than its name says", digest.str());
     return text;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "latest", "1.36", "v2": what a tool wrote that knows the image by its folder.
+bool is_tag(std::string_view word) {
+    return word == "latest" || (!word.empty() && is_digit(word[0])) || (word.size() > 1 && word[0] == 'v' && is_digit(word[1]));
+}
+
+// The last component of a folder's path, for the name of what is in it; nothing for an archive.
+std::string folder_name(const std::string& source) {
+    std::error_code failure;
+    const auto path = std::filesystem::canonical(source, failure);
+    return failure || source == "-" || !std::filesystem::is_directory(path, failure) ? "" : path.filename().string();
 }
 
 // docker save writes only tags into index.json where images have names that its manifest.json tells in full.
@@ -66,9 +82,11 @@ Result<> load_layer(Loading& loading, const Descriptor& blob, const Digest& diff
 
 }  // namespace
 
-std::optional<ImageRef> archive_name(const std::string& text) {
+std::optional<ImageRef> archive_name(const std::string& text, const std::string& folder) {
     const bool word = text.find_first_of("/:@") == std::string::npos;
-    const auto ref = ImageRef::parse(word ? "localhost/" + text : text);
+    if (word && is_tag(text) && folder.empty()) return std::nullopt;
+    const std::string local = is_tag(text) ? folder + ":" + text : text;
+    const auto ref = ImageRef::parse(word ? "localhost/" + local : text);
     if (!ref.ok()) return std::nullopt;
     ImageRef name = ref->normalized();
     name.digest.reset();
@@ -127,7 +145,7 @@ Result<> load_oci_manifest(Loading& loading, const IndexRecord& record) {
     if (texts.empty()) texts = record.names;
     std::vector<ImageRef> names;
     for (const std::string& name : texts)
-        if (auto ref = archive_name(name)) names.push_back(std::move(*ref));
+        if (auto ref = archive_name(name, loading.folder)) names.push_back(std::move(*ref));
     return load_names(loading, digest, names);
 }
 
@@ -144,7 +162,7 @@ Result<> load_oci(Loading& loading) {
 Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress) {
     const os::Fd held = TRY(store.hold());
     const ArchiveTree tree = TRY_CONTEXT(ArchiveTree::open(store, source), "load");
-    Loading loading{store, tree, progress, {}};
+    Loading loading{store, tree, progress, folder_name(source), {}};
     if (tree.has("oci-layout") && tree.has("index.json"))
         TRY_CONTEXT(load_oci(loading), "load '{}'", source);
     else if (tree.has("manifest.json"))

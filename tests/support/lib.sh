@@ -133,8 +133,7 @@ load_busybox() {
     gantry image inspect busybox >/dev/null 2>&1 && return 0
     busybox_image
     tar -C /tmp/busybox-image -cf /tmp/busybox.tar .
-    gantry load -i /tmp/busybox.tar
-    gantry image inspect busybox >/dev/null 2>&1 || gantry tag "$(gantry images -q --no-trunc | head -n 1)" busybox
+    gantry tag "$(gantry load -q -i /tmp/busybox.tar | sed 's/.*: //')" busybox
 }
 
 # --- what must not be left over -----------------------------------------------------------------------------------------------------

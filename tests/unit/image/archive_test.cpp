@@ -3,6 +3,7 @@
 #include "image/hasher.hpp"
 #include "image/transfer.hpp"
 #include "os/file.hpp"
+#include "os/process.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -146,6 +147,23 @@ TEST_F(ArchiveTest, ABareWordIsALocalName) {
                     .ok());
     EXPECT_THAT(loaded(scratch / "layout"), testing::ElementsAre("localhost/nginx:latest"));
     EXPECT_EQ(other.find("nginx")->id, blobs.config) << "found by its short name";
+}
+
+TEST_F(ArchiveTest, ATagAloneIsNoName) {
+    const Blobs blobs = named("web:1.0");
+    ASSERT_TRUE(save(store, {"web:1.0"}, ArchiveFormat::oci_layout, scratch / "busybox").ok());
+    for (const char* tag : {"latest", "1.36", "v2"}) {
+        ASSERT_TRUE(
+            os::write_file_atomic(
+                scratch / "busybox/index.json",
+                R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
+                    blobs.manifest.str() + R"(","size":1,"annotations":{"org.opencontainers.image.ref.name":")" + tag + R"("}}]})")
+                .ok());
+        EXPECT_THAT(loaded(scratch / "busybox"), testing::ElementsAre(std::string("localhost/busybox:") + tag));
+        const auto packed = os::run({{"tar", "-C", scratch / "busybox", "-cf", file, "."}, {}});
+        ASSERT_TRUE(packed.ok() && packed->status == 0);
+        EXPECT_THAT(loaded(file), testing::ElementsAre(blobs.config.str())) << tag;
+    }
 }
 
 TEST_F(ArchiveTest, NestedIndexOfPlatforms) {
