@@ -17,6 +17,8 @@ public:
     Check(Engine& engine, bool repair, bool deep) : engine_(engine), repair_(repair), deep_(deep) {}
 
     Findings run() {
+        // Before the images: a layer that the driver finds damaged is unpacked again in the same repair.
+        room("storage", [this] { return layers(); });
         room("images", [this] { return images(); });
         room("definitions", [this] { return definitions(); });
         room("renames", [this] { return renames(); });
@@ -48,6 +50,12 @@ private:
 
     void add_lines(const std::string& object, std::vector<std::string> lines) {
         for (std::string& line : lines) findings_.push_back({object, std::move(line), repair_});
+    }
+
+    Result<> layers() {
+        driver::StorageDriver* driver = TRY(engine_.storage());
+        add_lines("storage driver '" + engine_.config().storage_driver + "'", TRY(driver->recover(!repair_)));
+        return {};
     }
 
     Result<> images() {
@@ -98,7 +106,6 @@ private:
 
     Result<> storage() {
         driver::StorageDriver* driver = TRY(engine_.storage());
-        add_lines("storage driver '" + engine_.config().storage_driver + "'", TRY(driver->recover(!repair_)));
         for (const std::string& name : TRY(driver->list()))
             if (!names_.contains(name) && std::ranges::find(alive_, name) == alive_.end())
                 found("container '" + name + "'", "it has a writable layer and no definition",
