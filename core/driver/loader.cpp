@@ -1,6 +1,7 @@
 #include "driver/loader.hpp"
 
 #include "driver/descriptor.hpp"
+#include "driver/object_file.hpp"
 #include "os/file.hpp"
 
 #include <boost/dll/shared_library.hpp>
@@ -57,6 +58,7 @@ Result<Opened> open_checked(const std::string& file, const std::string& name, st
         return errno_error("stat");
     }
     if (!S_ISREG(info.st_mode)) return error(Errc::invalid, "not a regular file");
+    TRY(check_object_file(file));
     Opened opened;
     boost::dll::fs::error_code failed;
     try {
