@@ -103,6 +103,94 @@ Y
     store_is_good
 }
 
+test_client_certificates_in_dockers_layout() {
+    local dir=/etc/docker/registry folder=/etc/gantry/certs.d/$registry name
+    mkdir -p $dir "$folder"
+    for name in authority other; do
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$name" -keyout $dir/$name.key -out $dir/$name.pem
+    done
+    for name in server client; do
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj "/CN=$name" -keyout $dir/$name.key -out $dir/$name.csr
+        openssl x509 -req -in $dir/$name.csr -CA $dir/authority.pem -CAkey $dir/authority.key -CAcreateserial -days 2 -out $dir/$name.pem \
+            -extfile <(echo subjectAltName=IP:127.0.0.1)
+    done
+    chmod 644 $dir/*
+    registry_start
+    busybox_image
+    push /tmp/busybox-image busybox:mutual
+    cat >$dir/config.yml <<Y
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: /var/lib/docker-registry}}
+http: {addr: "$registry", tls: {certificate: $dir/server.pem, key: $dir/server.key, clientcas: [$dir/authority.pem]}}
+Y
+    systemctl restart docker-registry.service
+    eventually 20 curl -sk --cert $dir/client.pem --key $dir/client.key -o /dev/null https://$registry/v2/
+    fresh
+    # Any number of authorities under any name.
+    cp $dir/other.pem "$folder/1.crt"
+    cp $dir/authority.pem "$folder/2.crt"
+    assert_fails gantry pull $registry/busybox:mutual
+    assert_contains "$output" certificate
+    cp $dir/client.pem "$folder/me.cert"
+    assert_fails gantry pull $registry/busybox:mutual
+    assert_contains "$output" "me.cert' has no 'me.key' beside it"
+    cp $dir/client.key "$folder/me.key"
+    gantry pull -q $registry/busybox:mutual
+    rm -r /etc/gantry/certs.d
+    store_is_good
+}
+
+# changed LAYOUT KIND: the layers of an image compressed otherwise (zstd, plain), as an index of two platforms of which ours is the last
+changed() {
+    python3 - "$1" "$2" <<'P'
+import gzip, hashlib, json, os, subprocess, sys
+layout, kind = sys.argv[1:]
+path = lambda digest: f"{layout}/blobs/sha256/{digest[7:]}"
+def put(data, media_type, **more):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    open(path(digest), "wb").write(data)
+    return dict(mediaType=media_type, digest=digest, size=len(data), **more)
+base = "application/vnd.oci.image."
+top = json.load(open(f"{layout}/index.json"))["manifests"][0]
+manifest = json.load(open(path(top["digest"])))
+layers = []
+for layer in manifest["layers"]:
+    data = gzip.open(path(layer["digest"])).read()
+    if kind == "zstd":
+        data = subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+    layers.append(put(data, base + "layer.v1.tar" + ("+zstd" if kind == "zstd" else "")))
+ours = put(json.dumps(dict(manifest, layers=layers)).encode(), base + "manifest.v1+json", platform=dict(os="linux", architecture="amd64"))
+config = json.load(open(path(manifest["config"]["digest"])))
+config["architecture"] = "s390x"
+config["rootfs"]["diff_ids"] = config["rootfs"]["diff_ids"][:1]
+foreign = dict(manifest, config=put(json.dumps(config).encode(), base + "config.v1+json"), layers=layers[:1])
+theirs = put(json.dumps(foreign).encode(), base + "manifest.v1+json", platform=dict(os="linux", architecture="s390x"))
+index = json.dumps(dict(schemaVersion=2, mediaType=base + "index.v1+json", manifests=[theirs, ours])).encode()
+top = put(index, base + "index.v1+json", annotations={"org.opencontainers.image.ref.name": "latest"})
+json.dump(dict(schemaVersion=2, manifests=[top]), open(f"{layout}/index.json", "w"))
+P
+}
+
+test_an_index_with_zstd_or_plain_layers() {
+    registry_start
+    local kind
+    for kind in zstd plain; do
+        busybox_image
+        changed /tmp/busybox-image $kind
+        # As they are: skopeo compresses plain layers otherwise.
+        skopeo copy --quiet --insecure-policy --all --preserve-digests --dest-tls-verify=false oci:/tmp/busybox-image:latest docker://$registry/busybox:$kind
+        fresh
+        gantry pull -q $registry/busybox:$kind
+        assert_eq 'hello from the image' "$(gantry run --rm --network none $registry/busybox:$kind cat /srv/index.html)"
+        # What was fetched for one platform is not taken for the other.
+        gantry pull -q --platform linux/s390x $registry/busybox:$kind
+        assert_eq s390x "$(gantry image inspect --format '{{.Architecture}}' $registry/busybox:$kind)"
+        store_is_good
+    done
+    fresh
+}
+
 test_mirror_and_short_name() {
     registry_start
     busybox_image

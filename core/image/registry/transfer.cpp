@@ -31,7 +31,8 @@ Fault fault_of(CURLcode code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM: return Fault::certificate;
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CLIENTCERT: return Fault::certificate;
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
@@ -200,7 +201,11 @@ void Transfer::finish(CURLcode code) {
         return;
     }
     const std::string text = message_[0] ? std::string(message_.data()) : std::string(curl_easy_strerror(code));
-    const Fault fault = fault_of(code);
+    Fault fault = fault_of(code);
+    // Whoever sends an alert (RFC 8446, section 6) speaks TLS: a client's certificate that is missing comes after the
+    // handshake.
+    if ((fault == Fault::tls || fault == Fault::lost) && text.find(" alert ") != std::string_view::npos)
+        fault = Fault::certificate;
     fail(fault, error(errc_of(fault), "'{}': {}", host_of(request_.url), printable(text)));
 }
 
