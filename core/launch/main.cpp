@@ -1,12 +1,15 @@
 // gantry-launch NAME         ExecStart= of ctr@NAME.service
 // gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
+#include "config/reader.hpp"
 #include "container/exit_status.hpp"
 #include "container/record.hpp"
 #include "launch/notify.hpp"
 #include "launch/start.hpp"
+#include "os/file.hpp"
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace gantry::launch {
@@ -31,10 +34,17 @@ std::string variable(const char* name) {
     return value ? value : "";
 }
 
+bool is_defined(const ContainerName& name) {
+    return std::ranges::any_of(config::definition_folders(), [&](const std::string& folder) {
+        return os::path_exists(fmt::format("{}/{}.toml", folder, name.str()));
+    });
+}
+
 int reap(const ContainerName& name) {
     const config::Paths paths = config::Paths::from_environment();
     const auto record = container::read_record(paths, name.str());
-    if (!record.ok() || !record->auto_remove) {
+    // A name that is no container's (systemctl start ctr@typo) leaves nothing.
+    if (record.ok() ? !record->auto_remove : is_defined(name)) {
         // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
         auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
         if (record.ok()) status.started_us = record->started_us;
