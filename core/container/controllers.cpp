@@ -48,8 +48,8 @@ Result<> check_controllers(const config::Limits& limits, const std::string& fold
     for (std::string word; words >> word;) there.insert(word);
     for (const Need& need : needs)
         if (!there.contains(need.controller))
-            return error(Errc::unsupported, "limit '{}' needs the cgroup controller '{}', which this host does not have", need.key,
-                         need.controller);
+            return error(Errc::unsupported, "limit '{}' needs the cgroup controller '{}', which this host does not have",
+                         need.key, need.controller);
     return {};
 }
 

@@ -1,13 +1,13 @@
-// The kernel's cgroup controllers that the limits of a definition need. systemd sets a limit whose controller is not there without
-// a word (systemd.resource-control(5)); a container without its limits must not start.
+// The kernel's cgroup controllers that the limits of a definition need. systemd sets a limit whose controller is not there
+// without a word (systemd.resource-control(5)); a container without its limits must not start.
 #pragma once
 
 #include "config/definition.hpp"
 
 namespace gantry::container {
 
-// folder: of the cgroup that has to have them: the container's own when it starts, the root's before. Errc::unsupported names the
-// first limit that could not be kept, and its controller.
+// folder: of the cgroup that has to have them: the container's own when it starts, the root's before. Errc::unsupported names
+// the first limit that could not be kept, and its controller.
 Result<> check_controllers(const config::Limits& limits, const std::string& folder);
 
 // Where cgroup v2 is on every host that systemd runs.

@@ -98,13 +98,14 @@ public:
 
     struct Usage {  // of `system df`
         struct Item {
-            std::string name;
-            std::uint64_t bytes = 0;
-            std::size_t users = 0;
+            std::string name;          // an image's is its id
+            std::uint64_t bytes = 0;   // of an image: of all its layers
+            std::uint64_t unique = 0;  // of an image: of the layers that no other has
+            std::size_t users = 0;     // containers
             bool active = false;
         };
         std::vector<Item> images, containers, volumes;
-        std::uint64_t layer_bytes = 0;  // all layers, shared ones once
+        std::uint64_t layer_bytes = 0, layer_reclaimable = 0;  // all layers, shared ones once; those of unused images
     };
     Result<Usage> usage();
 

@@ -1,5 +1,6 @@
 // What takes room, and the prune verbs that give it back.
 #include "container/engine_impl.hpp"
+#include "image/usage.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -131,25 +132,27 @@ Result<image::Store::Pruned> Engine::prune_images(bool all, const std::map<std::
 Result<Engine::Usage> Engine::usage() {
     Usage usage;
     const auto containers = TRY(this->containers());
-    std::map<std::string, std::size_t> image_users;
+    std::map<Digest, std::size_t> image_users;
     for (const Container& container : containers) {
+        if (container.problem) continue;
         const bool up = is_up(container.unit);
-        usage.containers.push_back({container.name.str(),
-                                    layer_bytes(*this, container.definition.storage_driver, container.name.str()), up ? 1U : 0U,
-                                    up});
-        if (auto image = image_of(*this, container.definition); image.ok()) ++image_users[image->id.str()];
+        const std::uint64_t bytes = layer_bytes(*this, container.definition.storage_driver, container.name.str());
+        usage.containers.push_back({container.name.str(), bytes, bytes, up ? 1U : 0U, up});
+        if (auto image = image_of(*this, container.definition); image.ok()) ++image_users[image->id];
     }
-    image::Store* store = TRY(images());
-    for (const image::Image& image : TRY(store->list())) {
-        const std::size_t users = image_users[image.id.str()];
-        usage.images.push_back({image.id.str(), image.size, users, users != 0});
+    std::set<Digest> used;
+    for (const auto& [id, users] : image_users) used.insert(id);
+    const image::StoreUsage store = TRY(image::usage(*TRY(images()), used));
+    for (const image::ImageUsage& one : store.images) {
+        const std::size_t users = image_users[one.image.id];
+        usage.images.push_back({one.image.id.str(), one.shared + one.unique, one.unique, users, users != 0});
     }
-    driver::StorageDriver* driver = TRY(storage());
-    for (const auto& key : TRY(driver->layer_list()))
-        if (auto size = driver->layer_size(key); size.ok()) usage.layer_bytes += *size;
+    usage.layer_bytes = store.layers;
+    usage.layer_reclaimable = store.reclaimable;
     for (const VolumeInfo& volume : TRY(volumes())) {
         const std::size_t users = TRY(volume_users(paths(), volume.name)).size();
-        usage.volumes.push_back({volume.name, bytes_below(volume.path), users, users != 0});
+        const std::uint64_t bytes = bytes_below(volume.path);
+        usage.volumes.push_back({volume.name, bytes, bytes, users, users != 0});
     }
     return usage;
 }

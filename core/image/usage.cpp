@@ -37,15 +37,17 @@ Result<std::vector<HistoryLine>> history(const Store& store, const Image& image)
     return lines;
 }
 
-Result<StoreUsage> usage(const Store& store) {
+Result<StoreUsage> usage(const Store& store, const std::set<Digest>& used) {
     StoreUsage total;
     std::map<driver::LayerKey, int> owners;
+    std::set<driver::LayerKey> needed;
     std::vector<std::set<driver::LayerKey>> keys_of_image;
     for (Image& image : TRY(store.list())) {
         std::set<driver::LayerKey> keys;
         if (const auto config = store.config(image); config.ok())
             for (driver::LayerKey& key : store.layer_keys(*config)) keys.insert(std::move(key));
         for (const driver::LayerKey& key : keys) ++owners[key];
+        if (used.contains(image.id)) needed.insert(keys.begin(), keys.end());
         keys_of_image.push_back(std::move(keys));
         total.images.push_back({std::move(image), 0, 0});
     }
@@ -53,6 +55,7 @@ Result<StoreUsage> usage(const Store& store) {
     for (const driver::LayerKey& key : TRY(store.storage().layer_list())) {
         sizes[key] = store.storage().layer_size(key).value_or(0);
         total.layers += sizes[key];
+        if (!needed.contains(key)) total.reclaimable += sizes[key];
     }
     for (std::size_t at = 0; at < total.images.size(); ++at)
         for (const driver::LayerKey& key : keys_of_image[at])

@@ -3,6 +3,8 @@
 
 #include "image/store.hpp"
 
+#include <set>
+
 namespace gantry::image {
 
 struct HistoryLine {
@@ -23,10 +25,12 @@ struct ImageUsage {
 
 struct StoreUsage {
     std::vector<ImageUsage> images;
-    std::uint64_t layers = 0;  // bytes of all unpacked layers, each counted once
-    std::uint64_t blobs = 0;   // bytes of the compressed blobs, manifests and configurations, and partial ones
+    std::uint64_t layers = 0;       // bytes of all unpacked layers, each counted once
+    std::uint64_t reclaimable = 0;  // of them: those that no used image has
+    std::uint64_t blobs = 0;        // bytes of the compressed blobs, manifests and configurations, and partial ones
 };
 
-Result<StoreUsage> usage(const Store& store);
+// used: ids of images that containers have.
+Result<StoreUsage> usage(const Store& store, const std::set<Digest>& used);
 
 }  // namespace gantry::image

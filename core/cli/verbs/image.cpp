@@ -4,6 +4,7 @@
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
+#include "image/usage.hpp"
 
 #include <fnmatch.h>
 
@@ -196,25 +197,18 @@ const Listing history_listing{{{"Comment", "COMMENT"},
 Result<int> run_history(Context& context, HistoryOptions& options) {
     auto* store = TRY(TRY(context.engine())->images());
     const auto image = TRY(store->find(options.image));
-    const auto config = TRY(store->config(image));
-    const auto keys = store->layer_keys(config);
     std::vector<Json> rows;
-    std::size_t layer = 0;
-    for (const auto& entry : config.history) {
-        std::uint64_t size = 0;
-        if (!entry.empty_layer && layer < keys.size()) size = store->storage().layer_size(keys[layer++]).value_or(0);
+    for (const auto& line : TRY(image::history(*store, image))) {
         Json row;
-        row["Comment"] = entry.comment;
-        row["CreatedAt"] = entry.created;
-        const auto created = parse_time(entry.created);
-        row["CreatedSince"] = options.human && created.ok() ? time_ago(*created / 1000000) : entry.created;
-        row["CreatedBy"] = options.no_trunc ? entry.created_by : truncated(entry.created_by, 45);
-        row["ID"] = "<missing>";
-        row["Size"] = options.human ? human_size(size) : std::to_string(size);
+        row["Comment"] = line.comment;
+        row["CreatedAt"] = line.created;
+        const auto created = parse_time(line.created);
+        row["CreatedSince"] = options.human && created.ok() ? time_ago(*created / 1000000) : line.created;
+        row["CreatedBy"] = options.no_trunc ? line.created_by : truncated(line.created_by, 45);
+        row["ID"] = options.no_trunc || line.id == "<missing>" ? line.id : short_id(line.id);
+        row["Size"] = options.human ? human_size(line.size) : std::to_string(line.size);
         rows.push_back(std::move(row));
     }
-    std::ranges::reverse(rows);
-    if (!rows.empty()) rows.front()["ID"] = options.no_trunc ? image.id.str() : short_id(image.id.str());
     return print(TRY(print_listing(history_listing, {options.format, options.quiet}, rows)));
 }
 

@@ -98,91 +98,78 @@ const Listing df_listing{
     "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
     "Type"};
 
-struct Usage {
-    std::size_t total = 0, active = 0;
-    std::uint64_t bytes = 0, reclaimable = 0;
-};
+const Listing df_images_listing{
+    {{"Containers", "CONTAINERS"},
+     {"ID", "IMAGE ID"},
+     {"Repository", "REPOSITORY"},
+     {"SharedSize", "SHARED SIZE"},
+     {"Size", "SIZE"},
+     {"Tag", "TAG"},
+     {"UniqueSize", "UNIQUE SIZE"}},
+    "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+    "ID"};
+const Listing df_containers_listing{
+    {{"Names", "NAMES"}, {"Size", "SIZE"}, {"Status", "STATUS"}}, "{{.Names}}\t{{.Status}}\t{{.Size}}", "Names"};
+const Listing df_volumes_listing{
+    {{"Links", "LINKS"}, {"Name", "VOLUME NAME"}, {"Size", "SIZE"}}, "{{.Name}}\t{{.Links}}\t{{.Size}}", "Name"};
 
-Json df_row(const char* type, const Usage& usage) {
-    std::string reclaimable = human_size(usage.reclaimable);
-    if (usage.bytes) reclaimable += fmt::format(" ({}%)", usage.reclaimable * 100 / usage.bytes);
-    return Json{{"Active", std::to_string(usage.active)},
-                {"Reclaimable", reclaimable},
-                {"Size", human_size(usage.bytes)},
-                {"TotalCount", std::to_string(usage.total)},
+using Usage = container::Engine::Usage;
+
+Json df_row(const char* type, const std::vector<Usage::Item>& items, std::uint64_t bytes, std::uint64_t reclaimable) {
+    std::string free = human_size(reclaimable);
+    if (bytes) free += fmt::format(" ({}%)", reclaimable * 100 / bytes);
+    return Json{{"Active", std::to_string(std::ranges::count(items, true, &Usage::Item::active))},
+                {"Reclaimable", free},
+                {"Size", human_size(bytes)},
+                {"TotalCount", std::to_string(items.size())},
                 {"Type", type}};
 }
 
-bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
-
-// Layers are counted once, whoever shares them; what no used image has is reclaimable.
-Result<Usage> image_usage(container::Engine& engine, const std::vector<container::Container>& containers) {
-    Usage usage;
-    auto* store = TRY(engine.images());
-    std::map<std::string, bool> layers;  // key, used
-    for (const auto& image : TRY(store->list())) {
-        const bool used = std::ranges::any_of(containers, [&](const auto& container) {
-            return container.definition.image_id == image.id.str() ||
-                   std::ranges::find(image.names, container.definition.image) != image.names.end();
-        });
-        ++usage.total;
-        usage.active += used ? 1 : 0;
-        for (const auto& key : store->layer_keys(TRY(store->config(image)))) layers[key] |= used;
+// Of containers and volumes, which share nothing.
+Json df_row(const char* type, const std::vector<Usage::Item>& items) {
+    std::uint64_t bytes = 0, reclaimable = 0;
+    for (const auto& item : items) {
+        bytes += item.bytes;
+        if (!item.active) reclaimable += item.bytes;
     }
-    for (const auto& [key, used] : layers) {
-        const std::uint64_t size = store->storage().layer_size(key).value_or(0);
-        usage.bytes += size;
-        if (!used) usage.reclaimable += size;
-    }
-    return usage;
+    return df_row(type, items, bytes, reclaimable);
 }
 
-Result<Usage> container_usage(container::Engine& engine, const std::vector<container::Container>& containers) {
-    Usage usage;
-    for (const auto& container : containers) {
-        if (container.problem) continue;
-        ++usage.total;
-        usage.active += runs(container) ? 1 : 0;
-        const auto status = TRY(engine.storage(container.definition.storage_driver))->status(container.name.str());
-        const std::uint64_t size = status.ok() ? status->bytes : 0;
-        usage.bytes += size;
-        if (!runs(container)) usage.reclaimable += size;
+// Every object with what it takes, as Docker's -v.
+Result<int> print_df_objects(container::Engine& engine, const Usage& usage) {
+    std::map<std::string, std::vector<std::string>> names_of;
+    for (auto& image : TRY(TRY(engine.images())->list())) names_of[image.id.str()] = std::move(image.names);
+    std::vector<Json> rows;
+    for (const auto& item : usage.images) {
+        const auto& names = names_of[item.name];
+        const auto ref = names.empty() ? std::nullopt : std::optional(TRY(ImageRef::parse(names[0])));
+        rows.push_back(Json{{"Repository", ref ? ref->familiar_repository() : "<none>"},
+                            {"Tag", ref ? ref->tag : "<none>"},
+                            {"ID", short_id(item.name)},
+                            {"Size", human_size(item.bytes)},
+                            {"SharedSize", human_size(item.bytes - item.unique)},
+                            {"UniqueSize", human_size(item.unique)},
+                            {"Containers", std::to_string(item.users)}});
     }
-    return usage;
-}
-
-std::uint64_t tree_bytes(const std::string& folder) {
-    std::uint64_t bytes = 0;
-    std::error_code failure;
-    for (auto at = std::filesystem::recursive_directory_iterator(folder, failure); !failure && at != std::filesystem::end(at);
-         at.increment(failure))
-        if (at->is_regular_file(failure) && !at->is_symlink(failure)) bytes += at->file_size(failure);
-    return bytes;
-}
-
-Result<Usage> volume_usage(container::Engine& engine, const std::vector<container::Container>& containers) {
-    Usage usage;
-    for (const auto& volume : TRY(engine.volumes())) {
-        const bool used = std::ranges::any_of(containers, [&](const auto& container) {
-            return std::ranges::any_of(container.definition.mounts, [&](const auto& mount) {
-                return mount.type == config::MountType::volume && mount.source == volume.name;
-            });
-        });
-        ++usage.total;
-        usage.active += used ? 1 : 0;
-        const std::uint64_t size = tree_bytes(volume.path);
-        usage.bytes += size;
-        if (!used) usage.reclaimable += size;
-    }
-    return usage;
+    std::string text = "Images space usage:\n\n" + TRY(print_listing(df_images_listing, {}, rows));
+    rows.clear();
+    for (const auto& item : usage.containers)
+        rows.push_back(
+            Json{{"Names", item.name}, {"Size", human_size(item.bytes)}, {"Status", item.active ? "running" : "stopped"}});
+    text += "\nContainers space usage:\n\n" + TRY(print_listing(df_containers_listing, {}, rows));
+    rows.clear();
+    for (const auto& item : usage.volumes)
+        rows.push_back(Json{{"Name", item.name}, {"Links", std::to_string(item.users)}, {"Size", human_size(item.bytes)}});
+    text += "\nLocal Volumes space usage:\n\n" + TRY(print_listing(df_volumes_listing, {}, rows));
+    return print(text);
 }
 
 Result<int> run_df(Context& context, FormatOptions& options) {
     auto* engine = TRY(context.engine());
-    const auto containers = TRY(engine->containers());
-    const std::vector<Json> rows{df_row("Images", TRY(image_usage(*engine, containers))),
-                                 df_row("Containers", TRY(container_usage(*engine, containers))),
-                                 df_row("Local Volumes", TRY(volume_usage(*engine, containers)))};
+    const Usage usage = TRY(engine->usage());
+    if (options.verbose) return print_df_objects(*engine, usage);
+    const std::vector<Json> rows{df_row("Images", usage.images, usage.layer_bytes, usage.layer_reclaimable),
+                                 df_row("Containers", usage.containers), df_row("Local Volumes", usage.volumes)};
     return print(TRY(print_listing(df_listing, {options.format, false}, rows)));
 }
 

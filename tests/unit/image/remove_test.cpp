@@ -129,9 +129,10 @@ TEST(TimestampTest, Forms) {
 TEST_F(RemoveTest, SharedAndUniqueSizes) {
     name(first, "one");
     name(second, "two");
-    const auto total = usage(store);
+    const auto total = usage(store, {first.config});
     ASSERT_TRUE(total.ok());
     EXPECT_EQ(total->layers, 11u);
+    EXPECT_EQ(total->reclaimable, 4u) << "of the second alone";
     ASSERT_EQ(total->images.size(), 2u);
     EXPECT_EQ(total->images[0].shared, 4u);
     EXPECT_EQ(total->images[0].unique, 3u);
