@@ -24,8 +24,9 @@ Result<> load_layers(Loading& loading, const Manifest& manifest, const ImageConf
 Result<> load_names(Loading& loading, const Digest& manifest, const std::vector<ImageRef>& names);
 
 // What an archive calls an image. A name that is no more than a word ("web", as `skopeo copy ... oci:DIR:web` leaves it) has no
-// registry: it is taken to be this host's, "localhost/web:latest", as podman does. A word that is but a tag ("latest", "1.36", as umoci
-// and the image-spec's own examples have it) goes with the folder's name. Nothing for what is no reference, or a tag alone.
+// registry: it is taken to be this host's, "localhost/web:latest", as podman does. A word that is but a tag ("latest", "1.36",
+// as umoci and the image-spec's own examples have it) goes with the folder's name. Nothing for what is no reference, or a tag
+// alone.
 std::optional<ImageRef> archive_name(const std::string& text, const std::string& folder);
 
 }  // namespace gantry::image

@@ -58,8 +58,7 @@ Settings settings_of(const config::Limits& limits) {
 
 Result<> write_setting(const std::string& folder, const char* file, const std::string& value) {
     const auto target = os::open(folder + "/" + file, O_WRONLY);
-    if (!target.ok())
-        return error(Errc::unsupported, "'{}' cannot be set: the container's cgroup has no such file", file);
+    if (!target.ok()) return error(Errc::unsupported, "'{}' cannot be set: the container's cgroup has no such file", file);
     return os::write_all(target->get(), value, file).context(fmt::format("set '{}' to '{}'", file, value));
 }
 

@@ -145,6 +145,8 @@ host_picture() {
     echo "netns:"; ls /run/netns 2>/dev/null || true
     echo "cgroups:"; find /sys/fs/cgroup/ctr.slice -mindepth 1 -type d 2>/dev/null | sort
     echo "units:"; systemctl list-units --all --plain --no-legend 'ctr@*' 'ctr-console@*' | awk '{print $1, $3}' | sort
+    echo "leases:"; find /var/lib/gantry/network -type l -printf '%p %l\n' 2>/dev/null | sort
+    echo "rules:"; nft list table inet gantry 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*//' || true
     echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
     echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
 }

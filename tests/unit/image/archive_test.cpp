@@ -157,7 +157,8 @@ TEST_F(ArchiveTest, ATagAloneIsNoName) {
             os::write_file_atomic(
                 scratch / "busybox/index.json",
                 R"({"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":")" +
-                    blobs.manifest.str() + R"(","size":1,"annotations":{"org.opencontainers.image.ref.name":")" + tag + R"("}}]})")
+                    blobs.manifest.str() + R"(","size":1,"annotations":{"org.opencontainers.image.ref.name":")" + tag +
+                    R"("}}]})")
                 .ok());
         EXPECT_THAT(loaded(scratch / "busybox"), testing::ElementsAre(std::string("localhost/busybox:") + tag));
         const auto packed = os::run({{"tar", "-C", scratch / "busybox", "-cf", file, "."}, {}});
