@@ -91,6 +91,7 @@ bool starts_at_boot(const config::Definition& definition) {
 Result<Container> Engine::create(std::optional<ContainerName> name, config::Definition definition) {
     TRY(finish_renames(*this, true));
     const Claim claim = TRY(claim_name(*this, name));
+    TRY(sweep_temporaries(paths(), claim.name.str()));
     if (definition.id.empty()) definition.id = random_container_id();
     if (definition.created == 0) definition.created = std::time(nullptr);
     const image::Image image = TRY_CONTEXT(image_of(*this, definition), "container '{}'", claim.name.str());

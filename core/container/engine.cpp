@@ -64,6 +64,16 @@ config::DefinitionFolders definition_folders(const config::Paths& paths) {
     return folders;
 }
 
+Result<> sweep_temporaries(const config::Paths& paths, const std::string& name) {
+    for (const bool until_reboot : {true, false}) {
+        const std::string file = definition_file(paths, name, until_reboot);
+        const std::string folder = file.substr(0, file.rfind('/'));
+        for (const std::string& entry : TRY(os::list_dir(folder)))
+            if (entry.starts_with(name + ".toml.tmp-")) TRY(os::remove_tree(folder + "/" + entry));
+    }
+    return {};
+}
+
 std::string definition_file(const config::Paths& paths, const std::string& name, bool until_reboot) {
     return fmt::format("{}/containers/{}.toml", until_reboot ? paths.run : paths.data, name);
 }

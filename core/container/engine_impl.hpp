@@ -27,6 +27,9 @@ std::string definition_file(const config::Paths& paths, const std::string& name,
 // Changes of one container by the engine exclude each other, also in other processes.
 Result<os::Fd> lock_container(const config::Paths& paths, const std::string& name);
 
+// What interrupted writes of this container's definition left; its lock is held.
+Result<> sweep_temporaries(const config::Paths& paths, const std::string& name);
+
 // "adjective_surname", with a digit appended from the second attempt on, like Docker's.
 std::string random_name(int attempt);
 

@@ -90,6 +90,7 @@ Result<> Engine::remove(const Container& container, bool force, bool volumes) {
                          container.definition_file);
         TRY(stop_for_removal(*this, container, force));
         TRY(release_container(*this, container, volumes));
+        TRY(sweep_temporaries(paths(), container.name.str()));
         return ours ? os::remove_tree(container.definition_file) : Result<>();
     };
     return all().context(fmt::format("remove container '{}'", container.name.str()));

@@ -143,9 +143,9 @@ host_picture() {
     echo "mounts:"; findmnt -rn -o TARGET,FSTYPE | grep -v '^/run/credentials' | sort
     echo "links:"; ip -br link | awk '{print $1}' | grep -v '^gantry' | sort
     echo "netns:"; ls /run/netns 2>/dev/null || true
-    echo "cgroups:"; find /sys/fs/cgroup/ctr.slice -mindepth 1 -type d 2>/dev/null | sort
+    echo "cgroups:"; find /sys/fs/cgroup/ctr.slice -mindepth 1 -type d 2>/dev/null | sort || true
     echo "units:"; systemctl list-units --all --plain --no-legend 'ctr@*' 'ctr-console@*' | awk '{print $1, $3}' | sort
-    echo "leases:"; find /var/lib/gantry/network -type l -printf '%p %l\n' 2>/dev/null | sort
+    echo "leases:"; find /var/lib/gantry/network -type l -printf '%p %l\n' 2>/dev/null | sort || true
     echo "rules:"; nft list table inet gantry 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*//' || true
     echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
     echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
