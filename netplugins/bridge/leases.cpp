@@ -65,8 +65,9 @@ Result<bool> Leases::claim(const AttachPlan& plan, const Address& address, Taken
         if (errno == EEXIST) return link_text(path) == plan.container;
         if (errno != ENOENT) break;
         const std::string base = fmt::format("{}/{}", folder_, plan.network.name);
-        TRY(os::make_dirs(base + "/addresses", 0755));
+        // In this order: whoever finds the folder of addresses goes on to that of names, which must be there by then.
         TRY(os::make_dirs(base + "/containers", 0755));
+        TRY(os::make_dirs(base + "/addresses", 0755));
     }
     return errno_error("write lease '{}'", path);
 }
