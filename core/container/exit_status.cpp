@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+
 #include <charconv>
 #include <csignal>
 
@@ -49,7 +51,11 @@ Result<> write_exit_status(const config::Paths& paths, const std::string& name, 
                               {"started_us", status.started_us},
                               {"finished_us", status.finished_us}};
     TRY(os::make_dirs(paths.data + "/exits"));
-    return os::write_file_atomic(file_of(paths, name), json.dump() + "\n", 0644, false);
+    // systemd runs one reaper of a container at a time: the next takes over what one that was killed left.
+    const std::string temporary = file_of(paths, name) + ".new";
+    const os::Fd file = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
+    TRY(os::write_all(file.get(), json.dump() + "\n", temporary));
+    return os::rename(temporary, file_of(paths, name));
 }
 
 std::optional<ExitStatus> read_exit_status(const config::Paths& paths, const std::string& name) {
@@ -71,6 +77,7 @@ std::optional<ExitStatus> read_exit_status(const config::Paths& paths, const std
 }
 
 Result<> erase_exit_status(const config::Paths& paths, const std::string& name) {
+    TRY(os::remove_tree(file_of(paths, name) + ".new"));
     return os::remove_tree(file_of(paths, name));
 }
 

@@ -153,7 +153,9 @@ private:
         for (const std::string& entry : TRY(os::list_dir(folder))) {
             const std::string file = folder + "/" + entry;
             const std::string name = entry.substr(0, entry.find(".json"));
-            if (!entry.ends_with(".json") || (!names_.contains(name) && std::ranges::find(alive_, name) == alive_.end()))
+            if (entry.ends_with(".new"))
+                found(file, "left by an interrupted write", [file] { return os::remove_tree(file); });
+            else if (!entry.ends_with(".json") || (!names_.contains(name) && std::ranges::find(alive_, name) == alive_.end()))
                 found(file, "the exit status of a container that is no more", [file] { return os::remove_tree(file); });
         }
         return {};

@@ -64,6 +64,45 @@ ports = ["8099:80"]'
     kill_at_each_step bridged 25
 }
 
+# The reaper too: what it did not come to is left for the next start.
+test_reaper_killed_at_each_step() {
+    define reaped 'command = ["payload", "sleep"]
+stop_signal = "SIGKILL"
+network = "default"
+ports = ["8094:80"]'
+    local before total at call when findings
+    launcher=$(systemctl cat ctr@.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')
+    systemctl start ctr@reaped
+    systemctl stop ctr@reaped
+    before=$(host_picture)
+    reaping() {  # STRACE-OPTION...
+        mkdir -p /run/systemd/system/ctr@reaped.service.d
+        printf '[Service]\nExecStopPost=\nExecStopPost=/usr/bin/strace -D -qq %s %s --reap %%i\n' "$*" "$launcher" \
+            >/run/systemd/system/ctr@reaped.service.d/90-strace.conf
+        systemctl daemon-reload
+    }
+    reaping -o /tmp/trace
+    systemctl start ctr@reaped
+    systemctl stop ctr@reaped
+    sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' /tmp/trace >/tmp/calls
+    total=$(wc -l </tmp/calls)
+    [ "$total" -gt 50 ] || fail "only $total system calls of the reaper were seen"
+    for ((at = 20; at < total; at += (total / 25) + 1)); do
+        call=$(sed -n "${at}p" /tmp/calls)
+        when=$(head -n "$at" /tmp/calls | grep -cx "$call")
+        reaping -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$when"
+        systemctl start ctr@reaped
+        systemctl stop ctr@reaped || true
+        untraced reaped
+        systemctl reset-failed ctr@reaped 2>/dev/null || true
+        systemctl start ctr@reaped || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said reaped | tail -n 3)"
+        systemctl stop ctr@reaped
+        echo "killed at call $at of $total ($call, number $when)"
+        assert_picture "$before"
+    done
+    findings=$(gantry system check 2>&1) || fail "gantry system check: $findings"
+}
+
 test_gantryd_killed_harms_nothing() {
     define steady 'command = ["payload", "sleep"]'
     systemctl start ctr@steady
