@@ -41,8 +41,8 @@ Result<std::optional<Platform>> platform_of(const detail::Json& entry, std::stri
     if (!object) return std::optional<Platform>();
     std::string os = TRY(detail::string_member(*object, "os", what));
     std::string architecture = TRY(detail::string_member(*object, "architecture", what));
-    return std::optional(
-        canonical({std::move(os), std::move(architecture), TRY(detail::string_member(*object, "variant", what))}));
+    std::string variant = TRY(detail::string_member(*object, "variant", what));
+    return std::optional(canonical({std::move(os), std::move(architecture), std::move(variant)}));
 }
 
 struct Candidate {
