@@ -28,6 +28,8 @@ struct Pipe {
 Result<Pipe> make_pipe() {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
+    // Any user of the container may open its /dev/stdout by path; a pipe is its maker's alone otherwise.
+    if (fchmod(ends[0], 0666) != 0) return errno_error("change the mode of a pipe");
     return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
 }
 

@@ -346,6 +346,11 @@ Result<> fill_logs(const RunFlags& flags, Definition& definition) {
     for (const auto& text : flags.log_opt) {
         const auto [key, value] = split_once(text, '=');
         if (key == "tag") definition.log_fields["CONTAINER_TAG"] = value;
+        else if (key == "direct") {
+            if (value != "true" && value != "false")
+                return error(Errc::invalid, "--log-opt: direct is true or false, not '{}'", value);
+            definition.log_direct = value == "true";
+        }
         // Rotation is the journal's; labels and env select what Docker copies, here all labels are fields already.
         else if (key != "max-size" && key != "max-file" && key != "labels" && key != "env" && key != "mode")
             return error(Errc::invalid, "--log-opt: '{}' is not known", key);

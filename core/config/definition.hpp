@@ -172,6 +172,7 @@ struct Definition {
     Health health;
     std::vector<Credential> credentials;
     bool log_to_journal = true;                     // [log] driver = "journal" or "none"
+    bool log_direct = false;                        // no pipe of ours between container and journal
     std::map<std::string, std::string> log_fields;  // more journal fields
     std::string storage_driver;                     // empty: the engine's
     std::uint64_t storage_size = 0;                 // --storage-opt size=

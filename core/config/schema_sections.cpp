@@ -287,6 +287,7 @@ constexpr Key<Definition> log[] = {
          if (text != "journal" && text != "none") return i.fail("it must be 'journal' or 'none'");
          d.log_to_journal = text == "journal";
      }},
+    {"direct", [](const Item& i, Definition& d) { get(i, d.log_direct); }},
     {"fields",
      [](const Item& i, Definition& d) {
          get(i, d.log_fields);

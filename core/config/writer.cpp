@@ -315,6 +315,7 @@ std::string write_definition(const Definition& d) {
     write_health(w, d.health);
     w.section("[log]");
     w.string("driver", d.log_to_journal ? "journal" : "none", "journal");
+    w.flag("direct", d.log_direct);
     w.table("log.fields", d.log_fields);
     w.section("[storage]");
     w.string("driver", d.storage_driver);

@@ -3,6 +3,7 @@
 #include "container/units.hpp"
 #include "container/volume_store.hpp"
 #include "driver/loader.hpp"
+#include "log/slots.hpp"
 #include "os/file.hpp"
 
 namespace gantry::container {
@@ -59,6 +60,7 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
     } else if (record.error().code() != Errc::not_found) {
         first.note(record.error());
     }
+    first.note(log::release_slots(paths, name));
     // Last: as long as it is there, everything above can be repeated.
     if (auto so_far = first.result(); !so_far.ok()) return so_far;
     return os::remove_tree(paths.record(name.str()));

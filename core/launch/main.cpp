@@ -5,6 +5,7 @@
 #include "container/record.hpp"
 #include "launch/notify.hpp"
 #include "launch/start.hpp"
+#include "log/slots.hpp"
 #include "os/file.hpp"
 
 #include <unistd.h>
@@ -52,6 +53,9 @@ int reap(const ContainerName& name) {
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
         if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) complain(written.error());
     }
+    // Its last words, told by us: we are in its unit.
+    const auto drained = log::drain_slots(paths, name, [&](int priority) { return log::journal_stream(name, priority); });
+    if (!drained.ok()) complain(drained.error());
     const auto reaped = container::reap(paths, name, false);
     if (!reaped.ok()) complain(reaped.error().context(fmt::format("clean up after container '{}'", name.str())));
     return reaped.ok() ? 0 : 1;

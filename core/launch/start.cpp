@@ -194,6 +194,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
         STEP("files", complete_files(plan, networks.status()));
     }
     STEP("record", container::write_record(plan.paths, record_of(plan, networks, storage_name, child.pid)));
+    if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
 

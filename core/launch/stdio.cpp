@@ -74,14 +74,23 @@ bool is_journal(int descriptor) {
     return fmt::format("{}:{}", info.st_dev, info.st_ino) == text;
 }
 
-// systemd-journald's stream protocol (systemd src/journal/journald-stream.c): a header of seven lines, then the text.
-Result<os::Fd> journal_stream(const Plan& plan, int priority) {
-    os::Fd stream = TRY(connect_to("/run/systemd/journal/stdout", SOCK_STREAM));
-    if (!stream) return stream;
-    shutdown(stream.get(), SHUT_RD);
-    const std::string header = fmt::format("{}\n{}\n{}\n1\n0\n0\n0\n", plan.name.str(), unit_name(plan.name), priority);
-    TRY(os::write_all(stream.get(), header, "the journal"));
-    return stream;
+// Pipes of the log pool, or sockets of the journal's where the definition wants those or PID 1 keeps no pool.
+Result<> open_log(const Plan& plan, Stdio& stdio) {
+    const bool out = is_journal(STDOUT_FILENO), err = is_journal(STDERR_FILENO);
+    if (out && err && !plan.definition.log_direct) {
+        auto slot = log::take_slot(plan.paths, plan.name);
+        if (slot.ok()) {
+            stdio.out = std::move(slot->out);
+            stdio.err = std::move(slot->err);
+            stdio.log = std::move(slot).value();
+            return {};
+        }
+        if (slot.error().code() != Errc::unavailable) return std::move(slot).error();
+        fmt::print(stderr, "<4>gantry: {}: /dev/stdout and /dev/stderr cannot be opened by path\n", slot.error().message());
+    }
+    // A second stream like the one that systemd connected, with another priority.
+    if (err) stdio.err = TRY_CONTEXT(log::journal_stream(plan.name, 3), "standard error");
+    return {};
 }
 
 Result<> send_descriptor(int socket, std::string_view text, int descriptor) {
@@ -127,8 +136,8 @@ Result<Stdio> open_stdio(const Plan& plan) {
     if (!definition.log_to_journal) {
         stdio.out = TRY(os::open("/dev/null", O_WRONLY));
         stdio.err = TRY(os::open("/dev/null", O_WRONLY));
-    } else if (is_journal(STDERR_FILENO)) {
-        stdio.err = TRY_CONTEXT(journal_stream(plan, 3), "standard error");
+    } else {
+        TRY(open_log(plan, stdio));
     }
     if (!stdio.console) return stdio;
     // open_stdin and detached: the console unit holds the other ends.

@@ -203,16 +203,6 @@ tier = "front"'
     done
 }
 
-test_output_can_be_opened_by_path() {
-    # Many images link their log files to /dev/stdout and /dev/stderr.
-    define path 'command = ["sh", "-c", "echo by path > /dev/stdout && echo errors too > /dev/stderr"]'
-    systemctl start ctr@path || true
-    eventually 5 bash -c 'journalctl -q -o cat -u ctr@path | grep -q -E "by path|/dev/stdout"'
-    # A stream of the journal is a socket, and a socket cannot be opened by a path.
-    if said path | grep -q 'No such device'; then skip 'output to /dev/stdout by path does not work yet'; fi
-    eventually 5 bash -c 'journalctl -q -o cat -u ctr@path | grep -qx "by path"'
-    eventually 5 bash -c 'journalctl -q -o cat -u ctr@path | grep -qx "errors too"'
-}
 
 test_no_descriptor_is_inherited() {
     define fds 'command = ["payload", "fds", "out", "end of list"]'

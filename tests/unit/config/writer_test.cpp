@@ -71,6 +71,7 @@ Definition full() {
     l.shm_size = 1U << 20;
     d.security = Security{{"NET_ADMIN"}, {"ALL"}, "/etc/s.json", true, true, {"/proc/x"}, {"/proc/y"}, true};
     d.read_only = true;
+    d.log_direct = true;
     d.devices = {Device{"/dev/fuse", "/dev/fuse", "rw"}};
     d.device_cgroup_rules = {"c 42:* rwm"};
     d.sysctls = {{"net.core.somaxconn", "1024"}};
