@@ -117,20 +117,27 @@ Result<std::vector<UnitState>> Manager::Impl::fetch(const std::vector<std::strin
 }
 
 Result<UnitState> Manager::state(const std::string& unit) {
-    // Asking a unit's object loads the unit; asking for its path does not, and tells whether it is there.
-    auto loaded = impl_->call("GetUnit", "s", unit.c_str());
-    if (!loaded.ok()) {
-        if (loaded.error().code() != Errc::not_found) return std::move(loaded).error().context("unit '" + unit + "'");
-        const auto held = impl_->held.find(unit);
-        return held != impl_->held.end() ? held->second : absent(unit);
-    }
-    auto states = TRY(impl_->fetch({unit}));
-    if (auto held = impl_->held.find(unit); held != impl_->held.end()) {
-        // PID 1 may have dropped the unit between the two questions: then what was followed knows more.
+    const auto held = impl_->held.find(unit);
+    for (int tries = 0;; ++tries) {
+        // Asking a unit's object loads the unit; asking for its path does not, and tells whether it is there.
+        auto loaded = impl_->call("GetUnit", "s", unit.c_str());
+        if (!loaded.ok()) {
+            if (loaded.error().code() != Errc::not_found) return std::move(loaded).error().context("unit '" + unit + "'");
+            return held != impl_->held.end() ? held->second : absent(unit);
+        }
+        const std::uint64_t before = impl_->changes;
+        auto states = TRY(impl_->fetch({unit}));
+        if (held == impl_->held.end()) return std::move(states.front());
+        // PID 1 may have dropped the unit between the questions, and what a signal told meanwhile is newer than the answers:
+        // these must not replace what was followed.
         if (states.front().load.empty()) return held->second;
+        if (impl_->changes != before) {
+            if (tries < 10) continue;
+            return std::move(states.front());
+        }
         held->second = states.front();
+        return std::move(states.front());
     }
-    return std::move(states.front());
 }
 
 Result<std::vector<UnitState>> Manager::states(const std::vector<std::string>& units) { return impl_->fetch(units); }
