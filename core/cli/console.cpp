@@ -2,8 +2,8 @@
 
 #include "cli/console_client.hpp"
 #include "cli/context.hpp"
-#include "cli/journal.hpp"
-#include "cli/rows.hpp"
+#include "cli/payload_lines.hpp"
+#include "cli/signal_relay.hpp"
 
 #include <chrono>
 #include <thread>
@@ -43,16 +43,10 @@ private:
     std::thread thread_;
 };
 
-Result<int> final_status(systemd::Manager& manager, const std::string& unit) {
-    return exit_status(TRY(manager.wait_inactive(unit, std::chrono::milliseconds(-1))));
-}
-
 // Lines that the container writes from now on, until it has ended.
 Result<> follow_output(systemd::Manager& manager, const container::Container& container) {
     const std::string unit = unit_name(container.name);
-    JournalQuery query;
-    query.any_of = {{"_SYSTEMD_UNIT=" + unit}};
-    query.wanted = {"MESSAGE", "PRIORITY", "_COMM"};
+    JournalQuery query = payload_lines(container);
     query.since_us =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
     query.follow = true;
@@ -60,14 +54,7 @@ Result<> follow_output(systemd::Manager& manager, const container::Container& co
         const auto state = manager.state(unit);
         return state.ok() && ended(*state);
     };
-    return read_journal(query, [](const JournalEntry& entry) -> Result<> {
-        const auto field = [&](const char* name) {
-            const auto found = entry.fields.find(name);
-            return found == entry.fields.end() ? std::string() : found->second;
-        };
-        if (field("_COMM") == "gantry-launch") return {};
-        return os::write_all(field("PRIORITY") == "3" ? STDERR_FILENO : STDOUT_FILENO, field("MESSAGE") + "\n", "output");
-    });
+    return read_journal(query, [](const JournalEntry& entry) { return show_line(entry); });
 }
 
 }  // namespace
@@ -77,6 +64,7 @@ Result<int> run_on_console(container::Engine& engine, const container::Container
     auto detach = TRY(DetachKeys::parse(options.detach_keys));
     const std::string unit = unit_name(container.name);
     auto* manager = TRY(engine.systemd());
+    const auto exit_note = TRY(container::ExitNote::open(engine.paths(), container.name));
     TRY(manager->hold(unit));
     Starter starter(unit);
     auto client = connect_console(socket_of(engine, container), true);
@@ -86,7 +74,7 @@ Result<int> run_on_console(container::Engine& engine, const container::Container
     }
     if (!client.ok()) {
         if (auto started = starter.outcome(); !started.ok())
-            return std::move(started).error().context(fmt::format("start container '{}'", container.name.str()));
+            return report_failed_start(*manager, container, started.error(), exit_note.read());
         return std::move(client).error();
     }
     const CopyEnd end = TRY(copy_console(client->get(), options.standard_input, std::move(detach), [&] {
@@ -94,13 +82,9 @@ Result<int> run_on_console(container::Engine& engine, const container::Container
         return starter.done() && !starter.outcome().ok();
     }));
     if (end == CopyEnd::detached) return 0;
-    if (auto started = starter.outcome(); !started.ok()) {
-        complain(started.error().context(fmt::format("start container '{}'", container.name.str())));
-        const auto state = manager->state(unit);
-        const int status = state.ok() ? state->exit_status : 0;
-        return status == exit_cannot_execute || status == exit_not_found ? status : exit_engine_error;
-    }
-    return final_status(*manager, unit);
+    if (auto started = starter.outcome(); !started.ok())
+        return report_failed_start(*manager, container, started.error(), exit_note.read());
+    return wait_for_end(*manager, unit, &exit_note);
 }
 
 Result<int> attach_running(container::Engine& engine, const container::Container& container, const AttachOptions& options) {
@@ -114,8 +98,9 @@ Result<int> attach_running(container::Engine& engine, const container::Container
         auto detach = TRY(DetachKeys::parse(options.detach_keys));
         const os::Fd client = TRY(connect_console(socket_of(engine, container), false));
         const CopyEnd end = TRY(copy_console(client.get(), options.standard_input, std::move(detach), {}));
-        return end == CopyEnd::detached ? Result<int>(0) : final_status(*manager, unit);
+        return end == CopyEnd::detached ? Result<int>(0) : wait_for_end(*manager, unit, nullptr);
     }
+    const SignalRelay signals = TRY(SignalRelay::start(unit, options.proxy_signals));
     if (options.standard_input && container.definition.open_stdin) {
         const os::Fd client = TRY(connect_console(socket_of(engine, container), false));
         feed_console(client.get());
@@ -123,7 +108,7 @@ Result<int> attach_running(container::Engine& engine, const container::Container
     } else {
         TRY(follow_output(*manager, container));
     }
-    return final_status(*manager, unit);
+    return wait_for_end(*manager, unit, nullptr);
 }
 
 }  // namespace gantry::cli

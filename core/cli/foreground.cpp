@@ -1,14 +1,13 @@
 #include "cli/foreground.hpp"
 
 #include "cli/context.hpp"
+#include "cli/signal_relay.hpp"
 
 #include "os/unix_socket.hpp"
 
-#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -31,13 +30,6 @@ Result<Pipe> make_pipe() {
     // Any user of the container may open its /dev/stdout by path; a pipe is its maker's alone otherwise.
     if (fchmod(ends[0], 0666) != 0) return errno_error("change the mode of a pipe");
     return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
-}
-
-sigset_t relayed_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2}) sigaddset(&set, signal);
-    return set;
 }
 
 Result<os::Fd> listen_on(const std::string& path) {
@@ -124,12 +116,12 @@ struct Stream {
 
 struct Foreground::Impl {
     std::string path, unit;
-    os::Fd listener, stop, signals;
+    os::Fd listener, stop;
     Pipe input;
     std::array<os::Fd, 3> theirs;  // stdin, stdout, stderr of the container, until they are handed over
     std::vector<Stream> streams;
     bool interactive = false;
-    sigset_t old_mask{};
+    std::optional<SignalRelay> signals;
     std::thread relay;
 
     void hand_over() {
@@ -156,20 +148,10 @@ struct Foreground::Impl {
         }).detach();
     }
 
-    void relay_signal() {
-        signalfd_siginfo info{};
-        if (read(signals.get(), &info, sizeof info) != sizeof info) return;
-        // A connection of its own: the main thread waits on the other one.
-        auto systemd = systemd::Manager::connect();
-        if (systemd.ok())
-            if (auto sent = systemd->kill(unit, "main", static_cast<int>(info.ssi_signo)); !sent.ok()) complain(sent.error());
-    }
-
     void run() {
         bool stopping = false;
         for (;;) {
-            std::vector<pollfd> fds{
-                {stopping ? -1 : stop.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {listener.get(), POLLIN, 0}};
+            std::vector<pollfd> fds{{stopping ? -1 : stop.get(), POLLIN, 0}, {listener.get(), POLLIN, 0}};
             for (const auto& stream : streams) fds.push_back({stream.from.get(), POLLIN, 0});
             // After the unit's end what is in the pipes still comes; a descriptor that somebody kept does not hold us up.
             const int ready = poll(fds.data(), fds.size(), stopping ? 200 : -1);
@@ -179,11 +161,10 @@ struct Foreground::Impl {
                 stopping = true;
                 for (auto& fd : theirs) fd.reset();
             }
-            if (fds[1].revents) relay_signal();
-            if (fds[2].revents && listener) hand_over();
+            if (fds[1].revents && listener) hand_over();
             bool open = false;
             for (std::size_t at = 0; at < streams.size(); ++at) {
-                if (fds[3 + at].revents) streams[at].copy();
+                if (fds[2 + at].revents) streams[at].copy();
                 open |= static_cast<bool>(streams[at].from);
             }
             if (!open && stopping) return;
@@ -217,13 +198,8 @@ Result<Foreground> Foreground::open(const config::Paths& paths, const container:
     impl->streams.push_back({std::move(output.read), STDOUT_FILENO, {container, LOG_INFO}});
     impl->streams.push_back({std::move(errors.read), STDERR_FILENO, {container, LOG_ERR}});
     impl->stop = os::Fd(eventfd(0, EFD_CLOEXEC));
-    sigset_t signals = relayed_signals();
-    if (!options.proxy_signals) sigemptyset(&signals);
-    sigaddset(&signals, SIGPIPE);  // a write then fails instead
-    if (pthread_sigmask(SIG_BLOCK, &signals, &impl->old_mask) != 0) return error(Errc::internal, "block signals");
-    sigdelset(&signals, SIGPIPE);
-    impl->signals = os::Fd(signalfd(-1, &signals, SFD_CLOEXEC));
-    if (!impl->stop || !impl->signals) return errno_error("prepare to relay signals");
+    if (!impl->stop) return errno_error("make an event descriptor");
+    impl->signals.emplace(TRY(SignalRelay::start(impl->unit, options.proxy_signals)));
     impl->relay = std::thread([state = impl.get()] { state->run(); });
     return Foreground(std::move(impl));
 }
@@ -234,7 +210,7 @@ void Foreground::finish() {
         [[maybe_unused]] const ssize_t told = write(impl_->stop.get(), &one, sizeof one);
         impl_->relay.join();
         if (impl_->listener) unlink(impl_->path.c_str());
-        pthread_sigmask(SIG_SETMASK, &impl_->old_mask, nullptr);
+        impl_->signals.reset();
     }
 }
 

@@ -1,7 +1,11 @@
 #include "cli/journal.hpp"
 
-#include <deque>
+#include "os/file.hpp"
+#include "os/unix_socket.hpp"
+
+#include <sys/socket.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 namespace gantry::cli {
 
@@ -32,6 +36,36 @@ Result<JournalEntry> current(sd_journal* journal, const std::vector<std::string>
     return entry;
 }
 
+// journald has written what was sent to it before (its varlink interface; what `journalctl --sync` asks for). A journald that
+// does not answer is not waited for: nothing but the last lines could be missing.
+void synchronize() {
+    const auto socket = os::connect_to("/run/systemd/journal/io.systemd.journal", SOCK_STREAM);
+    if (!socket.ok()) return;
+    const timeval limit{2, 0};
+    setsockopt(socket->get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    constexpr std::string_view call("{\"method\":\"io.systemd.Journal.Synchronize\"}\0", 44);
+    char answer[256];
+    if (os::write_all(socket->get(), call, "the journal").ok()) [[maybe_unused]]
+        const ssize_t got = read(socket->get(), answer, sizeof answer);
+}
+
+// Before the last so many that count, of those up to `until`: nothing before them needs to be read.
+Result<> seek_last(sd_journal* journal, const JournalQuery& query) {
+    if (query.until_us)
+        TRY(check(sd_journal_seek_realtime_usec(journal, static_cast<std::uint64_t>(*query.until_us) + 1), "seek"));
+    else
+        TRY(check(sd_journal_seek_tail(journal), "seek"));
+    for (std::uint64_t found = 0; found <= *query.last;) {
+        const int previous = sd_journal_previous(journal);
+        TRY(check(previous, "read"));
+        if (previous == 0) return check(sd_journal_seek_head(journal), "seek");
+        const JournalEntry entry = TRY(current(journal, query.wanted));
+        if (query.since_us && entry.time_us < *query.since_us) return {};
+        if (!query.accept || query.accept(entry)) ++found;
+    }
+    return {};
+}
+
 Result<> add_matches(sd_journal* journal, const JournalQuery& query) {
     bool first = true;
     for (const auto& group : query.any_of) {
@@ -52,38 +86,28 @@ Result<> read_journal(const JournalQuery& query, const std::function<Result<>(co
     TRY(add_matches(raw, query));
     // A field longer than this is cut; journald itself cuts lines at 48 KiB (LineMax=, journald.conf(5)).
     TRY(check(sd_journal_set_data_threshold(raw, 0), "set the threshold"));
-    if (query.since_us)
+    if (query.last)
+        TRY(seek_last(raw, query));
+    else if (query.since_us)
         TRY(check(sd_journal_seek_realtime_usec(raw, static_cast<std::uint64_t>(*query.since_us)), "seek"));
     else
         TRY(check(sd_journal_seek_head(raw), "seek"));
 
-    std::deque<JournalEntry> kept;  // with `last`, until the end is reached
-    bool holding = query.last.has_value();
+    bool ending = false;
     for (;;) {
         const int next = sd_journal_next(raw);
         TRY(check(next, "read"));
         if (next == 0) {
-            if (holding) {
-                for (const auto& entry : kept) TRY(show(entry));
-                kept.clear();
-                holding = false;
-            }
-            if (!query.follow || (query.finished && query.finished() && sd_journal_process(raw) == SD_JOURNAL_NOP)) return {};
-            TRY(check(sd_journal_wait(raw, 500000), "wait"));
+            if (!query.follow || ending) return {};
+            ending = query.finished && query.finished();
+            // Its last lines may be on their way.
+            if (ending) synchronize();
+            TRY(check(sd_journal_wait(raw, ending ? 0 : 500000), "wait"));
             continue;
         }
         JournalEntry entry = TRY(current(raw, query.wanted));
-        if (query.until_us && entry.time_us > *query.until_us) {
-            for (const auto& earlier : kept) TRY(show(earlier));
-            return {};
-        }
-        if (query.accept && !query.accept(entry)) continue;
-        if (!holding) {
-            TRY(show(entry));
-            continue;
-        }
-        kept.push_back(std::move(entry));
-        if (kept.size() > *query.last) kept.pop_front();
+        if (query.until_us && entry.time_us > *query.until_us) return {};
+        if (!query.accept || query.accept(entry)) TRY(show(entry));
     }
 }
 

@@ -1,6 +1,7 @@
 // gantry-launch NAME         ExecStart= of ctr@NAME.service
 // gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
 #include "config/reader.hpp"
+#include "container/exit_note.hpp"
 #include "container/exit_status.hpp"
 #include "container/record.hpp"
 #include "launch/notify.hpp"
@@ -24,8 +25,9 @@ void complain(const Error& reason) {
 }
 
 // Also where `systemctl status` and the command line find it.
-void report(const Error& reason) {
+void report(const ContainerName& name, const Error& reason) {
     complain(reason);
+    [[maybe_unused]] const auto noted = container::note_failure(config::Paths::from_environment(), name, reason.message());
     if (const auto manager = Notifier::connect(); manager.ok()) [[maybe_unused]]
         const auto told = manager->send("STATUS=" + reason.message());
 }
@@ -44,10 +46,11 @@ bool is_defined(const ContainerName& name) {
 int reap(const ContainerName& name) {
     const config::Paths paths = config::Paths::from_environment();
     const auto record = container::read_record(paths, name.str());
+    // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
+    auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
+    if (auto noted = container::note_exit(paths, name, status.code); !noted.ok()) complain(noted.error());
     // A name that is no container's (systemctl start ctr@typo) leaves nothing.
     if (record.ok() ? !record->auto_remove : is_defined(name)) {
-        // systemd tells the reaper how the main process ended (systemd.exec(5), $SERVICE_RESULT).
-        auto status = container::exit_status_of(variable("SERVICE_RESULT"), variable("EXIT_CODE"), variable("EXIT_STATUS"));
         if (record.ok()) status.started_us = record->started_us;
         status.finished_us =
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -74,7 +77,7 @@ int run(const std::vector<std::string_view>& arguments) {
     }
     if (reaping) return reap(*name);
     const auto failure =
-        start(*name, [&](const Failure& why) { report(why.reason.context(fmt::format("start container '{}'", name->str()))); });
+        start(*name, [&](const Failure& why) { report(*name, why.reason.context(fmt::format("start container '{}'", name->str()))); });
     return failure ? failure->status : 0;
 }
 

@@ -1,11 +1,10 @@
 // logs, events.
 #include "cli/format/template.hpp"
 #include "cli/format/listing.hpp"
-#include "cli/journal.hpp"
+#include "cli/payload_lines.hpp"
 #include "cli/verbs/verbs.hpp"
 
 #include <ctime>
-#include <unistd.h>
 
 namespace gantry::cli {
 
@@ -20,34 +19,41 @@ void declare_logs(Verb& verb, LogsOptions& options) {
     verb.add_option("CONTAINER", options.container).required();
     verb.add_flag("-f,--follow", options.follow, "go on as lines come");
     verb.add_flag("-t,--timestamps", options.timestamps, "show times");
-    verb.add_flag("--details", options.details, "show labels and variables that were logged");
+    verb.add_flag("--details", options.details, "show labels and further fields");
     verb.add_option("-n,--tail", options.tail, "only the last N lines");
-    verb.add_option("--since", options.since, "from this time on: RFC 3339, or 42m ago");
+    verb.add_option("--since", options.since, "from this time on: RFC 3339, seconds since 1970, or 42m for that long ago");
     verb.add_option("--until", options.until, "up to this time");
 }
 
-// Lines of the payload: those that its unit's cgroup wrote, and those that a foreground `gantry run` passed on for it.
-JournalQuery lines_of(const container::Container& container) {
-    const std::string unit = unit_name(container.name);
-    JournalQuery query;
-    query.any_of = {{"_SYSTEMD_UNIT=" + unit}, {"OBJECT_SYSTEMD_UNIT=" + unit, "_UID=0", "CONTAINER_ID_FULL=" + container.id}};
-    query.wanted = {"MESSAGE", "PRIORITY", "CONTAINER_ID_FULL", "_COMM", "_TRANSPORT"};
-    query.accept = [id = container.id](const JournalEntry& entry) {
-        const auto field = [&](const char* name) {
-            const auto found = entry.fields.find(name);
-            return found == entry.fields.end() ? std::string() : found->second;
-        };
-        // An earlier container of the same name had another id; the launcher's own words are no output of the container.
-        const std::string entry_id = field("CONTAINER_ID_FULL");
-        return (entry_id.empty() || entry_id == id) && field("_COMM") != "gantry-launch";
+// --details: labels and further fields, written as Docker's daemon does: sorted, escaped, with commas between.
+std::string details_of(const container::Container& container) {
+    std::map<std::string, std::string> all = container.definition.labels;
+    all.insert(container.definition.log_fields.begin(), container.definition.log_fields.end());
+    const auto escaped = [](const std::string& text) {
+        std::string out;
+        for (const char c : text) {
+            if (isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("-_.~").find(c) != std::string_view::npos)
+                out += c;
+            else
+                out += c == ' ' ? "+" : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+        }
+        return out;
     };
-    return query;
+    std::string text;
+    for (const auto& [name, value] : all) text += (text.empty() ? "" : ",") + escaped(name) + "=" + escaped(value);
+    return text + " ";
+}
+
+// Nine digits, always (Docker's RFC3339NanoFixed).
+std::string nanoseconds(std::int64_t microseconds) {
+    std::string text = rfc3339(microseconds);
+    return text.insert(text.size() - 1, "000");
 }
 
 Result<int> run_logs(Context& context, LogsOptions& options) {
     auto* engine = TRY(context.engine());
     const auto container = TRY(engine->container(options.container));
-    JournalQuery query = lines_of(container);
+    JournalQuery query = payload_lines(container);
     if (!options.since.empty()) query.since_us = TRY_CONTEXT(parse_time(options.since), "--since");
     if (!options.until.empty()) query.until_us = TRY_CONTEXT(parse_time(options.until), "--until");
     if (options.tail != "all") {
@@ -62,15 +68,9 @@ Result<int> run_logs(Context& context, LogsOptions& options) {
         const auto state = systemd->state(unit);
         return state.ok() && (state->active == "inactive" || state->active == "failed");
     };
-    TRY(read_journal(query, [&](const JournalEntry& entry) -> Result<> {
-        std::string line = options.timestamps ? rfc3339(entry.time_us) + " " : "";
-        const auto message = entry.fields.find("MESSAGE");
-        if (message != entry.fields.end()) line += message->second;
-        line += '\n';
-        // Priority 3 is the stream that the launcher opened for standard error.
-        const auto priority = entry.fields.find("PRIORITY");
-        const bool is_error = priority != entry.fields.end() && priority->second == "3";
-        return os::write_all(is_error ? STDERR_FILENO : STDOUT_FILENO, line, "output");
+    const std::string details = options.details ? details_of(container) : "";
+    TRY(read_journal(query, [&](const JournalEntry& entry) {
+        return show_line(entry, (options.timestamps ? nanoseconds(entry.time_us) + " " : "") + details);
     }));
     return 0;
 }
