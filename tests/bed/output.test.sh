@@ -7,6 +7,20 @@ said_line() { journalctl -q -o cat -u "ctr@$1" | grep -qxF -- "$2"; }  # NAME LI
 reader_gone() { ! pgrep -x gantry-log >/dev/null; }
 slots() { find /run/gantry/log -type l 2>/dev/null | sort; }
 
+test_without_the_pipes_output_still_comes() {
+    # First: later the unit is there, and cannot be stopped.
+    systemctl mask --quiet gantry-log@0.socket
+    define nopipes 'command = ["sh", "-c", "echo still; echo heard >&2; exec sleep 1000"]
+stop_signal = "SIGKILL"'
+    systemctl start ctr@nopipes
+    eventually 5 said_line nopipes still
+    eventually 5 said_line nopipes heard
+    assert_contains "$(said nopipes)" "'gantry-log@0.socket' is not active: /dev/stdout and /dev/stderr cannot be opened by path"
+    systemctl stop ctr@nopipes
+    systemctl unmask --quiet gantry-log@0.socket
+    systemctl daemon-reload
+}
+
 test_output_can_be_opened_by_path() {
     define path 'command = ["sh", "-c", "echo by path >/dev/stdout && echo errors too >/dev/stderr && echo again >/proc/self/fd/1 && echo and fd >/dev/fd/2; exec sleep 1000"]
 stop_signal = "SIGKILL"'

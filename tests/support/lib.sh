@@ -147,7 +147,7 @@ host_picture() {
     echo "units:"; systemctl list-units --all --plain --no-legend 'ctr@*' 'ctr-console@*' | awk '{print $1, $3}' | sort
     echo "leases:"; find /var/lib/gantry/network -type l -printf '%p %l\n' 2>/dev/null | sort || true
     echo "rules:"; nft list table inet gantry 2>/dev/null | sed 's/counter packets [0-9]* bytes [0-9]*//' || true
-    echo "run:"; find /run/gantry -type f 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
+    echo "run:"; find /run/gantry -type f -o -type l 2>/dev/null | grep -v -e /lock -e '\.lock$' | sort
     echo "processes:"; ps -eo comm= | grep -E '^(gantry-launch|payload)' || true
 }
 # assert_picture BEFORE: nothing is left over. The kernel takes network namespaces apart a moment after their last process is gone.
