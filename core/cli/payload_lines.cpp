@@ -33,8 +33,8 @@ JournalQuery payload_lines(const container::Container& container) {
 
 Result<> show_line(const JournalEntry& entry, const std::string& prefix) {
     // Priority 3 is the stream that the launcher opened for standard error.
-    return os::write_all(field(entry, "PRIORITY") == "3" ? STDERR_FILENO : STDOUT_FILENO, prefix + field(entry, "MESSAGE") + "\n",
-                         "output");
+    return os::write_all(field(entry, "PRIORITY") == "3" ? STDERR_FILENO : STDOUT_FILENO,
+                         prefix + field(entry, "MESSAGE") + "\n", "output");
 }
 
 }  // namespace gantry::cli

@@ -345,7 +345,8 @@ Result<> fill_logs(const RunFlags& flags, Definition& definition) {
                      flags.log_driver);
     for (const auto& text : flags.log_opt) {
         const auto [key, value] = split_once(text, '=');
-        if (key == "tag") definition.log_fields["CONTAINER_TAG"] = value;
+        if (key == "tag")
+            definition.log_fields["CONTAINER_TAG"] = value;
         else if (key == "direct") {
             if (value != "true" && value != "false")
                 return error(Errc::invalid, "--log-opt: direct is true or false, not '{}'", value);

@@ -17,7 +17,8 @@ namespace {
 sigset_t relayed_signals() {
     sigset_t set;
     sigfillset(&set);
-    for (const int own : {SIGCHLD, SIGPIPE, SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP})
+    for (const int own :
+         {SIGCHLD, SIGPIPE, SIGURG, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGKILL, SIGSTOP})
         sigdelset(&set, own);
     return set;
 }

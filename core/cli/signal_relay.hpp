@@ -10,8 +10,8 @@ namespace gantry::cli {
 
 class SignalRelay {
 public:
-    // Made before any other thread, whose signals would not be relayed. Until its end every signal that can be passed on goes to
-    // the unit's main process; with proxy = false only SIGPIPE is kept from ending us.
+    // Made before any other thread, whose signals would not be relayed. Until its end every signal that can be passed on goes
+    // to the unit's main process; with proxy = false only SIGPIPE is kept from ending us.
     static Result<SignalRelay> start(const std::string& unit, bool proxy);
     SignalRelay(SignalRelay&&) noexcept;
     ~SignalRelay();

@@ -56,7 +56,8 @@ ExitNote::Told ExitNote::read() const {
         at = end + 1;
         int status = 0;
         if (line.starts_with("failure ")) told.failure = line.substr(8);
-        if (line.starts_with("status ") && std::from_chars(line.data() + 7, line.data() + line.size(), status).ec == std::errc())
+        if (line.starts_with("status ") &&
+            std::from_chars(line.data() + 7, line.data() + line.size(), status).ec == std::errc())
             told.status = status;
     }
     return told;

@@ -1,5 +1,6 @@
-// How a run ended, told to the command that waits for it: systemd forgets a unit of `run --rm` with its end, maybe before anybody has
-// asked. <run>/attach/NAME.exit is made by the command line before the start and filled by launcher and reaper only where it is there.
+// How a run ended, told to the command that waits for it: systemd forgets a unit of `run --rm` with its end, maybe before
+// anybody has asked. <run>/attach/NAME.exit is made by the command line before the start and filled by launcher and reaper only
+// where it is there.
 #pragma once
 
 #include "base/names.hpp"

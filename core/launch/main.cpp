@@ -76,8 +76,9 @@ int run(const std::vector<std::string_view>& arguments) {
         return 125;
     }
     if (reaping) return reap(*name);
-    const auto failure =
-        start(*name, [&](const Failure& why) { report(*name, why.reason.context(fmt::format("start container '{}'", name->str()))); });
+    const auto failure = start(*name, [&](const Failure& why) {
+        report(*name, why.reason.context(fmt::format("start container '{}'", name->str())));
+    });
     return failure ? failure->status : 0;
 }
 

@@ -12,8 +12,8 @@ struct Stdio {
     os::Fd console;       // tty: the socket that the terminal's master is sent to
 };
 
-// In the launcher: a waiting CLI (<run>/attach/NAME.sock) or console unit (<run>/console/NAME.sock) is asked, else a slot of the log
-// pool is taken.
+// In the launcher: a waiting CLI (<run>/attach/NAME.sock) or console unit (<run>/console/NAME.sock) is asked, else a slot of
+// the log pool is taken.
 Result<Stdio> open_stdio(const Plan& plan);
 
 // In the child, inside its new root: makes the terminal (tty) or takes the streams as descriptors 0, 1, 2.

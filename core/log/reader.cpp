@@ -95,7 +95,8 @@ Result<> Reader::run(std::chrono::milliseconds quiet) {
     }
     for (;;) {
         std::array<epoll_event, 64> events;
-        const int count = epoll_wait(poll_.get(), events.data(), events.size(), paused_.empty() ? static_cast<int>(quiet.count()) : 50);
+        const int count =
+            epoll_wait(poll_.get(), events.data(), events.size(), paused_.empty() ? static_cast<int>(quiet.count()) : 50);
         if (count < 0 && errno != EINTR) return errno_error("wait for output");
         if (count == 0 && paused_.empty()) return {};
         for (const int index : std::exchange(paused_, {})) {
@@ -119,7 +120,8 @@ Result<> Reader::run(std::chrono::milliseconds quiet) {
 void Reader::pause(int index) {
     epoll_event event{0, {}};
     event.data.u64 = static_cast<std::uint64_t>(index);
-    if (epoll_ctl(poll_.get(), EPOLL_CTL_MOD, sources_[static_cast<std::size_t>(index)].pipe.get(), &event) == 0) paused_.push_back(index);
+    if (epoll_ctl(poll_.get(), EPOLL_CTL_MOD, sources_[static_cast<std::size_t>(index)].pipe.get(), &event) == 0)
+        paused_.push_back(index);
 }
 
 Result<> Reader::look(Source& source) {
@@ -148,12 +150,12 @@ Result<> Reader::look_at_owner(Source& source) {
         source.owner.reset();
         return {};
     }
-    const bool same = source.made.tv_sec == info.st_ctim.tv_sec && source.made.tv_nsec == info.st_ctim.tv_nsec;
-    if (same && source.owner && source.process.pid > 0) return {};
+    const std::pair made(info.st_ino, std::int64_t{info.st_ctim.tv_sec} * 1'000'000'000 + info.st_ctim.tv_nsec);
+    if (made == source.link_made && source.owner && source.process.pid > 0) return {};
     source.stream.reset();
     source.process = {};
     source.owner = TRY(ContainerName::parse(target_of(source.link)));
-    source.made = info.st_ctim;
+    source.link_made = made;
     const std::string process = target_of(source.link + ".pid");
     std::from_chars(process.data(), process.data() + process.size(), source.process.pid);
     if (source.process.pid <= 0 || stat(("/proc/" + process).c_str(), &info) != 0) return {};

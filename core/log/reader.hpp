@@ -1,5 +1,5 @@
-// One pool's pipes on their way to the journal. PID 1 keeps them open and looks at them whenever no reader runs, so that nothing is
-// lost when one leaves or is killed: it may leave, and be killed, at any moment.
+// One pool's pipes on their way to the journal. PID 1 keeps them open and looks at them whenever no reader runs, so that
+// nothing is lost when one leaves or is killed: it may leave, and be killed, at any moment.
 #pragma once
 
 #include "log/slots.hpp"
@@ -21,10 +21,10 @@ public:
 private:
     struct Source {
         os::Fd pipe;
-        std::string link;  // of its slot; empty: the bell
+        std::string link;  // of its slot; empty: the pipe that asks for more pools
         int priority = 0;
         // As long as the link is the same one:
-        timespec made{};
+        std::pair<ino_t, std::int64_t> link_made;
         std::optional<ContainerName> owner;
         ucred process{};
         os::Fd stream;

@@ -57,7 +57,8 @@ Result<Slot> take_from(const std::string& folder, const ContainerName& name) {
 
 // gantry-log starts the next pool's unit: the launcher itself makes no bus call.
 Result<> ask_for_pool(const config::Paths& paths, int pool) {
-    const std::string bell = pool_folder(paths, 0) + "/more", last = fmt::format("{}/{}.err", pool_folder(paths, pool), slots_per_pool - 1);
+    const std::string bell = pool_folder(paths, 0) + "/more",
+                      last = fmt::format("{}/{}.err", pool_folder(paths, pool), slots_per_pool - 1);
     const os::Fd pipe = TRY(os::open(bell, O_WRONLY | O_NONBLOCK));
     TRY(os::write_all(pipe.get(), "+", bell));
     for (int tries = 0; tries < 1000; ++tries) {

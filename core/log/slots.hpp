@@ -1,5 +1,5 @@
-// The pipes that detached containers write to. A journal stream is a socket, and a socket cannot be opened by path: programs that
-// write to /dev/stdout or /proc/self/fd/2 need a pipe. PID 1 keeps pools of named ones, <run>/log/POOL/SLOT.{out,err}
+// The pipes that detached containers write to. A journal stream is a socket, and a socket cannot be opened by path: programs
+// that write to /dev/stdout or /proc/self/fd/2 need a pipe. PID 1 keeps pools of named ones, <run>/log/POOL/SLOT.{out,err}
 // (gantry-log@POOL.socket), and starts gantry-log when there is something in them. A container has one slot while it runs:
 //     SLOT      symbolic link to its name, made by the launcher: whose slot it is
 //     SLOT.pid  symbolic link to the number of its first process: in whose name the journal is told
@@ -27,7 +27,8 @@ Result<Slot> take_slot(const config::Paths& paths, const ContainerName& name);
 // Before the process can write.
 Result<> set_process(const Slot& slot, pid_t pid);
 // What is left in the container's pipes goes to `out` and `err`; for the reaper, once the container's processes are dead.
-Result<> drain_slots(const config::Paths& paths, const ContainerName& name, const std::function<Result<os::Fd>(int priority)>& open);
+Result<> drain_slots(const config::Paths& paths, const ContainerName& name,
+                     const std::function<Result<os::Fd>(int priority)>& open);
 Result<> release_slots(const config::Paths& paths, const ContainerName& name);
 
 // The lock under which the pipes of a pool are read.
