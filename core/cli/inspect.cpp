@@ -16,7 +16,7 @@ Json state_of(const container::Container& container) {
     state["Running"] = running;
     state["Paused"] = container.state == "paused";
     state["Restarting"] = container.state == "restarting";
-    state["OOMKilled"] = unit.result == "oom-kill";
+    state["OOMKilled"] = container.oom_killed;
     state["Dead"] = container.state == "dead";
     state["Pid"] = running ? unit.main_pid : 0;
     state["ExitCode"] = running ? 0 : exit_status(unit);

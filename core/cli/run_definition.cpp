@@ -94,6 +94,7 @@ Result<> fill_process(const RunFlags& flags, Definition& definition) {
     definition.tty = flags.tty;
     definition.open_stdin = flags.interactive;
     definition.init = flags.init;
+    if (!flags.systemd.empty() && flags.systemd != "true") definition.machine = flags.systemd == "always";
     if (!flags.stop_signal.empty()) {
         TRY_CONTEXT(config::parse_signal(flags.stop_signal), "--stop-signal");
         definition.stop_signal = flags.stop_signal;

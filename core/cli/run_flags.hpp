@@ -22,7 +22,7 @@ struct RunFlags {
     // Process
     std::optional<std::string> entrypoint;
     Strings env, env_files, group_add, attach;
-    std::string user, workdir, stop_signal, restart;
+    std::string user, workdir, stop_signal, systemd, restart;
     std::optional<int> stop_timeout;
     bool interactive = false, tty = false, init = false;
     // File systems

@@ -85,6 +85,12 @@ void check_namespaces(const Definition& d, Reading& reading) {
         reading.fail_at("hostname", "it cannot be combined with namespaces.uts = \"host\"");
     if (d.uts.kind == Kind::host && !d.domainname.empty())
         reading.fail_at("domainname", "it cannot be combined with namespaces.uts = \"host\"");
+    if (d.machine.value_or(false)) {
+        // systemd needs to be process 1 and to have a cgroup of its own to write to.
+        if (d.init) reading.fail_at("machine", "it cannot be combined with 'init'");
+        if (d.pid.kind != Kind::private_) reading.fail_at("machine", "it cannot be combined with 'namespaces.pid'");
+        if (d.cgroup.kind != Kind::private_) reading.fail_at("machine", "it cannot be combined with 'namespaces.cgroup'");
+    }
     if (d.user.kind != Kind::private_) return;
     const std::string_view clash = "it cannot be combined with a user namespace of its own (namespaces.user)";
     if (d.security.privileged) reading.fail_at("security.privileged", clash);

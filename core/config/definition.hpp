@@ -167,6 +167,7 @@ struct Definition {
     std::map<std::string, std::string> sysctls;
     NamespaceMode pid, ipc, uts, cgroup, user;  // user: private means a user namespace of its own; default host
     bool init = false;
+    std::optional<bool> machine;  // --systemd; absent: where the command is an init system (is_machine)
     bool tty = false;
     bool open_stdin = false;
     Health health;

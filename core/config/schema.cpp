@@ -351,6 +351,7 @@ constexpr Key<Definition> keys[] = {
      [](const Item& i, Definition& d) { get_list<std::string>(i, d.device_cgroup_rules, parse_device_rule); }},
     {"sysctls", [](const Item& i, Definition& d) { get_sysctls(i, d.sysctls); }},
     {"init", [](const Item& i, Definition& d) { get(i, d.init); }},
+    {"machine", [](const Item& i, Definition& d) { get(i, d.machine.emplace()); }},
     {"tty", [](const Item& i, Definition& d) { get(i, d.tty); }},
     {"stdin", [](const Item& i, Definition& d) { get(i, d.open_stdin); }},
     {"limits", [](const Item& i, Definition& d) { read_section(i, limit_keys, d.limits); }},

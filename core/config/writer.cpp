@@ -148,6 +148,7 @@ void write_head(Writer& w, const Definition& d) {
     w.flag("tty", d.tty);
     w.flag("stdin", d.open_stdin);
     w.flag("init", d.init);
+    if (d.machine) w.raw("machine", *d.machine ? "true" : "false");
     w.flag("read_only", d.read_only);
 }
 

@@ -24,6 +24,7 @@ struct Container {
     config::Definition definition;
     systemd::UnitState unit;
     std::string state;
+    bool oom_killed = false;             // a process of it was, in this run or the last one
     std::string health;                  // "", "starting", "healthy", "unhealthy"
     std::optional<Record> record;        // while started
     std::optional<std::string> problem;  // why the definition cannot be read; the rest is then empty

@@ -31,6 +31,14 @@ int signal_of(std::string_view text) {
 
 }  // namespace
 
+std::uint64_t oom_kills(const std::string& cgroup) {
+    const std::string text = os::read_file(cgroup + "/memory.events", 4096).value_or("");
+    const auto at = text.find("oom_kill ");  // "oom_group_kill" comes later
+    std::uint64_t count = 0;
+    if (at != std::string::npos) std::from_chars(text.data() + at + 9, text.data() + text.size(), count);
+    return count;
+}
+
 ExitStatus exit_status_of(std::string_view result, std::string_view code, std::string_view status) {
     ExitStatus exit;
     exit.result = result;

@@ -17,6 +17,10 @@ struct ExitStatus {
 
 // result, code, status: $SERVICE_RESULT, $EXIT_CODE ("exited", "killed", "dumped") and $EXIT_STATUS ("0", "KILL") of
 // systemd.exec(5). Empty ones (the start failed before there was a process) make code 125's meaning: the engine's own error.
+// How many processes of the cgroup (a folder) and of those below it the kernel has killed for lack of memory, memory.events of
+// Documentation/admin-guide/cgroup-v2.rst; 0 where there is no memory controller.
+std::uint64_t oom_kills(const std::string& cgroup);
+
 ExitStatus exit_status_of(std::string_view result, std::string_view code, std::string_view status);
 
 // Not synced: after a power cut the old text, the new one or nothing is read.

@@ -42,9 +42,15 @@ std::string docker_state(const systemd::UnitState& unit, bool has_record, bool h
 // What systemd has forgotten of a unit that ended is in the exit status that the reaper left.
 void recall_exit(const config::Paths& paths, Container& container) {
     auto exit = read_exit_status(paths, container.name.str());
-    if (!exit) return;
     systemd::UnitState& unit = container.unit;
-    if (is_up(unit) || (unit.exited_us != 0 && unit.exited_us >= static_cast<std::uint64_t>(exit->finished_us))) return;
+    if (is_up(unit)) {
+        const std::string cgroup = "/sys/fs/cgroup" + unit.control_group;
+        container.oom_killed = container.record && oom_kills(cgroup) > container.record->oom_kills;
+    } else {
+        container.oom_killed = unit.result == "oom-kill" || (exit && exit->oom_killed);
+    }
+    if (!exit || is_up(unit) || (unit.exited_us != 0 && unit.exited_us >= static_cast<std::uint64_t>(exit->finished_us)))
+        return;
     unit.exit_code = CLD_EXITED;
     unit.exit_status = exit->code;
     unit.exited_us = static_cast<std::uint64_t>(exit->finished_us);

@@ -78,6 +78,7 @@ Record record_from(const Json& json) {
     json.at("command").get_to(record.command);
     json.at("definition_file").get_to(record.definition_file);
     json.at("started_us").get_to(record.started_us);
+    record.oom_kills = json.value("oom_kills", std::uint64_t{0});
     json.at("pid").get_to(record.pid);
     for (const auto& network : json.at("networks")) {
         auto& entry = record.networks.emplace_back();
@@ -103,6 +104,7 @@ Result<> write_record(const config::Paths& paths, const Record& record) {
                     {"command", record.command},
                     {"definition_file", record.definition_file},
                     {"started_us", record.started_us},
+                    {"oom_kills", record.oom_kills},
                     {"pid", record.pid},
                     {"networks", networks}};
     // Arguments need not be UTF-8; the record is.

@@ -22,6 +22,7 @@ struct Record {
     std::vector<std::string> command;  // what was executed, for ps
     std::string definition_file;
     std::int64_t started_us = 0;  // CLOCK_REALTIME
+    std::uint64_t oom_kills = 0;  // of its cgroup when it started: a restart finds the counter where it was
     std::int64_t pid = 0;         // of the first process, in the host's namespace; 0 until there is one
     struct Network {
         driver::NetworkConfig config;

@@ -1,4 +1,5 @@
 // A definition as the drop-in of ctr@NAME.service. What is the same for every container stands in systemd/ctr@.service.
+#include "container/machine.hpp"
 #include "container/unit_devices.hpp"
 #include "container/unit_syntax.hpp"
 #include "container/units.hpp"
@@ -100,8 +101,10 @@ void write_restart(UnitWriter& w, const Definition& d) {
 }
 
 Result<> write_stop(UnitWriter& w, const Definition& d, const UnitFacts& facts) {
+    const bool machine = is_machine(d, facts.entrypoint, facts.command);
     const std::string wanted = d.stop_signal.value_or(facts.stop_signal);
-    int signal = SIGTERM;
+    // systemd takes SIGTERM for "execute yourself anew" and this one for "halt" (systemd(1), SIGNALS).
+    int signal = machine ? SIGRTMIN + 3 : SIGTERM;
     if (!wanted.empty()) signal = TRY_CONTEXT(config::parse_signal(wanted), "stop signal");
     // Immediately, as `docker stop -t 0`: 0 would mean "no limit" here, and the limit holds for ExecStopPost= as well.
     if (d.stop_timeout == config::Microseconds::zero()) {
@@ -109,6 +112,8 @@ Result<> write_stop(UnitWriter& w, const Definition& d, const UnitFacts& facts) 
         w.line("SuccessExitStatus", "SIGKILL");
     } else {
         if (d.stop_timeout) w.line("TimeoutStopSec", unit_span(std::max(*d.stop_timeout, config::Microseconds(seconds(1)))));
+        // Its services have their own time to stop: systemd's default for a unit, as systemd-nspawn@.service has it.
+        if (machine && !d.stop_timeout) w.line("TimeoutStopSec", "90s");
         if (signal != SIGTERM) w.line("KillSignal", unit_signal(signal));
     }
     // Ending by the stop signal, or with the 128+N that a shell or the reaper makes of it, is no failure (143 is in the

@@ -33,6 +33,15 @@ const Json& child(const Json& object, const char* key) {
     return found == object.end() ? nothing : *found;
 }
 
+std::vector<std::string> words_of(const Json& object, const char* key) {
+    std::vector<std::string> words;
+    const Json& list = child(object, key);
+    if (!list.is_array()) return words;
+    for (const Json& word : list)
+        if (word.is_string()) words.push_back(word.get<std::string>());
+    return words;
+}
+
 // Docker's HealthConfig: nanoseconds, zero for "not said".
 std::optional<config::Microseconds> span_of(const Json& health, const char* key) {
     const Json& value = child(health, key);
@@ -101,6 +110,8 @@ UnitFacts FactsReader::facts(const ContainerName& name, const config::Definition
     const Json image = read_json(fmt::format("{}/blobs/{}/{}", impl_->paths.images(), digest->algorithm(), digest->hex()));
     const Json& config = child(image, "config");
     facts.stop_signal = text_of(config, "StopSignal");
+    facts.entrypoint = words_of(config, "Entrypoint");
+    facts.command = words_of(config, "Cmd");
     take_health(child(config, "Healthcheck"), facts);
     return facts;
 }

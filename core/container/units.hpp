@@ -13,8 +13,9 @@ namespace gantry::container {
 
 // What the drop-in needs to know besides the definition.
 struct UnitFacts {
-    std::string id;               // 64 digits
-    std::string stop_signal;      // the image's, empty if unknown
+    std::string id;                                // 64 digits
+    std::string stop_signal;                       // the image's, empty if unknown
+    std::vector<std::string> entrypoint, command;  // the image's
     std::string definition_file;  // SourcePath=: systemd then notices that the file was edited; empty: not told
     bool image_health = false;    // the image has a health check
     std::optional<config::Microseconds> image_interval, image_timeout, image_start_period;

@@ -4,6 +4,7 @@
 #include "os/file.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 namespace gantry::generator {
 
@@ -29,6 +30,16 @@ Result<> generate_one(container::FactsReader& facts, const ContainerName& name, 
 }
 
 }  // namespace
+
+Result<> ask_again_later(const config::Paths& paths, const std::string& normal) {
+    // tmpfiles.d makes it wherever Gantry is installed.
+    if (os::path_exists(paths.data + "/images")) return {};
+    const std::string folder = normal + "/multi-user.target.wants";
+    TRY(os::make_dirs(folder));
+    if (symlink("/usr/lib/systemd/system/gantry-definitions.service", (folder + "/gantry-definitions.service").c_str()) != 0)
+        return errno_error("make link '{}/gantry-definitions.service'", folder);
+    return {};
+}
 
 std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early,
                      const Complain& complain) {

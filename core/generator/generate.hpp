@@ -16,4 +16,8 @@ using Complain = std::function<void(std::string_view line)>;
 std::size_t generate(const config::Paths& paths, const config::DefinitionFolders& folders, const std::string& early,
                      const Complain& complain);
 
+// Where the engine's data lie on a file system that is mounted later in this boot: NORMAL/multi-user.target.wants/ gets a link
+// to gantry-definitions.service, which lets systemd read everything again before the first container starts.
+Result<> ask_again_later(const config::Paths& paths, const std::string& normal);
+
 }  // namespace gantry::generator

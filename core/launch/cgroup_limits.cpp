@@ -2,6 +2,7 @@
 
 #include "container/controllers.hpp"
 #include "container/unit_devices.hpp"
+#include "launch/kernel.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -25,13 +26,6 @@ std::int64_t drop_in_written_at(const ContainerName& name) {
     for (const char* folder : {"/run/systemd/generator.early", "/run/systemd/system"})
         if (const auto at = changed_at(fmt::format("{}/{}.d/10-gantry.conf", folder, unit_name(name))); at != 0) return at;
     return 0;
-}
-
-Result<std::string> own_cgroup() {
-    const std::string text = TRY(os::read_file("/proc/self/cgroup"));
-    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
-    if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
-    return container::cgroup_root + text.substr(start + 3, text.find('\n', start) - start - 3);
 }
 
 using Settings = std::vector<std::pair<const char*, std::string>>;  // file of the cgroup, value

@@ -1,5 +1,7 @@
 #include "launch/kernel.hpp"
 
+#include "os/file.hpp"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -27,6 +29,13 @@ Result<Pipe> make_pipe() {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
     return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
+}
+
+Result<std::string> own_cgroup() {
+    const std::string text = TRY(os::read_file("/proc/self/cgroup"));
+    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
+    if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
+    return "/sys/fs/cgroup" + text.substr(start + 3, text.find('\n', start) - start - 3);
 }
 
 void reset_signals() {

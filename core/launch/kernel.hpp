@@ -17,6 +17,9 @@ struct Pipe {
 };
 Result<Pipe> make_pipe();  // close-on-exec
 
+// The folder of the calling process' cgroup (v2).
+Result<std::string> own_cgroup();
+
 // Every signal has its default action again and none is blocked: what a payload starts with.
 void reset_signals();
 

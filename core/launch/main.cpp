@@ -4,6 +4,7 @@
 #include "container/exit_note.hpp"
 #include "container/exit_status.hpp"
 #include "container/record.hpp"
+#include "launch/kernel.hpp"
 #include "launch/notify.hpp"
 #include "launch/start.hpp"
 #include "log/slots.hpp"
@@ -43,6 +44,13 @@ bool is_defined(const ContainerName& name) {
     });
 }
 
+// Control processes of a unit with Delegate= have a group of their own below the unit's (systemd 205).
+std::string cgroup_of_unit() {
+    std::string folder = own_cgroup().value_or("");
+    if (folder.ends_with("/.control")) folder.resize(folder.size() - std::string_view("/.control").size());
+    return folder;
+}
+
 int reap(const ContainerName& name) {
     const config::Paths paths = config::Paths::from_environment();
     const auto record = container::read_record(paths, name.str());
@@ -51,7 +59,11 @@ int reap(const ContainerName& name) {
     if (auto noted = container::note_exit(paths, name, status.code); !noted.ok()) complain(noted.error());
     // A name that is no container's (systemctl start ctr@typo) leaves nothing.
     if (record.ok() ? !record->auto_remove : is_defined(name)) {
-        if (record.ok()) status.started_us = record->started_us;
+        if (record.ok()) {
+            status.started_us = record->started_us;
+            // OOMPolicy=continue: a kill is not the unit's result. This runs in the unit's own cgroup, which is still there.
+            status.oom_killed |= container::oom_kills(cgroup_of_unit()) > record->oom_kills;
+        }
         status.finished_us =
             std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
         if (auto written = container::write_exit_status(paths, name.str(), status); !written.ok()) complain(written.error());

@@ -44,15 +44,24 @@ Result<> mount_cgroup(const Plan& plan, Sources& sources, int root) {
     return mount_new("cgroup2", attributes, root, "/sys/fs/cgroup");
 }
 
-// What systemd wants of a container manager (systemd.io/CONTAINER_INTERFACE): fresh /run, /run/lock and /tmp.
-Result<> mount_machine_folders(const Plan& plan, int root) {
-    if (!plan.machine) return {};
-    for (const char* path : {"/run", "/run/lock", "/tmp"}) {
-        if (std::ranges::find(plan.definition.mounts, path, &config::Mount::target) != plan.definition.mounts.end()) continue;
-        TRY(mount_tmpfs(root, path, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-                        {{"mode", std::string_view(path) == "/tmp" ? "1777" : "755"}}));
-    }
-    return {};
+}  // namespace
+
+Result<os::Fd> mount_point(int root, const std::string& path, bool directory) {
+    if (directory) return os::make_dirs_in_root(root, path);
+    if (auto there = os::open_in_root(root, path, O_PATH); there.ok() || there.error().sys() != ENOENT) return there;
+    const auto slash = path.rfind('/');
+    const os::Fd parent = TRY(os::make_dirs_in_root(root, slash == std::string::npos ? "." : path.substr(0, slash)));
+    TRY(os::open_at(parent.get(), path.substr(slash + 1), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
+    return os::open_in_root(root, path, O_PATH);
+}
+
+Result<> mount_tmpfs(int root, const std::string& path, unsigned attributes,
+                     const std::vector<std::pair<std::string, std::string>>& options) {
+    os::FsContext context = TRY(os::FsContext::open("tmpfs"));
+    for (const auto& [key, value] : options)
+        TRY_CONTEXT(value.empty() ? context.set_flag(key) : context.set(key, value), "mount on '{}'", path);
+    const os::Fd made = TRY(context.mount(attributes));
+    return attach(made.get(), root, path, true);
 }
 
 Result<> mount_definition_tmpfs(const config::Mount& mount, int root) {
@@ -84,26 +93,6 @@ Result<> mount_definition_tmpfs(const config::Mount& mount, int root) {
     return {};
 }
 
-}  // namespace
-
-Result<os::Fd> mount_point(int root, const std::string& path, bool directory) {
-    if (directory) return os::make_dirs_in_root(root, path);
-    if (auto there = os::open_in_root(root, path, O_PATH); there.ok() || there.error().sys() != ENOENT) return there;
-    const auto slash = path.rfind('/');
-    const os::Fd parent = TRY(os::make_dirs_in_root(root, slash == std::string::npos ? "." : path.substr(0, slash)));
-    TRY(os::open_at(parent.get(), path.substr(slash + 1), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644));
-    return os::open_in_root(root, path, O_PATH);
-}
-
-Result<> mount_tmpfs(int root, const std::string& path, unsigned attributes,
-                     const std::vector<std::pair<std::string, std::string>>& options) {
-    os::FsContext context = TRY(os::FsContext::open("tmpfs"));
-    for (const auto& [key, value] : options)
-        TRY_CONTEXT(value.empty() ? context.set_flag(key) : context.set(key, value), "mount on '{}'", path);
-    const os::Fd made = TRY(context.mount(attributes));
-    return attach(made.get(), root, path, true);
-}
-
 Result<os::Fd> mount_kernel_file_systems(const Plan& plan, Sources& sources, int root) {
     os::FsContext context = TRY(os::FsContext::open("proc"));
     const os::Fd proc = TRY(context.mount(no_exec));
@@ -128,16 +117,23 @@ Result<os::Fd> mount_kernel_file_systems(const Plan& plan, Sources& sources, int
     else
         TRY(mount_tmpfs(root, "/dev/shm", no_exec,
                         {{"mode", "1777"}, {"size", std::to_string(plan.definition.limits.shm_size)}}));
-    TRY(mount_machine_folders(plan, root));
+    if (plan.machine) TRY(mount_machine_folders(plan, sources, root));
     return sysctls;
 }
 
 Result<> mount_user_mounts(const Plan& plan, Sources& sources, int root) {
     const auto& mounts = plan.definition.mounts;
-    for (const auto& [path, source] : sources.files)
-        if (std::ranges::find(mounts, path, &config::Mount::target) == mounts.end())
-            TRY(attach(source.mount.get(), root, path, source.directory));
+    const auto depth = [](const std::string& path) { return std::ranges::count(path, '/'); };
+    // Ours go on top of a volume on their folder, and below what the definition has at their own place or further down.
+    auto file = sources.files.begin();
+    const auto attach_files = [&](std::ptrdiff_t below) -> Result<> {
+        for (; file != sources.files.end() && depth(file->first) <= below; ++file)
+            if (std::ranges::find(mounts, file->first, &config::Mount::target) == mounts.end())
+                TRY(attach(file->second.mount.get(), root, file->first, file->second.directory));
+        return {};
+    };
     for (const config::Mount& mount : mounts) {
+        TRY(attach_files(depth(mount.target) - 1));
         if (mount.type == config::MountType::tmpfs) {
             TRY_CONTEXT(mount_definition_tmpfs(mount, root), "tmpfs");
             continue;
@@ -145,7 +141,7 @@ Result<> mount_user_mounts(const Plan& plan, Sources& sources, int root) {
         const Source& source = sources.mounts.at(mount.target);
         TRY(attach(source.mount.get(), root, mount.target, source.directory));
     }
-    return {};
+    return attach_files(PTRDIFF_MAX);
 }
 
 Result<> mount_credentials(const Plan& plan, int root) {

@@ -1,5 +1,6 @@
 #include "launch/plan.hpp"
 
+#include "container/machine.hpp"
 #include "container/volume_store.hpp"
 #include "launch/image_reader.hpp"
 #include "os/file.hpp"
@@ -92,7 +93,7 @@ Result<Plan> make_plan(const ContainerName& name) {
               image.id.str(),   std::move(image.config)};
     plan.id = TRY(id_of(plan));
     plan.argv = TRY(command_of(plan.definition, plan.image));
-    plan.machine = is_init_system(plan.argv);
+    plan.machine = container::is_machine(plan.definition, plan.image.entrypoint, plan.image.command);
     plan.workdir = !plan.definition.workdir.empty() ? plan.definition.workdir
                    : plan.image.workdir.empty()     ? "/"
                                                     : plan.image.workdir;

@@ -23,7 +23,7 @@ struct Plan {
     std::vector<std::string> argv;
     std::vector<std::string> environment;
     std::string workdir, hostname;
-    bool machine = false;  // the command is an init system: see CONTAINER_INTERFACE of systemd
+    bool machine = false;  // see container/machine.hpp and machine.cpp
     sandbox::Privileges privileges;
     std::vector<driver::IdMap> ids;  // user namespace; empty: none
 
@@ -40,7 +40,6 @@ Result<Plan> make_plan(const ContainerName& name);
 
 // What the payload runs and in which environment (plan_process.cpp).
 Result<std::vector<std::string>> command_of(const config::Definition& definition, const image::ImageConfig& image);
-bool is_init_system(const std::vector<std::string>& argv);
 Result<std::vector<std::string>> environment_of(const Plan& plan);
 
 }  // namespace gantry::launch

@@ -1,4 +1,5 @@
 // What the payload is executed with.
+#include "container/machine.hpp"
 #include "launch/plan.hpp"
 #include "os/file.hpp"
 
@@ -67,27 +68,10 @@ void pass_on(const Plan& plan, Environment& environment) {
 }  // namespace
 
 Result<std::vector<std::string>> command_of(const config::Definition& definition, const image::ImageConfig& image) {
-    std::vector<std::string> argv = definition.entrypoint ? *definition.entrypoint : image.entrypoint;
-    // Docker: another entrypoint makes the image's own arguments meaningless.
-    const std::vector<std::string> none;
-    const auto& arguments = definition.command ? *definition.command : definition.entrypoint ? none : image.command;
-    argv.insert(argv.end(), arguments.begin(), arguments.end());
+    std::vector<std::string> argv = container::command_words(definition, image.entrypoint, image.command);
     if (argv.empty() || argv.front().empty())
         return error(Errc::invalid, "image '{}' has no command and the definition gives none", definition.image);
     return argv;
-}
-
-bool is_init_system(const std::vector<std::string>& argv) {
-    static const std::set<std::string_view> known{"/sbin/init",
-                                                  "/usr/sbin/init",
-                                                  "/usr/local/sbin/init",
-                                                  "/bin/systemd",
-                                                  "/usr/bin/systemd",
-                                                  "/lib/systemd/systemd",
-                                                  "/usr/lib/systemd/systemd",
-                                                  "systemd",
-                                                  "/init"};
-    return !argv.empty() && known.contains(argv.front());
 }
 
 Result<std::vector<std::string>> environment_of(const Plan& plan) {

@@ -30,8 +30,35 @@ Result<Source> clone_source(const std::string& path, bool recursive) {
     return source;
 }
 
+// The optional fields of the mount that path is on: "shared:7 master:3" (proc_pid_mountinfo(5)).
+Result<std::string> peers_of(const std::string& path) {
+    struct statx info {};
+    if (statx(AT_FDCWD, path.c_str(), 0, STATX_MNT_ID, &info) != 0) return errno_error("stat '{}'", path);
+    const std::string table = TRY(os::read_file("/proc/self/mountinfo"));
+    const std::string id = fmt::format("{} ", info.stx_mnt_id);
+    for (std::size_t at = 0; at < table.size();) {
+        const std::size_t end = std::min(table.find('\n', at), table.size());
+        const std::string_view line(table.data() + at, end - at);
+        at = end + 1;
+        if (line.starts_with(id)) return std::string(line.substr(0, line.find(" - ")));
+    }
+    return std::string();
+}
+
+// Docker's rule: without a peer on the host nothing would ever be propagated, and nobody would say so.
+Result<> check_propagation(const config::Mount& mount) {
+    const std::uint64_t wanted = propagation_of(mount.propagation);
+    if (wanted == MS_PRIVATE) return {};
+    const std::string peers = TRY(peers_of(mount.source));
+    if (peers.find(" shared:") != std::string::npos) return {};
+    if (wanted == MS_SHARED) return error(Errc::invalid, "'{}' is not a shared mount of the host", mount.source);
+    if (peers.find(" master:") != std::string::npos) return {};
+    return error(Errc::invalid, "'{}' is not a shared or slave mount of the host", mount.source);
+}
+
 Result<Source> open_bind(const config::Mount& mount) {
     if (mount.create_source && !os::path_exists(mount.source)) TRY(os::make_dirs(mount.source));
+    TRY(check_propagation(mount));
     Source source = TRY(clone_source(mount.source, mount.recursive));
     os::MountChange change;
     change.propagation = propagation_of(mount.propagation);

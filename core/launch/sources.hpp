@@ -16,6 +16,7 @@ struct Sources {
     std::vector<std::pair<std::string, Source>> files;  // hosts, resolv.conf, ... in the order of mounting
     std::map<std::string, os::Fd> nodes;                // device nodes by name, where mknod(2) is not allowed (user namespace)
     os::Fd sys, shm, mqueue, cgroup;                    // the host's or another container's, where shared
+    os::Fd log;                                         // the host's syslog socket, for a machine container's journal
     os::Fd init;                                        // gantry-init, read-only
 };
 

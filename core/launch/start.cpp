@@ -1,10 +1,12 @@
 #include "launch/start.hpp"
 
+#include "container/exit_status.hpp"
 #include "launch/cgroup_limits.hpp"
 #include "launch/child.hpp"
 #include "launch/files.hpp"
 #include "launch/image_reader.hpp"
 #include "launch/join.hpp"
+#include "launch/machine.hpp"
 #include "launch/network.hpp"
 #include "launch/notify.hpp"
 #include "launch/undo.hpp"
@@ -78,6 +80,7 @@ container::Record record_of(const Plan& plan, const Networks& networks, const st
     record.definition_file = plan.file;
     record.started_us =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+    record.oom_kills = container::oom_kills(own_cgroup().value_or(""));
     record.pid = pid;
     record.networks = networks.record();
     return record;
@@ -156,6 +159,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     // 3. The root file system, volumes and all else of the host that will be seen inside.
     ChildState state;
     STEP("", open_host_sources(plan, state.sources));
+    STEP("journal", open_machine_sources(plan, state.sources));
     STEP("mounts", os::unshare_mounts());
     state.root = STEP("root file system", storage->prepare(request)).mount;
     const std::string& run_as = plan.definition.run_as.empty() ? plan.image.user : plan.definition.run_as;
@@ -165,6 +169,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     STEP("files", open_files(plan, state.sources));
     state.stdio = STEP("standard streams", open_stdio(plan));
     STEP("namespaces", join_namespaces(plan));
+    STEP("cgroup", delegate_cgroup(plan));
     if (plan.privileges.oom_score) {
         // Here and not in the child, which in a user namespace may not; a child has its parent's.
         STEP("", sandbox::set_oom_score(*plan.privileges.oom_score));

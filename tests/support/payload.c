@@ -55,6 +55,19 @@ static void list_descriptors(void) {
     fflush(stdout);
 }
 
+// To the first who connects to the first socket that systemd passed (sd_listen_fds(3)).
+static void answer(const char *text) {
+    const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+    if (!count || !pid || atoi(count) < 1 || atoi(pid) != getpid()) {
+        fprintf(stderr, "payload: no sockets were passed\n");
+        exit(94);
+    }
+    int fd = accept(3, NULL, NULL);
+    if (fd < 0) die("accept");
+    if (write(fd, text, strlen(text)) < 0) die("write");
+    close(fd);
+}
+
 static void eat(long megabytes) {
     for (long i = 0; i < megabytes; ++i) {
         char *block = malloc(1 << 20);
@@ -98,6 +111,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(verb, "catch-term")) signal(SIGTERM, on_term);
         else if (!strcmp(verb, "eat") && arg) eat(atol(arg)), ++i;
         else if (!strcmp(verb, "fds")) list_descriptors();
+        else if (!strcmp(verb, "answer") && arg) answer(arg), ++i;
         else if (!strcmp(verb, "fork")) {
             if (fork() == 0) { nap(1e6); exit(0); }
         } else if (!strcmp(verb, "abandon")) {  // a grandchild that PID 1 has to reap

@@ -16,6 +16,38 @@ memory_swap = "48M"'
     assert_eq signal "$(show ctr@eater Result)"
     assert_eq 9 "$(show ctr@eater ExecMainStatus)"
     assert_contains "$(journalctl -q -o cat UNIT=ctr@eater.service)" 'killed by the OOM killer'
+    assert_eq 'true 137' "$(gantry inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' eater)"
+    # The next run counts anew.
+    sed -i 's/"eat", "300", "sleep"/"exit", "3"/' /etc/gantry/containers/eater.toml
+    systemctl daemon-reload
+    systemctl start ctr@eater || true
+    eventually 30 bash -c '[ "$(gantry inspect -f "{{.State.ExitCode}}" eater)" = 3 ]'
+    assert_eq false "$(gantry inspect -f '{{.State.OOMKilled}}' eater)"
+}
+
+test_oom_kills_of_others_than_the_first_process_are_told() {
+    define survivor 'command = ["sh", "-c", "payload eat 300; echo the child ended with $?; sleep 1000"]
+stop_signal = "SIGKILL"
+[limits]
+memory = "48M"
+memory_swap = "48M"'
+    systemctl start ctr@survivor
+    eventually 30 bash -c 'journalctl -q -o cat -u ctr@survivor | grep -qx "the child ended with 137"'
+    unit_is ctr@survivor active
+    assert_eq 'true true' "$(gantry inspect -f '{{.State.Running}} {{.State.OOMKilled}}' survivor)"
+    systemctl stop ctr@survivor
+    assert_eq true "$(gantry inspect -f '{{.State.OOMKilled}}' survivor)"
+    # Without a stop in between the counter of the cgroup goes on: an automatic restart is a new run all the same.
+    define again 'command = ["sh", "-c", "[ -e /was ] && sleep 1000; touch /was; exec payload eat 300"]
+stop_signal = "SIGKILL"
+restart = "on-failure"
+[limits]
+memory = "48M"
+memory_swap = "48M"'
+    systemctl start ctr@again
+    eventually 30 bash -c '[ "$(systemctl show -P NRestarts ctr@again)" = 1 ] && systemctl is-active ctr@again'
+    assert_eq false "$(gantry inspect -f '{{.State.OOMKilled}}' again)"
+    systemctl stop ctr@again
 }
 
 test_limits_are_the_units_properties() {

@@ -78,6 +78,7 @@ Definition full() {
     d.pid = {NamespaceMode::Kind::container, "db"};
     d.ipc = {NamespaceMode::Kind::host, ""};
     d.cgroup = {NamespaceMode::Kind::host, ""};
+    d.machine = false;
     d.init = d.tty = d.open_stdin = true;
     d.health.command = {"CMD-SHELL", "true"};
     d.health.interval = 10s;

@@ -64,6 +64,18 @@ TEST_F(Generator, one_broken_definition_costs_one_line) {
     EXPECT_NE(dropin("ctr@cc.service"), "");
 }
 
+TEST_F(Generator, data_that_are_mounted_later_are_asked_for_again) {
+    config::Paths paths;
+    paths.data = root_ + "/data";
+    const std::string link = root_ + "/normal/multi-user.target.wants/gantry-definitions.service";
+    ASSERT_TRUE(generator::ask_again_later(paths, root_ + "/normal").ok());
+    EXPECT_TRUE(std::filesystem::is_symlink(link));
+    std::filesystem::remove(link);
+    ASSERT_TRUE(os::make_dirs(paths.data + "/images").ok());
+    ASSERT_TRUE(generator::ask_again_later(paths, root_ + "/normal").ok());
+    EXPECT_FALSE(std::filesystem::is_symlink(link));
+}
+
 TEST_F(Generator, a_hundred_definitions_take_a_moment) {
     for (int i = 0; i < 100; ++i)
         define(fmt::format("c{}.toml", i),

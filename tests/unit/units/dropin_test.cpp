@@ -159,6 +159,20 @@ TEST(Dropin, credentials_log_and_helpers) {
     EXPECT_THAT(dropin("[health]\ndisabled = true", image), Not(HasSubstr("ctr-health")));
 }
 
+TEST(Dropin, machine_containers_are_asked_to_halt) {
+    UnitFacts image = facts();
+    image.command = {"/sbin/init"};
+    const std::string halt = "TimeoutStopSec=90s\nKillSignal=SIGRTMIN+3\n";
+    EXPECT_THAT(dropin("", image), HasSubstr(halt));
+    EXPECT_THAT(dropin("command = [\"/lib/systemd/systemd\", \"--unit=rescue.target\"]"), HasSubstr(halt));
+    EXPECT_THAT(dropin("machine = true\ncommand = [\"/start\"]"), HasSubstr(halt));
+    EXPECT_THAT(dropin("stop_timeout = 5\nstop_signal = \"SIGPWR\"", image),
+                HasSubstr("TimeoutStopSec=5s\nKillSignal=SIGPWR\n"));
+    for (const char* plain : {"machine = false", "command = [\"/init\"]", "entrypoint = [\"/bin/sh\"]", "init = true",
+                              "[namespaces]\npid = \"host\"", "[namespaces]\ncgroup = \"host\""})
+        EXPECT_THAT(dropin(plain, image), Not(HasSubstr("KillSignal"))) << plain;
+}
+
 TEST(HealthDropin, has_the_times_of_definition_and_image) {
     UnitFacts image = facts();
     EXPECT_EQ(health_dropin(definition(""), image), "");

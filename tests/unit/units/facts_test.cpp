@@ -35,9 +35,11 @@ protected:
 }  // namespace
 
 TEST_F(Facts, come_from_the_image_by_id_and_by_name) {
-    image(R"({"config":{"StopSignal":"SIGQUIT","Healthcheck":{"Test":["CMD","true"],"Interval":5000000000,"Retries":2}}})");
+    image(R"({"config":{"StopSignal":"SIGQUIT","Entrypoint":null,"Cmd":["/sbin/init"],"Healthcheck":{"Test":["CMD","true"],"Interval":5000000000,"Retries":2}}})");
     const UnitFacts by_id = read("image_id = \"sha256:" + hex_ + "\"");
     EXPECT_EQ(by_id.stop_signal, "SIGQUIT");
+    EXPECT_TRUE(by_id.entrypoint.empty());
+    EXPECT_EQ(by_id.command, std::vector<std::string>{"/sbin/init"});
     EXPECT_TRUE(by_id.image_health);
     EXPECT_EQ(by_id.image_interval, std::chrono::seconds(5));
     EXPECT_FALSE(by_id.image_timeout.has_value());
