@@ -92,9 +92,12 @@ void Broker::hear_client(Client& client) {
     if (message->text.empty()) return client.socket.reset();
     if (message->text == "console" && message->fd) {
         terminal_ = std::move(message->fd);
+        kept_.reset();
         set_nonblocking(terminal_.get());
         recent_.clear();
         typed_.clear();
+    } else if (message->text == "keep" && message->fd) {
+        kept_ = std::move(message->fd);
     } else if (message->text == "stdin" && message->fd) {
         input_ = std::move(message->fd);
         set_nonblocking(input_.get());

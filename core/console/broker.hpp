@@ -41,7 +41,7 @@ private:
     void flush(Client& client);
     void terminal_ended();
 
-    os::Fd listener_, terminal_, input_;  // input_: the writing end of a standard input without terminal
+    os::Fd listener_, terminal_, kept_, input_;  // input_: the writing end of a standard input without terminal
     std::function<void(std::string_view)> shown_;
     std::function<void()> ended_;
     std::list<Client> clients_;

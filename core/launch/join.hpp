@@ -1,4 +1,4 @@
-// Namespaces and mounts of another running container, found through its unit's cgroup.
+// Namespaces and mounts of another running container, found through its record.
 #pragma once
 
 #include "launch/plan.hpp"

@@ -105,6 +105,7 @@ Result<os::Fd> make_terminal(const Plan& plan, const Stdio& stdio) {
     if (!slave) return errno_error("open the terminal");
     if (fchown(slave.get(), plan.privileges.who.uid, static_cast<gid_t>(-1)) != 0) return errno_error("give the terminal away");
     if (stdio.console) TRY(send_descriptor(stdio.console.get(), "console", master.get()));
+    if (stdio.console && plan.machine) TRY(send_descriptor(stdio.console.get(), "keep", slave.get()));
     return slave;
 }
 

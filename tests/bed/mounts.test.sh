@@ -28,12 +28,10 @@ test_layers_are_applied_in_order() {
     oci_image /tmp/order-image "$busybox_config" "${busybox_layers[@]}" $l/1 $l/2 $l/3 $l/4
     tar -C /tmp/order-image -cf /tmp/order.tar .
     gantry load -i /tmp/order.tar
-    gantry tag "$(gantry images -q --no-trunc | head -n 1)" order
+    gantry tag localhost/latest:latest order
     local text
-    text=$(gantry run --rm --network none order sh -c 'cat /d/file /d/only1 /d/only2 /d/only3; ls /gone /opaque')
-    assert_eq $'3\n1\nagain\n3' "$(head -n 4 <<<"$text")"
-    assert_contains "$text" $'/opaque:\nb'
-    assert_contains "$(gantry run --rm --network none order sh -c 'ls /gone 2>&1; ls /opaque')" 'No such file'
+    text=$(gantry run --rm --network none order sh -c 'cat /d/file /d/only1 /d/only2 /d/only3; ls /opaque; [ -e /gone ] || echo deleted')
+    assert_eq $'3\n1\nagain\n3\nb\ndeleted' "$text"
 }
 
 test_rslave_sees_what_the_host_mounts_later() {
@@ -105,14 +103,14 @@ volumes = [\"/srv/alone:/data:$kind\"]"
 test_tmpfs_options() {
     local text
     text=$(in_container tmp 'grep " /t" /proc/mounts; stat -c "%n %a %u" /t1 /t2; head -c 2000000 /dev/zero >/t1/x || echo full
-cp /bin/busybox /t2/b 2>&1; /t2/b true && echo executed; cp /bin/true /t1/ 2>/dev/null; : >/t3/x || echo read-only' \
+cp /bin/busybox /t2/true; /t2/true && echo executed; touch /t3/x' \
         'tmpfs = ["/t1:size=1m,mode=0750,uid=1000", "/t2:exec,size=8m", "/t3:ro"]')
     assert_match "$text" ' /t1 tmpfs [^ ]*nosuid,nodev,noexec[^ ]*size=1024k'
     assert_contains "$text" '/t1 750 1000'
     assert_contains "$text" '/t2 1777 0'
     assert_contains "$text" full
     assert_contains "$text" executed
-    assert_contains "$text" read-only
+    assert_contains "$text" "/t3/x: Read-only file system"
     assert_contains "$(gantry run --rm --network none --tmpfs /t:size=2m,mode=700 busybox sh -c 'grep " /t " /proc/mounts')" size=2048k
 }
 

@@ -46,7 +46,7 @@ test_host_pid_leaves_no_process() {
 [namespaces]
 pid = "host"'
     systemctl start ctr@left
-    assert_eq 2 "$(pgrep -cx payload)"
+    eventually 5 bash -c '[ "$(pgrep -cx payload)" = 2 ]'
     systemctl stop ctr@left
     assert_eq '' "$(pgrep -x payload || true)"
 }
@@ -82,6 +82,18 @@ command = ["payload", "sleep"]'
     unit_is ctr@base active
     assert_eq "$(ns base net)" "$(ns joins net)"
     systemctl stop ctr@base
+}
+
+test_joining_one_in_another_slice() {
+    mkdir -p /etc/systemd/system/ctr@elsewhere.service.d
+    printf '[Service]\nSlice=machine.slice\n' >/etc/systemd/system/ctr@elsewhere.service.d/50-slice.conf
+    define elsewhere 'command = ["payload", "sleep"]'
+    define visitor 'network = "container:elsewhere"
+command = ["payload", "sleep"]'
+    systemctl start ctr@visitor
+    assert_contains "$(show ctr@elsewhere ControlGroup)" machine.slice
+    assert_eq "$(ns elsewhere net)" "$(ns visitor net)"
+    systemctl stop ctr@elsewhere
 }
 
 test_joining_one_that_does_not_exist_fails() {

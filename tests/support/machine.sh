@@ -22,12 +22,10 @@ machine_image() {
 # The same as "machine" in Gantry's store.
 load_machine() {
     gantry image inspect machine >/dev/null 2>&1 && return 0
-    local before
-    before=$(gantry images -q --no-trunc)
     machine_image
     tar -C /var/tmp/machine-image -cf /var/tmp/machine.tar .
     gantry load -i /var/tmp/machine.tar
-    gantry tag "$(gantry images -q --no-trunc | grep -v -F "${before:-none}" | head -n 1)" machine
+    gantry tag localhost/latest:latest machine
     rm -rf /var/tmp/machine.tar /var/tmp/machine-image
 }
 

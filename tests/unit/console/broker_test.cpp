@@ -119,6 +119,22 @@ TEST_F(ABroker, TheEndOfTheTerminalIsTheEndOfItsClientsAndAnotherMayCome) {
     EXPECT_EQ(shown_, "lastagain");
 }
 
+TEST_F(ABroker, AMachinesConsoleIsClosedAndOpenedAsItLikes) {
+    give_terminal();
+    const auto launcher = cli::connect_console(path(), false);
+    ASSERT_TRUE(launcher.ok());
+    ASSERT_TRUE(container::tell(launcher->get(), "keep", slave_.get()).ok());
+    rounds();
+    char name[64];
+    ASSERT_EQ(ttyname_r(slave_.get(), name, sizeof name), 0);
+    slave_.reset();
+    rounds();
+    EXPECT_EQ(ended_, 0);
+    slave_ = os::Fd(open(name, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    container_writes("again");
+    EXPECT_EQ(shown_, "again");
+}
+
 TEST_F(ABroker, AClientThatDoesNotReadHoldsNobodyUp) {
     give_terminal();
     auto lazy = cli::connect_console(path(), false), busy = cli::connect_console(path(), false);
