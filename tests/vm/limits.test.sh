@@ -39,7 +39,7 @@ memory_swap = "48M"'
     assert_eq true "$(gantry inspect -f '{{.State.OOMKilled}}' survivor)"
     # Without a stop in between the counter of the cgroup goes on: an automatic restart is a new run all the same.
     define again 'command = ["sh", "-c", "[ -e /was ] && sleep 1000; touch /was; exec payload eat 300"]
-stop_signal = "SIGKILL"
+stop_timeout = "1s"
 restart = "on-failure"
 [limits]
 memory = "48M"
@@ -112,4 +112,25 @@ memory = "100M"'
     sleep 1
     assert_match "$(gantry stats --no-stream --format '{{.Name}} {{.MemUsage}}' used)" 'used [0-9.]+MiB / 100MiB'
     systemctl stop ctr@used
+}
+
+test_storage_size_is_kept() {
+    truncate -s 300M /quota.img
+    mkfs.ext4 -q -O quota,project -E quotatype=prjquota /quota.img
+    mkdir -p /srv/quota
+    mount -o loop,prjquota /quota.img /srv/quota
+    cp -a /var/lib/gantry/. /srv/quota
+    mount --bind /srv/quota /var/lib/gantry
+    define sized 'command = ["sh", "-c", "head -c 50000000 /dev/zero >/big || echo full; stat -c %s /big; sleep 1000"]
+stop_signal = "SIGKILL"
+[storage]
+size = "10m"'
+    systemctl start ctr@sized
+    eventually 60 bash -c 'journalctl -q -o cat -u ctr@sized | grep -qxE "[0-9]+"'
+    assert_contains "$(said sized)" full
+    local written
+    written=$(said sized | grep -xE '[0-9]+')
+    [ "$written" -gt 5000000 ] && [ "$written" -le 10485760 ] || fail "$written bytes could be written"
+    systemctl stop ctr@sized
+    umount /var/lib/gantry /srv/quota
 }
