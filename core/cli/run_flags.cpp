@@ -37,7 +37,7 @@ void declare_process(Verb& verb, RunFlags& flags) {
     verb.add_flag("-t,--tty", flags.tty, "allocate a terminal");
     verb.add_flag("--init", flags.init, "run a reaper as the container's first process");
     verb.add_option("--systemd", flags.systemd, "machine container: true (if the command is an init system), false or always")
-        ->check(CLI::IsMember({"true", "false", "always"}));
+        .one_of({"true", "false", "always"});
     verb.add_option("--stop-signal", flags.stop_signal, "signal that stops the container");
     verb.add_option("--stop-timeout", flags.stop_timeout, "seconds before it is killed");
     verb.add_option("--restart", flags.restart, "restart policy: no, always, unless-stopped, on-failure[:N]");

@@ -32,21 +32,26 @@ Result<> bind_node(int root, const std::string& path, int mount) {
 }
 
 // A device of the host's, or all devices of one of its folders (docker run --device /dev/snd).
-Result<> add_device(const Plan& plan, int root, const std::string& host, const std::string& path, int depth) {
+Result<> add_device(const Plan& plan, const Sources& sources, int root, const std::string& host, const std::string& path,
+                    int depth) {
     struct stat info {};
     if (stat(host.c_str(), &info) != 0) return errno_error("device '{}'", host);
     if (S_ISDIR(info.st_mode)) {
         if (depth > 8) return {};
         for (const std::string& name : TRY(os::list_dir(host)))
-            TRY(add_device(plan, root, host + "/" + name, path + "/" + name, depth + 1));
+            TRY(add_device(plan, sources, root, host + "/" + name, path + "/" + name, depth + 1));
         return {};
     }
     if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode)) {
         if (depth > 0) return {};
         return error(Errc::invalid, "device '{}' is not a device", host);
     }
-    if (!plan.ids.empty())
-        return error(Errc::unsupported, "device '{}': not with a user namespace of the container's own", host);
+    // In a user namespace of its own it sees the host's node itself, whose owner and mode hold: it is nobody there.
+    if (!plan.ids.empty()) {
+        const auto bound = sources.nodes.find(host);
+        if (bound == sources.nodes.end()) return error(Errc::unavailable, "device '{}' has only just appeared", host);
+        return bind_node(root, path, bound->second.get());
+    }
     const auto slash = path.rfind('/');
     const os::Fd folder = TRY(os::make_dirs_in_root(root, path.substr(0, slash)));
     const std::string name = path.substr(slash + 1);
@@ -55,7 +60,7 @@ Result<> add_device(const Plan& plan, int root, const std::string& host, const s
 }
 
 // --privileged: every device of the host, but what the container has of its own.
-Result<> add_all_devices(const Plan& plan, int root) {
+Result<> add_all_devices(const Plan& plan, const Sources& sources, int root) {
     static const std::set<std::string> own{"pts",     "shm",  "mqueue", "fd",      "stdin",    "stdout", "stderr",
                                            "console", "ptmx", "core",   "null",    "zero",     "full",   "random",
                                            "urandom", "tty",  "log",    "initctl", "hugepages"};
@@ -66,7 +71,7 @@ Result<> add_all_devices(const Plan& plan, int root) {
             S_ISSOCK(info.st_mode))
             continue;
         if (S_ISFIFO(info.st_mode)) continue;
-        TRY(add_device(plan, root, "/dev/" + name, "/dev/" + name, 0));
+        TRY(add_device(plan, sources, root, "/dev/" + name, "/dev/" + name, 0));
     }
     return {};
 }
@@ -76,7 +81,7 @@ Result<> add_all_devices(const Plan& plan, int root) {
 Result<> make_devices(const Plan& plan, Sources& sources, int root) {
     const os::Fd dev = TRY(os::open_in_root(root, "/dev", O_RDONLY | O_DIRECTORY));
     for (const Node& node : nodes) {
-        if (const auto bound = sources.nodes.find(node.name); bound != sources.nodes.end())
+        if (const auto bound = sources.nodes.find(fmt::format("/dev/{}", node.name)); bound != sources.nodes.end())
             TRY(bind_node(root, fmt::format("/dev/{}", node.name), bound->second.get()));
         else
             TRY(make_node(dev.get(), node.name, S_IFCHR | 0666, makedev(node.major, node.minor)));
@@ -89,9 +94,9 @@ Result<> make_devices(const Plan& plan, Sources& sources, int root) {
                                                                         {"/proc/kcore", "core"}}};
     for (const auto& [target, name] : links)
         if (symlinkat(target, dev.get(), name) != 0) return errno_error("make link '/dev/{}'", name);
-    if (plan.definition.security.privileged && plan.ids.empty()) TRY(add_all_devices(plan, root));
+    if (plan.definition.security.privileged && plan.ids.empty()) TRY(add_all_devices(plan, sources, root));
     for (const config::Device& device : plan.definition.devices)
-        TRY(add_device(plan, root, device.host, device.container.empty() ? device.host : device.container, 0));
+        TRY(add_device(plan, sources, root, device.host, device.container.empty() ? device.host : device.container, 0));
     return {};
 }
 

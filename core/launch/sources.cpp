@@ -107,6 +107,16 @@ Result<Source> open_volume(const Plan& plan, const config::Mount& mount, int roo
     return source;
 }
 
+// A device node, or all of a folder (docker run --device /dev/snd); devices.cpp walks it the same way.
+Result<> open_nodes(const std::string& path, Sources& sources, int depth) {
+    struct stat info {};
+    if (stat(path.c_str(), &info) != 0) return errno_error("device '{}'", path);
+    if (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode)) sources.nodes[path] = TRY(os::clone_mount(AT_FDCWD, path, false));
+    if (S_ISDIR(info.st_mode) && depth <= 8)
+        for (const std::string& name : TRY(os::list_dir(path))) TRY(open_nodes(path + "/" + name, sources, depth + 1));
+    return {};
+}
+
 Result<os::Fd> open_init() {
     os::Fd init = TRY_CONTEXT(os::clone_mount(AT_FDCWD, GANTRY_LIBEXECDIR "/gantry-init", false), "init");
     // It becomes /proc/1/exe inside: nobody in there may open it for writing.
@@ -132,7 +142,9 @@ Result<> open_host_sources(const Plan& plan, Sources& sources) {
             sources.mounts[mount.target] = TRY_CONTEXT(open_bind(mount), "mount '{}' on '{}'", mount.source, mount.target);
     if (!plan.ids.empty())
         for (const char* node : {"null", "zero", "full", "random", "urandom", "tty"})
-            sources.nodes[node] = TRY(os::clone_mount(AT_FDCWD, fmt::format("/dev/{}", node), false));
+            TRY(open_nodes(fmt::format("/dev/{}", node), sources, 0));
+    if (!plan.ids.empty())
+        for (const config::Device& device : definition.devices) TRY(open_nodes(device.host, sources, 0));
     if (!plan.ids.empty() && !plan.own_net) sources.sys = TRY(os::clone_mount(AT_FDCWD, "/sys", true));
     if (!plan.own_cgroup) sources.cgroup = TRY(os::clone_mount(AT_FDCWD, "/sys/fs/cgroup", true));
     if (definition.ipc.kind == config::NamespaceMode::Kind::host) {

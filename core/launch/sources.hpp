@@ -14,10 +14,10 @@ struct Source {
 struct Sources {
     std::map<std::string, Source> mounts;               // binds and volumes by target
     std::vector<std::pair<std::string, Source>> files;  // hosts, resolv.conf, ... in the order of mounting
-    std::map<std::string, os::Fd> nodes;                // device nodes by name, where mknod(2) is not allowed (user namespace)
-    os::Fd sys, shm, mqueue, cgroup;                    // the host's or another container's, where shared
-    os::Fd log;                                         // the host's syslog socket, for a machine container's journal
-    os::Fd init;                                        // gantry-init, read-only
+    std::map<std::string, os::Fd> nodes;  // device nodes by host path, where mknod(2) is not allowed (user namespace)
+    os::Fd sys, shm, mqueue, cgroup;      // the host's or another container's, where shared
+    os::Fd log;                           // the host's syslog socket, for a machine container's journal
+    os::Fd init;                          // gantry-init, read-only
 };
 
 // In the host's mount namespace, before it is left: propagation to and from the host is decided here.

@@ -70,6 +70,16 @@ test_a_folder_passes_its_devices() {
     rm -r /dev/testfolder
 }
 
+test_with_a_user_namespace() {
+    local text
+    text=$(in_container 'exec 3<>/dev/fuse && echo opened; ls -l /dev/other; head -c 1 /dev/loop0' 'devices = ["/dev/fuse", "/dev/zero:/dev/other"]
+[namespaces]
+user = "private"')
+    assert_contains "$text" opened
+    assert_match "$text" 'crw-rw-rw- .* 1, +5 .*/dev/other'
+    assert_contains "$text" '/dev/loop0: No such file'
+}
+
 test_privileged_has_all() {
     local loop
     loop=$(cat /run/test-loop)
