@@ -121,7 +121,7 @@ test_storage_size_is_kept() {
     mount -o loop,prjquota /quota.img /srv/quota
     cp -a /var/lib/gantry/. /srv/quota
     mount --bind /srv/quota /var/lib/gantry
-    define sized 'command = ["sh", "-c", "head -c 50000000 /dev/zero >/big || echo full; stat -c %s /big; sleep 1000"]
+    define sized 'command = ["sh", "-c", "dd if=/dev/zero of=/big bs=64k count=400 || echo full; stat -c %s /big; sleep 1000"]
 stop_signal = "SIGKILL"
 [storage]
 size = "10m"'
