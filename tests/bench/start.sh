@@ -31,24 +31,34 @@ prepare() {
     systemctl daemon-reload
 }
 
-# start_one UNIT-PREFIX: median time of one systemctl start; each round another name, stopped outside the measured time.
-start_one() {
-    local i
+# start_each UNIT-PREFIX...: one systemctl start of each in turn, round by round, so that what else the machine does hits all alike;
+# each round another name, stopped outside the measured time. Times go to /tmp/took.PREFIX.
+start_each() {
+    local i prefix
     for i in $(seq "$rounds"); do
-        timed systemctl start "$1$i.service"
-        echo "$took"
-        systemctl kill -s KILL "$1$i.service"
-        systemctl stop "$1$i.service"
-        systemctl reset-failed "$1$i.service" 2>/dev/null || true
-    done | median
+        for prefix; do
+            timed systemctl start "$prefix$i.service"
+            echo "$took" >>"/tmp/took.$prefix"
+            systemctl kill -s KILL "$prefix$i.service"
+            systemctl stop "$prefix$i.service"
+            systemctl reset-failed "$prefix$i.service" 2>/dev/null || true
+        done
+    done
 }
-run_one() {
-    local i
+# run_each NAME...: the functions run_NAME in turn.
+run_each() {
+    local i name
     for i in $(seq "$rounds"); do
-        timed "$@"
-        echo "$took"
-    done | median
+        for name; do
+            timed "run_$name"
+            echo "$took" >>"/tmp/took.$name"
+        done
+    done
 }
+of() { median <"/tmp/took.$1"; }  # the median of what was measured under that name
+run_gantry() { gantry run --rm "$registry/busybox" true; }
+run_podman() { "${podman[@]}" run --rm "$registry/busybox" true; }
+run_docker() { docker run --rm "$registry/busybox" true; }
 start_many() {  # UNIT-PREFIX
     local units
     units=$(seq -f "$1%g.service" "$many")
@@ -59,22 +69,19 @@ start_many() {  # UNIT-PREFIX
 stop_many() { systemctl stop "$1*.service"; systemctl reset-failed 2>/dev/null || true; }
 
 prepare
-start_one plain@ >/dev/null  # warm caches for all
-start_one ctr@none >/dev/null
-start_one ctr@net >/dev/null
+start_each plain@ ctr@none ctr@net  # warm caches for all
+rm -f /tmp/took.*
 
 versions
-plain=$(start_one plain@) none=$(start_one ctr@none) net=$(start_one ctr@net)
+start_each plain@ ctr@none ctr@net
 heading "systemctl start, median of $rounds" 'plain unit'
-line 'one container, no network' "$none" "$plain" 1.3
-line 'one container, bridge network' "$net" "$plain" 2
+line 'one container, no network' "$(of ctr@none)" "$(of plain@)" 1.3
+line 'one container, bridge network' "$(of ctr@net)" "$(of plain@)" 2
 
-gantry_run=$(run_one gantry run --rm "$registry/busybox" true)
-podman_run=$(run_one "${podman[@]}" run --rm "$registry/busybox" true)
-docker_run=$(run_one docker run --rm "$registry/busybox" true)
+run_each gantry podman docker
 heading "run --rm IMAGE true, median of $rounds" 'peer'
-line "gantry run against ${podman[*]} run" "$gantry_run" "$podman_run" 0.25
-line 'gantry run against docker run' "$gantry_run" "$docker_run" 0.167
+line "gantry run against ${podman[*]} run" "$(of gantry)" "$(of podman)" 0.25
+line 'gantry run against docker run' "$(of gantry)" "$(of docker)" 0.167
 
 plain=$(start_many plain@); stop_many plain@
 none=$(start_many ctr@none); stop_many ctr@none
