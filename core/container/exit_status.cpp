@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <csignal>
@@ -62,8 +63,10 @@ Result<> write_exit_status(const config::Paths& paths, const std::string& name, 
     // systemd runs one reaper of a container at a time: the next takes over what one that was killed left.
     const std::string temporary = file_of(paths, name) + ".new";
     const os::Fd file = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    TRY(os::write_all(file.get(), json.dump() + "\n", temporary));
-    return os::rename(temporary, file_of(paths, name));
+    auto written = os::write_all(file.get(), json.dump() + "\n", temporary);
+    if (written.ok()) written = os::rename(temporary, file_of(paths, name));
+    if (!written.ok()) unlink(temporary.c_str());
+    return written;
 }
 
 std::optional<ExitStatus> read_exit_status(const config::Paths& paths, const std::string& name) {

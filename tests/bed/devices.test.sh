@@ -13,7 +13,7 @@ in_container() {
     define "$name" "command = [\"sh\", \"-c\", '''$1''']
 ${2:-}"
     systemctl start "ctr@$name" || true
-    eventually 5 bash -c "systemctl show -P ActiveState ctr@$name | grep -qv -x active"
+    eventually 5 bash -c "systemctl show -P ActiveState ctr@$name | grep -qx -e inactive -e failed"
     said "$name" | grep -v "ctr@$name"
 }
 

@@ -26,9 +26,8 @@ test_layers_are_applied_in_order() {
     echo again >$l/4/d/only2  # what an earlier layer deleted can come back
     busybox_layers
     oci_image /tmp/order-image "$busybox_config" "${busybox_layers[@]}" $l/1 $l/2 $l/3 $l/4
-    tar -C /tmp/order-image -cf /tmp/order.tar .
-    gantry load -i /tmp/order.tar
-    gantry tag localhost/latest:latest order
+    gantry load -i /tmp/order-image
+    gantry tag localhost/order-image order
     local text
     text=$(gantry run --rm --network none order sh -c 'cat /d/file /d/only1 /d/only2 /d/only3; ls /opaque; [ -e /gone ] || echo deleted')
     assert_eq $'3\n1\nagain\n3\nb\ndeleted' "$text"

@@ -122,12 +122,12 @@ on_unhealthy = "stop"'
 }
 
 test_a_watchdog_that_is_fed_is_quiet() {
-    define fed 'command = ["payload", "ready", "watchdog", "sleep", "0.4", "watchdog", "sleep", "0.4", "watchdog", "sleep", "0.4", "watchdog", "sleep", "0.4", "out", "still here", "sleep"]
+    define fed 'command = ["payload", "ready", "watchdog", "sleep", "1.1", "watchdog", "sleep", "1.1", "watchdog", "sleep", "1.1", "out", "still here", "sleep"]
 ready = "notify"
 stop_timeout = "1s"
-watchdog = "1s"'
+watchdog = "3s"'
     systemctl start ctr@fed
-    eventually 5 bash -c 'journalctl -q -o cat -u ctr@fed | grep -qx "still here"'
+    eventually 10 bash -c 'journalctl -q -o cat -u ctr@fed | grep -qx "still here"'
     unit_is ctr@fed active
     eventually 5 unit_is ctr@fed failed
     assert_eq watchdog "$(show ctr@fed Result)"

@@ -175,6 +175,6 @@ define() {
     systemctl daemon-reload
 }
 main_pid() { systemctl show -P MainPID "ctr@$1"; }
-said() { journalctl -q --no-pager -o cat -u "ctr@$1"; }  # NAME: what the journal has of the unit
+said() { journalctl --sync; journalctl -q --no-pager -o cat -u "ctr@$1"; }  # NAME: what the journal has of the unit
 # field NAME TEXT FIELD: a journal field of the unit's entry with that message
 field() { journalctl -q -o json -u "ctr@$1" | jq -r --arg m "$2" --arg f "$3" 'select(.MESSAGE == $m) | .[$f] // empty' | head -n 1; }

@@ -23,10 +23,9 @@ machine_image() {
 load_machine() {
     gantry image inspect machine >/dev/null 2>&1 && return 0
     machine_image
-    tar -C /var/tmp/machine-image -cf /var/tmp/machine.tar .
-    gantry load -i /var/tmp/machine.tar
-    gantry tag localhost/latest:latest machine
-    rm -rf /var/tmp/machine.tar /var/tmp/machine-image
+    gantry load -i /var/tmp/machine-image
+    gantry tag localhost/machine-image machine
+    rm -rf /var/tmp/machine-image
 }
 
 booted() {  # NAME: its systemd says "running"

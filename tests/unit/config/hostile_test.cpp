@@ -75,3 +75,14 @@ TEST(Hostile, strings_and_comments_do_not_count_as_nesting) {
                       "'''\nb = \"\"\"\n" + dots + "\\\"\"\"" + "" + brackets + "\"\"\"\n"),
               "");
 }
+
+// Letters of every range that a parser may take for white space, where white space may stand (found by the fuzzer).
+TEST(Hostile, letters_beyond_ascii_are_no_white_space) {
+    for (const char* letter : {"\u00e9", "\u0322", "\u2c80", "\u1681", "\u2030", "\ufe40"}) {
+        expect_refused(fmt::format("groups = [4{}", letter), letter);
+        expect_refused(fmt::format("tty = true{}", letter), letter);
+        const auto folded = gantry::config::parse_definition(
+            fmt::format("image = \"busybox\"\nhostname = \"\"\"a\\\n  {}\"\"\"\n", letter), "web.toml");
+        static_cast<void>(folded.ok());
+    }
+}
