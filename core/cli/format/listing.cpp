@@ -3,6 +3,8 @@
 #include "base/units.hpp"
 #include "cli/format/template.hpp"
 
+#include <regex.h>
+
 #include <algorithm>
 
 namespace gantry::cli {
@@ -25,18 +27,44 @@ std::size_t display_width(std::string_view text) {  // code points are near enou
     return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
+constexpr const char* labels_key = "Label";
+
 std::string json_line(const Json& row) {
     nlohmann::json sorted = nlohmann::json::object();
-    for (const auto& [key, value] : row.items()) sorted[key] = value;
+    for (const auto& [key, value] : row.items())
+        if (key != labels_key) sorted[key] = value;
     return sorted.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> render_row(const Template& layout, Json row) {
+    Json labels = Json::object();
+    if (row.contains(labels_key)) {
+        labels = std::move(row[labels_key]);
+        row.erase(labels_key);
+    }
+    return layout.render(row, [&](const std::string& name, const std::vector<Json>& arguments) -> Result<Json> {
+        if (name != labels_key || arguments.size() != 1 || !arguments[0].is_string())
+            return error(Errc::invalid, "there is no method '{}' with {} arguments", name, arguments.size());
+        const auto found = labels.find(arguments[0].get<std::string>());
+        return found == labels.end() ? Json("") : *found;
+    });
+}
+
+// The heading of a label's column is its last part, as in Docker: "com.example.my-app" has "my app".
+Result<Json> label_heading(const std::string&, const std::vector<Json>& arguments) {
+    std::string text = arguments.empty() || !arguments[0].is_string() ? "" : arguments[0].get<std::string>();
+    text.erase(0, text.rfind('.') + 1);
+    std::ranges::replace_if(
+        text, [](char c) { return c == '-' || c == '_'; }, ' ');
+    return Json(text);
 }
 
 Result<std::string> print_table(const Listing& listing, const std::string& format, const std::vector<Json>& rows) {
     const Template layout = TRY(Template::parse(format));
     Json headings = Json::object();
     for (const auto& [field, heading] : listing.columns) headings[field] = heading;
-    std::vector<std::string> lines{TRY(layout.render(headings))};
-    for (const auto& row : rows) lines.push_back(TRY(layout.render(row)));
+    std::vector<std::string> lines{TRY(layout.render(headings, label_heading))};
+    for (const auto& row : rows) lines.push_back(TRY(render_row(layout, row)));
     return align(lines);
 }
 
@@ -82,8 +110,17 @@ Result<std::string> print_listing(const Listing& listing, const ListingOptions& 
         return out;
     }
     const Template line = TRY(Template::parse(format));
-    for (const auto& row : rows) out += TRY(line.render(row)) + "\n";
+    for (const auto& row : rows) out += TRY(render_row(line, row)) + "\n";
     return out;
+}
+
+bool matches_pattern(const std::string& pattern, const std::string& text) {
+    if (pattern == text) return true;
+    regex_t compiled;
+    if (regcomp(&compiled, pattern.c_str(), REG_EXTENDED | REG_NOSUB) != 0) return false;
+    const bool found = regexec(&compiled, text.c_str(), 0, nullptr, 0) == 0;
+    regfree(&compiled);
+    return found;
 }
 
 Result<Filters> Filters::parse(const std::vector<std::string>& texts, const std::vector<std::string>& known) {

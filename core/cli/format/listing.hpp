@@ -24,12 +24,16 @@ struct ListingOptions {
     bool quiet = false;
 };
 
-// The text for standard output. Every row is an object with (at least) the listing's fields, all strings.
+// The text for standard output. Every row is an object with (at least) the listing's fields, all strings. A row may have an
+// object "Label" besides: what {{.Label "KEY"}} looks up.
 Result<std::string> print_listing(const Listing& listing, const ListingOptions& options, const std::vector<Json>& rows);
 
 // Lines of tab-separated cells, aligned as Go's tabwriter does with Docker's settings: cells at least 10 wide, 3 blanks
 // between.
 std::string align(const std::vector<std::string>& lines);
+
+// How Docker's daemon compares names and ids with a filter: equal, or a regular expression that matches a part.
+bool matches_pattern(const std::string& pattern, const std::string& text);
 
 // --filter KEY=VALUE...: known keys only. The same key may repeat (any of its values), different keys must all hold.
 class Filters {

@@ -1,17 +1,20 @@
 // The part of Go's text/template that `--format` of Docker's command line uses, over JSON values.
 //
-// Actions: {{.A.B}}, {{$}}, {{"text"}}, pipelines with |, {{if}} {{else}} {{else if}} {{range}} {{with}} {{end}}, comments, the
-// trim markers {{- and -}}. Functions: those of text/template that make sense here (and, eq, ge, gt, index, le, len, lt, ne,
-// not, or, print, printf, println) and Docker's (json, join, lower, pad, split, title, truncate, upper).
+// Actions: {{.A.B}}, {{(index .A 0).B}}, {{$}}, {{"text"}}, pipelines with |, {{if}} {{else}} {{else if}} {{range}} {{with}}
+// {{end}}, variables ({{$x := .A}}, {{range $key, $value := .A}}), comments, the trim markers {{- and -}}. Functions: those of
+// text/template that make sense here (and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println) and Docker's
+// (json, join, lower, pad, split, title, truncate, upper).
 #pragma once
 
 #include "base/result.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace gantry::cli {
 
@@ -23,8 +26,12 @@ public:
     Template& operator=(Template&&) noexcept;
     ~Template();
 
+    // What {{.NAME ARGUMENT...}} of the value itself means: Docker's {{.Label "app"}}.
+    using Method = std::function<Result<nlohmann::ordered_json>(const std::string& name,
+                                                                const std::vector<nlohmann::ordered_json>& arguments)>;
+
     // A field that the value does not have is an error.
-    Result<std::string> render(const nlohmann::ordered_json& value) const;
+    Result<std::string> render(const nlohmann::ordered_json& value, const Method& method = {}) const;
 
     struct Node;
 

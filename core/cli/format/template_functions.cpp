@@ -48,7 +48,9 @@ Result<Json> index(const Arguments& a) {
     for (std::size_t at = 1; at < a.size(); ++at) {
         if (value.is_object() && a[at].is_string()) {
             const auto found = value.find(a[at].get<std::string>());
-            value = found == value.end() ? Json() : Json(*found);
+            // A map of texts has the empty one for a key that is not there, as in Go; of anything else, nothing.
+            const bool texts = value.empty() || value.begin()->is_string();
+            value = found != value.end() ? Json(*found) : texts ? Json("") : Json();
         } else if (value.is_array() && a[at].is_number_integer()) {
             const auto number = a[at].get<std::int64_t>();
             if (number < 0 || static_cast<std::size_t>(number) >= value.size())

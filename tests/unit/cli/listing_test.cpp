@@ -34,3 +34,28 @@ TEST(Filters, combine_as_dockers_do) {
     EXPECT_FALSE(Filters::parse({"nmae=a"}, {"name"}).ok());
     EXPECT_FALSE(Filters::parse({"name"}, {"name"}).ok());
 }
+
+TEST(Listing, looks_labels_up) {
+    const std::vector<Json> labelled{Json{{"ID", "1"}, {"Names", "web"}, {"Label", {{"com.example.my-app", "shop,a=b"}}}},
+                                     Json{{"ID", "2"}, {"Names", "db"}, {"Label", Json::object()}}};
+    EXPECT_EQ(print_listing(listing, {"{{.ID}}={{.Label \"com.example.my-app\"}}", false}, labelled).value(),
+              "1=shop,a=b\n2=\n");
+    EXPECT_EQ(print_listing(listing, {"{{if eq (.Label \"com.example.my-app\") \"\"}}{{.ID}}{{end}}", false}, labelled).value(),
+              "\n2\n");
+    EXPECT_EQ(print_listing(listing, {"table {{.ID}}\t{{.Label \"com.example.my-app\"}}", false}, labelled).value(),
+              "CONTAINER ID   my app\n1              shop,a=b\n2              \n");
+    // No field of its own: JSON has what Docker's has.
+    EXPECT_EQ(print_listing(listing, {"json", false}, {labelled[0]}).value(), "{\"ID\":\"1\",\"Names\":\"web\"}\n");
+    EXPECT_EQ(print_listing(listing, {"{{json .}}", false}, {labelled[0]}).value(), "{\"ID\":\"1\",\"Names\":\"web\"}\n");
+    EXPECT_FALSE(print_listing(listing, {"{{.Lable \"x\"}}", false}, labelled).ok());
+}
+
+TEST(Filters, names_are_patterns) {
+    EXPECT_TRUE(matches_pattern("web", "web"));
+    EXPECT_TRUE(matches_pattern("we", "my-web-2"));
+    EXPECT_TRUE(matches_pattern("^web$", "web"));
+    EXPECT_FALSE(matches_pattern("^web$", "web2"));
+    EXPECT_TRUE(matches_pattern("^(web|db)-[0-9]+$", "db-17"));
+    EXPECT_FALSE(matches_pattern("web(", "web"));  // no pattern, and no name either
+    EXPECT_TRUE(matches_pattern("web(", "web("));
+}
