@@ -25,17 +25,18 @@ void declare_tree(Verb top, Context& context) {
     add_transfer_verbs(parents, context);
     add_network_verbs(parents, context);
     add_volume_verbs(parents, context);
+    add_prune_verbs(parents, context);
+    add_df_verb(parents, context);
     add_system_verbs(parents, context);
     add_completion_verbs(parents, context);
+    add_manual_verb(parents, context);
 }
 
 }  // namespace
 
 int run_command_line(std::vector<std::string> words, Context& context) {
     const auto status = parse_command_line(std::move(words), [&](Verb top) { declare_tree(top, context); });
-    // Help and version end well; a wrong command line ends with Docker's 125.
-    if (status) return *status == 0 ? 0 : exit_engine_error;
-    return context.exit_code;
+    return status ? *status : context.exit_code;
 }
 
 }  // namespace gantry::cli

@@ -55,6 +55,15 @@ std::string time_ago(std::int64_t unix_seconds) {
     return human_duration(std::chrono::seconds(span)) + " ago";
 }
 
+std::string go_time(std::int64_t unix_seconds) {
+    const std::time_t seconds = unix_seconds;
+    std::tm parts{};
+    localtime_r(&seconds, &parts);
+    char text[48];
+    std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S %z %Z", &parts);
+    return text;
+}
+
 std::string rfc3339(std::int64_t unix_microseconds) {
     if (unix_microseconds <= 0) return "0001-01-01T00:00:00Z";
     const std::time_t seconds = unix_microseconds / 1000000;

@@ -8,7 +8,22 @@ namespace gantry::cli {
 
 namespace {
 
-Json state_of(const container::Container& container) {
+// The last probes, which gantry-health leaves with times as numbers.
+Json health_of(const config::Paths& paths, const container::Container& container) {
+    Json health{{"Status", container.health}, {"FailingStreak", 0}, {"Log", Json::array()}};
+    const auto text = os::read_file(paths.record(container.name.str()) + "/health.json", 1U << 20);
+    const Json kept = text.ok() ? Json::parse(*text, nullptr, false) : Json();
+    if (!kept.is_object()) return health;
+    health["FailingStreak"] = kept.value("FailingStreak", 0);
+    for (Json probe : kept.value("Log", Json::array())) {
+        if (!probe.is_object()) continue;
+        for (const char* key : {"Start", "End"}) probe[key] = rfc3339(probe.value(key, std::int64_t{0}));
+        health["Log"].push_back(std::move(probe));
+    }
+    return health;
+}
+
+Json state_of(const config::Paths& paths, const container::Container& container) {
     const auto& unit = container.unit;
     const bool running = container.state == "running" || container.state == "paused";
     Json state;
@@ -23,19 +38,58 @@ Json state_of(const container::Container& container) {
     state["Error"] = container.problem.value_or("");
     state["StartedAt"] = rfc3339(static_cast<std::int64_t>(unit.started_us));
     state["FinishedAt"] = rfc3339(running ? 0 : static_cast<std::int64_t>(unit.exited_us));
-    if (!container.health.empty()) state["Health"] = Json{{"Status", container.health}};
+    if (!container.health.empty()) state["Health"] = health_of(paths, container);
     return state;
 }
 
+// Go's nil: what Docker shows for most lists of HostConfig that nobody has set.
+Json or_null(Json list) { return list.empty() ? Json() : list; }
+
 Json text_array(const std::vector<std::string>& texts) { return texts.empty() ? Json::array() : Json(texts); }
 
+// The container's own variables first, as Docker has them; then those of the image that it does not replace.
 Json environment(const config::Definition& definition, const std::optional<image::ImageConfig>& image) {
-    std::vector<std::string> env = image ? image->env : std::vector<std::string>{};
+    std::vector<std::string> env;
+    const auto has = [&](const std::string& prefix) {
+        return std::ranges::any_of(env, [&](const std::string& entry) { return entry.starts_with(prefix); });
+    };
     for (const auto& [name, value] : definition.env) {
         std::erase_if(env, [&](const std::string& entry) { return entry.starts_with(name + "="); });
         env.push_back(name + "=" + value);
     }
+    for (const auto& entry : image ? image->env : std::vector<std::string>{})
+        if (!has(entry.substr(0, entry.find('=') + 1))) env.push_back(entry);
     return text_array(env);
+}
+
+// {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}, sorted, ranges as single ports.
+Json port_map(const std::vector<config::Port>& ports) {
+    std::map<std::string, Json> bindings;
+    for (const auto& port : ports) {
+        for (int at = 0; at <= std::max(port.container_port_end - port.container_port, 0); ++at)
+            bindings[fmt::format("{}/{}", port.container_port + at, port.protocol)].push_back(
+                Json{{"HostIp", port.host_address}, {"HostPort", port.host_port ? std::to_string(port.host_port + at) : ""}});
+    }
+    Json map = Json::object();
+    for (auto& [inside, list] : bindings) map[inside] = std::move(list);
+    return map;
+}
+
+// The definition's settings before the image's; times in nanoseconds, as everywhere in Docker's JSON.
+Json health_check_of(const config::Definition& definition, const std::optional<image::ImageConfig>& image) {
+    const auto& own = definition.health;
+    if (own.disabled) return Json{{"Test", {"NONE"}}};
+    const bool in_image = image && image->health;
+    if (own.command.empty() && !in_image) return {};
+    const image::HealthCheck base = in_image ? *image->health : image::HealthCheck{};
+    const auto time = [](const std::optional<config::Microseconds>& given, std::int64_t other) {
+        return given ? given->count() * 1000 : other;
+    };
+    return Json{{"Test", own.command.empty() ? base.test : own.command},
+                {"Interval", time(own.interval, base.interval)},
+                {"Timeout", time(own.timeout, base.timeout)},
+                {"StartPeriod", time(own.start_period, base.start_period)},
+                {"Retries", own.retries ? static_cast<std::int64_t>(*own.retries) : static_cast<std::int64_t>(base.retries)}};
 }
 
 Json config_of(const container::Container& container, const std::optional<image::ImageConfig>& image) {
@@ -44,6 +98,8 @@ Json config_of(const container::Container& container, const std::optional<image:
     config["Hostname"] = definition.hostname.empty() ? short_id(container.id) : definition.hostname;
     config["Domainname"] = definition.domainname;
     config["User"] = definition.run_as.empty() && image ? image->user : definition.run_as;
+    config["AttachStdin"] = false;
+    config["AttachStdout"] = config["AttachStderr"] = false;
     config["Tty"] = definition.tty;
     config["OpenStdin"] = definition.open_stdin;
     config["Env"] = environment(definition, image);
@@ -65,8 +121,19 @@ Json config_of(const container::Container& container, const std::optional<image:
     Json exposed = Json::object();
     if (image)
         for (const auto& port : image->exposed_ports) exposed[port] = Json::object();
-    for (const auto& port : definition.expose) exposed[port] = Json::object();
+    // Ranges as single ports; what is published is exposed too.
+    std::vector<config::Port> own = definition.ports;
+    for (const auto& text : definition.expose)
+        if (const auto port = config::parse_port(text); port.ok()) own.push_back(*port);
+    const Json mapped = port_map(own);
+    for (const auto& [inside, binding] : mapped.items()) exposed[inside] = Json::object();
     config["ExposedPorts"] = exposed;
+    Json volumes = Json::object();
+    if (image)
+        for (const auto& volume : image->volumes) volumes[volume] = Json::object();
+    config["Volumes"] = volumes;
+    config["OnBuild"] = Json();
+    if (Json check = health_check_of(definition, image); !check.is_null()) config["Healthcheck"] = std::move(check);
     return config;
 }
 
@@ -95,36 +162,30 @@ Json host_config_of(const container::Container& container) {
         if (mount.type == config::MountType::bind || !mount.source.empty())
             if (mount.type != config::MountType::tmpfs)
                 binds.push_back(fmt::format("{}:{}{}", mount.source, mount.target, mount.read_only ? ":ro" : ""));
-    host["Binds"] = binds;
+    host["Binds"] = or_null(binds);
     host["LogConfig"] = Json{{"Type", definition.log_to_journal ? "journald" : "none"}, {"Config", Json::object()}};
     host["NetworkMode"] = network_names(container).front();
-    Json bindings = Json::object();
-    for (const auto& port : definition.ports) {
-        const std::string inside = fmt::format("{}/{}", port.container_port, port.protocol);
-        bindings[inside].push_back(
-            Json{{"HostIp", port.host_address}, {"HostPort", port.host_port ? std::to_string(port.host_port) : ""}});
-    }
-    host["PortBindings"] = bindings;
+    host["PortBindings"] = port_map(definition.ports);
     host["RestartPolicy"] =
         Json{{"Name", config::restart_text(definition.restart, 0)}, {"MaximumRetryCount", definition.restart_max}};
     host["AutoRemove"] = definition.auto_remove;
-    host["CapAdd"] = text_array(definition.security.cap_add);
-    host["CapDrop"] = text_array(definition.security.cap_drop);
+    host["CapAdd"] = or_null(text_array(definition.security.cap_add));
+    host["CapDrop"] = or_null(text_array(definition.security.cap_drop));
     host["CgroupnsMode"] = namespace_text(definition.cgroup);
     host["Dns"] = text_array(definition.dns);
     host["DnsOptions"] = text_array(definition.dns_options);
     host["DnsSearch"] = text_array(definition.dns_search);
     Json hosts = Json::array();
     for (const auto& [name, address] : definition.extra_hosts) hosts.push_back(name + ":" + address);
-    host["ExtraHosts"] = hosts;
-    host["GroupAdd"] = text_array(definition.groups);
+    host["ExtraHosts"] = or_null(hosts);
+    host["GroupAdd"] = or_null(text_array(definition.groups));
     host["IpcMode"] = namespace_text(definition.ipc);
     host["OomScoreAdj"] = limits.oom_score_adj.value_or(0);
     host["PidMode"] = definition.pid.kind == config::NamespaceMode::Kind::private_ ? "" : namespace_text(definition.pid);
     host["Privileged"] = definition.security.privileged;
     host["PublishAllPorts"] = definition.publish_all;
     host["ReadonlyRootfs"] = definition.read_only;
-    host["SecurityOpt"] = definition.security.no_new_privileges ? Json{"no-new-privileges"} : Json::array();
+    host["SecurityOpt"] = definition.security.no_new_privileges ? Json::array({"no-new-privileges"}) : Json();
     host["UsernsMode"] = namespace_text(definition.user);
     host["ShmSize"] = limits.shm_size;
     host["Init"] = definition.init;
@@ -144,6 +205,17 @@ Json host_config_of(const container::Container& container) {
     Json sysctls = Json::object();
     for (const auto& [name, value] : definition.sysctls) sysctls[name] = value;
     host["Sysctls"] = sysctls;
+    Json ulimits = Json::array();
+    for (const auto& [name, limit] : limits.ulimits)
+        ulimits.push_back(Json{{"Name", name}, {"Soft", limit.soft}, {"Hard", limit.hard}});
+    host["Ulimits"] = or_null(ulimits);
+    host["UTSMode"] = definition.uts.kind == config::NamespaceMode::Kind::host ? "host" : "";
+    host["OomKillDisable"] = false;
+    host["Links"] = host["VolumesFrom"] = Json();
+    host["Runtime"] = "gantry";
+    host["Isolation"] = "";
+    host["ContainerIDFile"] = "";
+    host["Annotations"] = definition.annotations;
     return host;
 }
 
@@ -160,6 +232,7 @@ Json mounts_of(container::Engine& engine, const container::Container& container)
             entry["Source"] = mount.source;
         }
         entry["Destination"] = mount.target;
+        entry["Mode"] = mount.read_only ? "ro" : "";
         entry["RW"] = !mount.read_only;
         entry["Propagation"] = mount.type == config::MountType::bind ? mount.propagation : "";
         mounts.push_back(std::move(entry));
@@ -185,6 +258,10 @@ Json networks_of(const container::Container& container) {
             entry["MacAddress"] = network.status.mac;
             entry["InterfaceName"] = network.status.interface;
             entry["IPAddress"] = entry["GlobalIPv6Address"] = entry["Gateway"] = entry["IPv6Gateway"] = "";
+            entry["IPPrefixLen"] = entry["GlobalIPv6PrefixLen"] = 0;
+            entry["Aliases"] = Json::array();
+            for (const auto& attachment : container.definition.networks)
+                if (attachment.name == network.config.name) entry["Aliases"] = text_array(attachment.aliases);
             for (const auto& address : network.status.addresses) {
                 const auto slash = address.find('/');
                 const bool v6 = address.find(':') != std::string::npos;
@@ -201,6 +278,11 @@ Json networks_of(const container::Container& container) {
             networks[network.config.name] = std::move(entry);
         }
     }
+    // Of one that is not started: what it will be attached to.
+    if (!container.record && container.definition.network_mode == config::NetworkMode::networks)
+        for (const auto& name : network_names(container))
+            networks[name] = Json{{"MacAddress", ""},        {"IPAddress", ""},          {"IPPrefixLen", 0}, {"Gateway", ""},
+                                  {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0}, {"IPv6Gateway", ""}};
     settings["IPAddress"] = first_address;
     settings["Gateway"] = first_gateway;
     settings["MacAddress"] = first_mac;
@@ -229,8 +311,13 @@ Result<Json> inspect_container(container::Engine& engine, const container::Conta
             for (const auto& word : config[part]) words.push_back(word);
     out["Path"] = words.empty() ? "" : words.front();
     out["Args"] = words.size() > 1 ? Json(std::vector<std::string>(words.begin() + 1, words.end())) : Json::array();
-    out["State"] = state_of(container);
+    out["State"] = state_of(engine.paths(), container);
     out["Image"] = image_id;
+    const std::string folder = engine.paths().record(container.name.str());
+    for (const auto& [key, file] :
+         {std::pair{"ResolvConfPath", "resolv.conf"}, {"HostnamePath", "hostname"}, {"HostsPath", "hosts"}})
+        out[key] = container.record ? folder + "/" + file : "";
+    out["LogPath"] = out["MountLabel"] = out["ProcessLabel"] = out["AppArmorProfile"] = "";  // there are none
     out["Name"] = "/" + container.name.str();
     out["RestartCount"] = container.unit.restarts;
     const std::string driver =
@@ -245,120 +332,6 @@ Result<Json> inspect_container(container::Engine& engine, const container::Conta
     out["NetworkSettings"] = networks_of(container);
     out["Unit"] = unit_name(container.name);
     out["DefinitionFile"] = container.definition_file;
-    return out;
-}
-
-Result<Json> inspect_image(image::Store& store, const image::Image& image) {
-    const auto config = TRY(store.config(image));
-    const auto manifest = TRY(store.manifest(image));
-    Json out;
-    out["Id"] = image.id.str();
-    Json tags = Json::array();
-    for (const auto& name : image.names) tags.push_back(TRY(ImageRef::parse(name)).familiar());
-    out["RepoTags"] = tags;
-    Json digests = Json::array();
-    for (const auto& digest : image.digests) {
-        auto ref = ImageRef::parse(digest);
-        digests.push_back(ref.ok() ? ref->familiar() : digest);
-    }
-    out["RepoDigests"] = digests;
-    out["Comment"] = config.history.empty() ? "" : config.history.back().comment;
-    out["Created"] = config.created;
-    out["Author"] = config.author;
-    Json inner;
-    inner["User"] = config.user;
-    Json exposed = Json::object();
-    for (const auto& port : config.exposed_ports) exposed[port] = Json::object();
-    inner["ExposedPorts"] = exposed;
-    inner["Env"] = text_array(config.env);
-    inner["Entrypoint"] = config.entrypoint.empty() ? Json() : Json(config.entrypoint);
-    inner["Cmd"] = config.command.empty() ? Json() : Json(config.command);
-    Json volumes = Json::object();
-    for (const auto& volume : config.volumes) volumes[volume] = Json::object();
-    inner["Volumes"] = volumes;
-    inner["WorkingDir"] = config.workdir;
-    inner["StopSignal"] = config.stop_signal;
-    Json labels = Json::object();
-    for (const auto& [key, value] : config.labels) labels[key] = value;
-    inner["Labels"] = labels;
-    if (config.health)
-        inner["Healthcheck"] = Json{{"Test", config.health->test},
-                                    {"Interval", config.health->interval},
-                                    {"Timeout", config.health->timeout},
-                                    {"StartPeriod", config.health->start_period},
-                                    {"Retries", config.health->retries}};
-    out["Config"] = inner;
-    out["Architecture"] = config.platform.architecture;
-    if (!config.platform.variant.empty()) out["Variant"] = config.platform.variant;
-    out["Os"] = config.platform.os;
-    out["Size"] = image.size;
-    out["GraphDriver"] = Json{{"Name", store.storage().layer_format() == driver::LayerFormat::overlay ? "overlayfs" : "btrfs"}};
-    Json layers = Json::array();
-    for (const auto& id : config.diff_ids) layers.push_back(id.str());
-    out["RootFS"] = Json{{"Type", "layers"}, {"Layers", layers}};
-    Json blobs = Json::array();
-    for (const auto& layer : manifest.layers)
-        blobs.push_back(Json{{"MediaType", layer.media_type}, {"Digest", layer.digest.str()}, {"Size", layer.size}});
-    out["Manifest"] = Json{{"Digest", image.manifest.str()}, {"MediaType", manifest.media_type}, {"Layers", blobs}};
-    return out;
-}
-
-Json inspect_network(const container::NetworkInfo& network, const std::vector<container::Container>& containers) {
-    const auto& config = network.config;
-    Json out;
-    out["Name"] = config.name;
-    out["Id"] = config.name;
-    out["Created"] = rfc3339(network.created * 1000000);
-    out["Scope"] = "local";
-    out["Driver"] = config.driver;
-    Json subnets = Json::array();
-    bool v6 = false;
-    for (const auto& subnet : config.subnets) {
-        Json entry{{"Subnet", subnet.cidr}, {"Gateway", subnet.gateway}};
-        if (!subnet.ip_range.empty()) entry["IPRange"] = subnet.ip_range;
-        v6 |= subnet.cidr.find(':') != std::string::npos;
-        subnets.push_back(std::move(entry));
-    }
-    out["EnableIPv6"] = v6;
-    out["IPAM"] = Json{{"Driver", "default"}, {"Options", Json::object()}, {"Config", subnets}};
-    out["Internal"] = config.internal;
-    out["Isolated"] = config.isolated;
-    Json attached = Json::object();
-    for (const auto& container : containers) {
-        if (!container.record) continue;
-        for (const auto& used : container.record->networks) {
-            if (used.config.name != config.name) continue;
-            Json entry{
-                {"Name", container.name.str()}, {"MacAddress", used.status.mac}, {"IPv4Address", ""}, {"IPv6Address", ""}};
-            for (const auto& address : used.status.addresses)
-                entry[address.find(':') != std::string::npos ? "IPv6Address" : "IPv4Address"] = address;
-            attached[container.id] = std::move(entry);
-        }
-    }
-    out["Containers"] = attached;
-    Json options = Json::object();
-    for (const auto& [key, value] : config.options) options[key] = value;
-    if (config.mtu) options["mtu"] = std::to_string(config.mtu);
-    out["Options"] = options;
-    Json labels = Json::object();
-    for (const auto& [key, value] : network.labels) labels[key] = value;
-    out["Labels"] = labels;
-    return out;
-}
-
-Json inspect_volume(const container::VolumeInfo& volume) {
-    Json out;
-    out["CreatedAt"] = rfc3339(volume.created * 1000000);
-    out["Driver"] = "local";
-    Json labels = Json::object();
-    for (const auto& [key, value] : volume.labels) labels[key] = value;
-    out["Labels"] = labels;
-    out["Mountpoint"] = volume.path;
-    out["Name"] = volume.name;
-    Json options = Json::object();
-    for (const auto& [key, value] : volume.options) options[key] = value;
-    out["Options"] = options;
-    out["Scope"] = "local";
     return out;
 }
 

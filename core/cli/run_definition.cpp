@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <unistd.h>
 
 namespace gantry::cli {
@@ -298,6 +299,8 @@ Result<> fill_security(const RunFlags& flags, Definition& definition) {
             if (value != "unconfined" && value != "builtin") security.seccomp = std::filesystem::absolute(value).string();
         } else if (key == "systempaths" && value == "unconfined") {
             security.unmask_all = true;
+        } else if ((key == "apparmor" && value == "unconfined") || (key == "label" && value == "disable")) {
+            // There is no profile and no label that these would take away.
         } else {
             return error(Errc::invalid, "--security-opt: '{}' is not supported", text);
         }
@@ -338,9 +341,9 @@ Result<> fill_health(const RunFlags& flags, Definition& definition) {
 }
 
 Result<> fill_logs(const RunFlags& flags, Definition& definition) {
-    if (flags.log_driver == "none")
-        definition.log_to_journal = false;
-    else if (!flags.log_driver.empty() && flags.log_driver != "journald" && flags.log_driver != "journal")
+    if (flags.log_driver == "none") definition.log_to_journal = false;
+    // Docker's file drivers are there for `logs` and keep output on this host: the journal does both.
+    else if (!std::set<std::string>{"", "journald", "journal", "json-file", "local"}.contains(flags.log_driver))
         return error(Errc::unsupported,
                      "--log-driver: '{}' is not supported: output goes to the journal (journald) or nowhere (none)",
                      flags.log_driver);
@@ -354,7 +357,8 @@ Result<> fill_logs(const RunFlags& flags, Definition& definition) {
             definition.log_direct = value == "true";
         }
         // Rotation is the journal's; labels and env select what Docker copies, here all labels are fields already.
-        else if (key != "max-size" && key != "max-file" && key != "labels" && key != "env" && key != "mode")
+        else if (key != "max-size" && key != "max-file" && key != "compress" && key != "labels" && key != "env" &&
+                 key != "mode")
             return error(Errc::invalid, "--log-opt: '{}' is not known", key);
     }
     return {};
@@ -364,6 +368,7 @@ Result<> fill_logs(const RunFlags& flags, Definition& definition) {
 
 Result<config::Definition> definition_from(const RunFlags& flags) {
     Definition definition;
+    TRY(refuse_foreign_flags(flags));
     if (flags.image_and_command.empty()) return error(Errc::invalid, "an image is needed: [OPTIONS] IMAGE [COMMAND] [ARG...]");
     const std::string& image = flags.image_and_command.front();
     if (image.starts_with("-")) return error(Errc::invalid, "unknown flag: {}", image);

@@ -3,6 +3,7 @@
 
 #include "config/definition.hpp"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -52,11 +53,19 @@ struct RunFlags {
     std::string ready;
     Strings requires_units, after_units;
 
+    // Docker's that have no meaning here, or only one possible value
+    std::map<std::string, std::optional<std::string>> foreign;
+    bool content_trust = false;
+
     Strings image_and_command;  // what follows the flags
 };
 
 // Binds every flag but those of the verb itself (detach, rm, pull ... are among them: create leaves some out).
 void declare_run_flags(Verb& verb, RunFlags& flags, bool create);
+
+// Those of Docker's that mean nothing here: known, hidden, refused unless their value changes nothing.
+void declare_foreign_flags(Verb& verb, RunFlags& flags);
+Result<> refuse_foreign_flags(const RunFlags& flags);
 
 // Checks what flags say and turns them into a definition (image and command included). Reads --env-file and --label-file.
 Result<config::Definition> definition_from(const RunFlags& flags);

@@ -1,5 +1,7 @@
 #include "cli/verb.hpp"
 
+#include "base/units.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -7,6 +9,8 @@
 namespace gantry::cli {
 
 namespace {
+
+constexpr int wrong_words = 1, wrong_flag = 125;
 
 template <class Target>
 Option scalar(CLI::App& app, const std::string& names, Target& target, const std::string& help) {
@@ -22,6 +26,11 @@ Option Option::required() {
 
 Option Option::one_of(std::vector<std::string> values) {
     option_->check(CLI::IsMember(std::move(values)));
+    return *this;
+}
+
+Option Option::value(const std::string& name) {
+    option_->type_name(name);
     return *this;
 }
 
@@ -63,7 +72,9 @@ Verb Verb::add_verb(const std::string& name, const std::string& summary) { retur
 
 Verb Verb::add_group(const std::string& name, const std::string& summary) {
     CLI::App* group = app_->add_subcommand(name, summary);
-    group->require_subcommand(1);
+    group->callback([group] {
+        if (group->get_subcommands().empty()) fmt::print("{}", group->help());
+    });
     return Verb(*group);
 }
 
@@ -79,6 +90,30 @@ void Verb::take_rest() { app_->prefix_command(); }
 std::vector<std::string> Verb::remaining() const { return app_->remaining(); }
 
 std::string Verb::name() const { return app_->get_name(); }
+std::string Verb::summary() const { return app_->get_description(); }
+std::string Verb::usage_line() const { return app_->get_footer(); }
+bool Verb::is_group() const { return !app_->get_subcommands(nullptr).empty(); }
+
+std::vector<OptionView> Verb::options() const {
+    std::vector<OptionView> views;
+    for (const CLI::Option* option : app_->get_options()) {
+        if (option == app_->get_help_ptr() || option == app_->get_version_ptr()) continue;
+        OptionView& view = views.emplace_back();
+        for (const auto& name : option->get_snames()) view.names.push_back("-" + name);
+        for (const auto& name : option->get_lnames()) view.names.push_back("--" + name);
+        const std::string type = option->get_type_name();
+        if (view.names.empty())
+            view.value = option->get_name();
+        else if (option->get_items_expected_max() != 0)
+            view.value = type.substr(0, type.find(':'));  // what one_of() adds is in the help
+        view.help = option->get_description();
+        view.required = option->get_required();
+        view.repeats = option->get_items_expected_max() > 1;
+        view.hidden = option->get_group().empty();
+    }
+    return views;
+}
+
 Verb Verb::parent() const { return Verb(*app_->get_parent()); }
 
 std::optional<Verb> Verb::find(const std::string& name) const {
@@ -101,18 +136,61 @@ std::vector<std::string> Verb::long_flags() const {
     return flags;
 }
 
+namespace {
+
+// The verb that the words had led to when something was wrong.
+const CLI::App& last_parsed(const CLI::App& app) {
+    const auto below = app.get_subcommands();
+    return below.empty() ? app : last_parsed(*below.back());
+}
+
+std::string words_of(const CLI::App& app) {
+    return app.get_parent() ? words_of(*app.get_parent()) + " " + app.get_name() : app.get_name();
+}
+
+// Docker's exit statuses: 1 for words that are missing or too many, 125 for a flag that is wrong.
+int refuse(const CLI::App& app, const CLI::ParseError& failure) {
+    const CLI::App& verb = last_parsed(app);
+    const std::string name = words_of(verb);
+    std::string text = failure.what();
+    int status = wrong_flag;
+    const auto is = [&](CLI::ExitCodes code) { return failure.get_exit_code() == static_cast<int>(code); };
+    if (const auto extra = app.remaining(true); is(CLI::ExitCodes::ExtrasError) && !extra.empty()) {
+        const std::string& word = extra.front();
+        status = word.starts_with('-') ? wrong_flag : wrong_words;
+        if (status == wrong_flag) {
+            text = "unknown flag: " + word;
+        } else if (!verb.get_subcommands(nullptr).empty()) {
+            const std::string near = nearest(word, Verb(const_cast<CLI::App&>(verb)).visible_verbs());
+            text =
+                fmt::format("unknown verb '{} {}'{}", name, word, near.empty() ? "" : fmt::format(", did you mean '{}'", near));
+        } else {
+            text = fmt::format("'{}' takes no argument '{}'", name, word);
+        }
+    } else if (is(CLI::ExitCodes::RequiredError)) {
+        status = wrong_words;
+        text = fmt::format("'{}': {}", name, text);
+    }
+    fmt::print(stderr, "gantry: {}\nSee '{} --help'.\n", text, name);
+    return status;
+}
+
+}  // namespace
+
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare) {
-    CLI::App app{"Gantry: containers as systemd units", "gantry"};
+    CLI::App app{"Containers as systemd units", "gantry"};
     app.set_help_flag("--help", "show this help");  // -h is the host name for `run`
     app.set_version_flag("-v,--version", std::string("gantry version ") + GANTRY_VERSION);
-    app.require_subcommand(1);
-    app.failure_message(CLI::FailureMessage::simple);
     declare(Verb(app));
+    if (words.empty())
+        words.emplace_back("--help");
+    else if (words.front() == "help")  // `docker help run`
+        std::rotate(words.begin(), words.begin() + 1, words.end()), words.back() = "--help";
     std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
     try {
         app.parse(std::move(words));
     } catch (const CLI::ParseError& failure) {
-        return app.exit(failure);
+        return failure.get_exit_code() == 0 ? app.exit(failure) : refuse(app, failure);
     }
     return std::nullopt;
 }

@@ -25,10 +25,20 @@ public:
     explicit Option(CLI::Option* option) : option_(option) {}
     Option required();
     Option one_of(std::vector<std::string> values);
-    Option hidden();  // works, but is not in --help
+    Option value(const std::string& name);  // what --help and manual pages call its value: "FILE"
+    Option hidden();                        // works, but is not in --help
 
 private:
     CLI::Option* option_;
+};
+
+// What was declared of an option, for manual pages.
+struct OptionView {
+    std::vector<std::string> names;  // with their dashes, short ones first; none for a word by its place
+    std::string value;               // the name of its value or word; none for a flag
+    std::string help;
+    bool required = false, repeats = false, hidden = false;
+    bool operator==(const OptionView&) const = default;
 };
 
 // A verb or a group of verbs. A handle: copies name the same verb, which lives as long as the command line that it is part of.
@@ -50,7 +60,7 @@ public:
     Option add_option(const std::string& names, std::optional<std::uint32_t>& target, const std::string& help = "");
 
     Verb add_verb(const std::string& name, const std::string& summary);
-    Verb add_group(const std::string& name, const std::string& summary);  // needs one of its verbs
+    Verb add_group(const std::string& name, const std::string& summary);  // shows its help without one of its verbs
     Verb alias(const std::string& name);
     void usage(const std::string& line);  // below the help
     void hide();
@@ -60,8 +70,12 @@ public:
     void take_rest();
     std::vector<std::string> remaining() const;
 
-    // For completion.
+    // What was declared, for completion and manual pages.
     std::string name() const;
+    std::string summary() const;
+    std::string usage_line() const;           // as given to usage()
+    std::vector<OptionView> options() const;  // without --help
+    bool is_group() const;
     Verb parent() const;
     std::optional<Verb> find(const std::string& name) const;
     std::vector<std::string> visible_verbs() const;
@@ -72,7 +86,7 @@ private:
 };
 
 // A whole command line, without the program's name. declare() gets its top. Help, version and what was wrong are printed. The
-// exit status, or nullopt: a verb ran.
+// exit status, or nullopt: a verb ran. Without a word it is a question for help, as is "help VERB...".
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare);
 
 }  // namespace gantry::cli

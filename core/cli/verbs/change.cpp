@@ -1,12 +1,7 @@
-// rm, rename, update, container prune.
-#include "base/units.hpp"
-#include "cli/confirm.hpp"
-#include "cli/format/listing.hpp"
+// rm, rename, update.
 #include "cli/run_flags.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "config/reader.hpp"
-
-#include <ctime>
 
 namespace gantry::cli {
 
@@ -14,7 +9,7 @@ namespace {
 
 struct RmOptions {
     std::vector<std::string> containers;
-    bool force = false, volumes = false, link = false;
+    bool force = false, volumes = false;
 };
 
 void declare_rm(Verb& verb, RmOptions& options) {
@@ -65,18 +60,18 @@ struct UpdateOptions {
 void declare_update(Verb& verb, UpdateOptions& options) {
     auto& flags = options.flags;
     verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
-    verb.add_option("-m,--memory", flags.memory, "memory limit");
-    verb.add_option("--memory-reservation", flags.memory_reservation, "soft memory limit");
-    verb.add_option("--memory-swap", flags.memory_swap, "memory plus swap, -1 for unlimited swap");
-    verb.add_option("--cpus", flags.cpus, "number of CPUs");
-    verb.add_option("-c,--cpu-shares", flags.cpu_shares, "CPU weight");
-    verb.add_option("--cpu-period", flags.cpu_period, "CPU period in microseconds");
-    verb.add_option("--cpu-quota", flags.cpu_quota, "CPU quota in microseconds");
-    verb.add_option("--cpuset-cpus", flags.cpuset_cpus, "CPUs to run on");
-    verb.add_option("--cpuset-mems", flags.cpuset_mems, "memory nodes");
-    verb.add_option("--pids-limit", flags.pids_limit, "number of processes, -1 for unlimited");
-    verb.add_option("--blkio-weight", flags.blkio_weight, "I/O weight, 10 to 1000");
-    verb.add_option("--restart", flags.restart, "restart policy");
+    verb.add_option("-m,--memory", flags.memory, "memory limit").value("BYTES");
+    verb.add_option("--memory-reservation", flags.memory_reservation, "soft memory limit").value("BYTES");
+    verb.add_option("--memory-swap", flags.memory_swap, "memory plus swap, -1 for unlimited swap").value("BYTES");
+    verb.add_option("--cpus", flags.cpus, "number of CPUs").value("NUMBER");
+    verb.add_option("-c,--cpu-shares", flags.cpu_shares, "CPU weight").value("NUMBER");
+    verb.add_option("--cpu-period", flags.cpu_period, "CPU period in microseconds").value("MICROSECONDS");
+    verb.add_option("--cpu-quota", flags.cpu_quota, "CPU quota in microseconds").value("MICROSECONDS");
+    verb.add_option("--cpuset-cpus", flags.cpuset_cpus, "CPUs to run on").value("LIST");
+    verb.add_option("--cpuset-mems", flags.cpuset_mems, "memory nodes").value("LIST");
+    verb.add_option("--pids-limit", flags.pids_limit, "number of processes, -1 for unlimited").value("NUMBER");
+    verb.add_option("--blkio-weight", flags.blkio_weight, "I/O weight, 10 to 1000").value("NUMBER");
+    verb.add_option("--restart", flags.restart, "restart policy").value("POLICY");
 }
 
 // What the flags name replaces what the definition says; the rest stays.
@@ -116,51 +111,15 @@ Result<int> run_update(Context& context, UpdateOptions& options) {
     });
 }
 
-struct PruneOptions {
-    bool force = false;
-    std::vector<std::string> filters;
-};
-
-void declare_prune(Verb& verb, PruneOptions& options) {
-    verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]");
-}
-
-Result<int> run_prune(Context& context, PruneOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"until", "label"}));
-    if (!options.force && !TRY(confirm("WARNING! This will remove all stopped containers."))) return 0;
-    auto* engine = TRY(context.engine());
-    std::string removed;
-    std::uint64_t bytes = 0;
-    for (const auto& container : TRY(engine->containers())) {
-        if (container.state != "exited" && container.state != "created" && container.state != "dead") continue;
-        // A hand-written definition is the administrator's, not a leftover.
-        if (container.problem || !container.definition_file.starts_with(engine->paths().data)) continue;
-        if (!filters.match_labels(container.definition.labels)) continue;
-        bool young = false;
-        for (const auto& until : filters.values("until"))
-            young |= container.definition.created * 1000000 >= TRY(parse_time(until));
-        if (young) continue;
-        auto* storage = TRY(engine->storage(container.definition.storage_driver));
-        if (auto status = storage->status(container.name.str()); status.ok()) bytes += status->bytes;
-        if (auto gone = engine->remove(container, false, false); !gone.ok())
-            complain(gone.error());
-        else
-            removed += container.id + "\n";
-    }
-    if (!removed.empty()) removed = "Deleted Containers:\n" + removed + "\n";
-    return print(fmt::format("{}Total reclaimed space: {}\n", removed, human_size(bytes)));
-}
-
 }  // namespace
 
 void add_change_verbs(Parents& parents, Context& context) {
     for (Verb* parent : {&parents.top, &parents.container}) {
-        add_verb(*parent, context, "rm", "Remove containers", declare_rm, run_rm);
+        Verb rm = add_verb(*parent, context, "rm", "Remove containers", declare_rm, run_rm);
+        if (parent == &parents.container) rm.alias("remove");
         add_verb(*parent, context, "rename", "Rename a container", declare_rename, run_rename);
         add_verb(*parent, context, "update", "Change limits and restart policy of containers", declare_update, run_update);
     }
-    add_verb(parents.container, context, "prune", "Remove all stopped containers", declare_prune, run_prune);
 }
 
 }  // namespace gantry::cli

@@ -45,7 +45,7 @@ void declare_start(Verb& verb, StartOptions& options) {
     verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
     verb.add_flag("-a,--attach", options.attach, "attach standard output and error, pass signals on");
     verb.add_flag("-i,--interactive", options.interactive, "attach standard input");
-    verb.add_option("--detach-keys", options.detach_keys, "keys that detach from the container");
+    verb.add_option("--detach-keys", options.detach_keys, "keys that detach from the container").value("KEYS");
 }
 
 Result<int> run_start(Context& context, StartOptions& options) {
@@ -89,8 +89,8 @@ struct StopOptions {
 
 void declare_stop(Verb& verb, StopOptions& options) {
     verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
-    verb.add_option("-t,--timeout,--time", options.timeout, "seconds before it is killed");
-    verb.add_option("-s,--signal", options.signal, "signal to send first");
+    verb.add_option("-t,--timeout,--time", options.timeout, "seconds before it is killed").value("SECONDS");
+    verb.add_option("-s,--signal", options.signal, "signal to send first").value("SIGNAL");
 }
 
 // -t and -s of stop: systemd's own timeout and signal stay what the definition says; a stop that is to go otherwise sends its
@@ -162,7 +162,7 @@ struct KillOptions {
 
 void declare_kill(Verb& verb, KillOptions& options) {
     verb.add_option("CONTAINER", options.containers, "name, id or the first digits of an id").required();
-    verb.add_option("-s,--signal", options.signal, "signal to send, name or number");
+    verb.add_option("-s,--signal", options.signal, "signal to send, name or number").value("SIGNAL");
 }
 
 Result<int> run_kill(Context& context, KillOptions& options) {

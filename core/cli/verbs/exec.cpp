@@ -23,14 +23,14 @@ struct ExecFlags {
 void declare_exec(Verb& verb, ExecFlags& flags) {
     flags.verb = verb;
     verb.add_flag("-d,--detach", flags.detach, "leave the command running and return");
-    verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the command");
-    verb.add_option("-e,--env", flags.env, "set a variable: NAME=VALUE, or NAME for our own value");
-    verb.add_option("--env-file", flags.env_files, "a file of variables");
+    verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the command").value("KEYS");
+    verb.add_option("-e,--env", flags.env, "set a variable: NAME=VALUE, or NAME for our own value").value("NAME[=VALUE]");
+    verb.add_option("--env-file", flags.env_files, "a file of variables").value("FILE");
     verb.add_flag("-i,--interactive", flags.interactive, "pass standard input on");
     verb.add_flag("--privileged", flags.privileged, "every capability, no system call filter");
     verb.add_flag("-t,--tty", flags.tty, "give the command a terminal");
-    verb.add_option("-u,--user", flags.user, "NAME|UID[:GROUP|GID]");
-    verb.add_option("-w,--workdir", flags.workdir, "working folder inside the container");
+    verb.add_option("-u,--user", flags.user, "NAME|UID[:GROUP|GID]").value("USER[:GROUP]");
+    verb.add_option("-w,--workdir", flags.workdir, "working folder inside the container").value("FOLDER");
     verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id").required();
     verb.take_rest();
     verb.usage("usage: gantry exec [OPTIONS] CONTAINER COMMAND [ARG...]");
@@ -138,7 +138,7 @@ struct AttachFlags {
 
 void declare_attach(Verb& verb, AttachFlags& flags) {
     verb.add_option("CONTAINER", flags.container, "name, id or the first digits of an id").required();
-    verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the container");
+    verb.add_option("--detach-keys", flags.detach_keys, "keys that detach from the container").value("KEYS");
     verb.add_flag("--no-stdin", flags.no_stdin, "do not pass standard input on");
     verb.add_flag("--sig-proxy,!--no-sig-proxy", flags.sig_proxy, "pass signals on (without a terminal)");
 }

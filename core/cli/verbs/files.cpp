@@ -40,7 +40,7 @@ struct ExportOptions {
 
 void declare_export(Verb& verb, ExportOptions& options) {
     verb.add_option("CONTAINER", options.container).required();
-    verb.add_option("-o,--output", options.output, "file; standard output if absent");
+    verb.add_option("-o,--output", options.output, "file; standard output if absent").value("FILE");
 }
 
 Result<int> run_export(Context& context, ExportOptions& options) {

@@ -1,6 +1,5 @@
-// images, rmi, tag, history, image prune.
+// images, rmi, tag, history.
 #include "base/units.hpp"
-#include "cli/confirm.hpp"
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
@@ -11,18 +10,6 @@
 namespace gantry::cli {
 
 namespace {
-
-Result<std::vector<Digest>> used_images(container::Engine& engine) {
-    std::vector<Digest> used;
-    for (const auto& container : TRY(engine.containers())) {
-        if (container.problem) continue;
-        if (auto id = Digest::parse(container.definition.image_id); id.ok())
-            used.push_back(*id);
-        else if (auto image = TRY(engine.images())->find(container.definition.image); image.ok())
-            used.push_back(image->id);
-    }
-    return used;
-}
 
 struct ImagesOptions {
     bool all = false, quiet = false, no_trunc = false, digests = false;
@@ -36,8 +23,10 @@ void declare_images(Verb& verb, ImagesOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only ids");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
     verb.add_flag("--digests", options.digests, "show digests");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "dangling=BOOL, label=..., reference=PATTERN, before=IMAGE, since=IMAGE");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
+    verb.add_option("-f,--filter", options.filters,
+                    "dangling=BOOL, label=KEY[=VALUE], reference=PATTERN, before=IMAGE, since=IMAGE, until=TIME")
+        .value("KEY=VALUE");
 }
 
 const Listing images_listing{{{"Containers", "CONTAINERS"},
@@ -46,8 +35,11 @@ const Listing images_listing{{{"Containers", "CONTAINERS"},
                               {"Digest", "DIGEST"},
                               {"ID", "IMAGE ID"},
                               {"Repository", "REPOSITORY"},
+                              {"SharedSize", "SHARED SIZE"},
                               {"Size", "SIZE"},
-                              {"Tag", "TAG"}},
+                              {"Tag", "TAG"},
+                              {"UniqueSize", "UNIQUE SIZE"},
+                              {"VirtualSize", "VIRTUAL SIZE"}},
                              "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
                              "ID"};
 
@@ -92,11 +84,14 @@ Result<bool> image_matches(image::Store& store, const image::Image& image, const
         if (image.created >= TRY(store.find(other)).created) return false;
     for (const auto& other : filters.values("since"))
         if (image.created <= TRY(store.find(other)).created) return false;
+    for (const auto& until : filters.values("until"))
+        if (parse_time(image.created).value_or(0) >= TRY(parse_time(until))) return false;
     return true;
 }
 
 Result<int> run_images(Context& context, ImagesOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"dangling", "label", "reference", "before", "since"}));
+    const Filters filters =
+        TRY(Filters::parse(options.filters, {"dangling", "label", "reference", "before", "since", "until"}));
     auto* engine = TRY(context.engine());
     auto* store = TRY(engine->images());
     std::optional<ImageRef> wanted;
@@ -119,12 +114,14 @@ Result<int> run_images(Context& context, ImagesOptions& options) {
             const std::int64_t created = parse_time(image.created).value_or(0) / 1000000;
             Json row;
             row["Containers"] = "N/A";
-            row["CreatedAt"] = image.created;
+            row["CreatedAt"] = go_time(created);
             row["CreatedSince"] = time_ago(created);
             row["Digest"] = name.digest.empty() ? "<none>" : name.digest;
             row["ID"] = options.no_trunc ? image.id.str() : short_id(image.id.str());
             row["Repository"] = name.ref ? name.ref->familiar_repository() : "<none>";
             row["Size"] = human_size(image.size);
+            row["VirtualSize"] = row["Size"];
+            row["SharedSize"] = row["UniqueSize"] = "N/A";  // `system df -v` has them
             row["Tag"] = name.ref && !name.ref->tag.empty() ? name.ref->tag : "<none>";
             rows.push_back(std::move(row));
             if (options.quiet) break;
@@ -150,7 +147,7 @@ Result<int> run_rmi(Context& context, RmiOptions& options) {
     auto* engine = TRY(context.engine());
     auto* store = TRY(engine->images());
     return for_each_object(options.images, [&](const std::string& name) -> Result<> {
-        for (const auto& line : TRY(store->remove(name, TRY(used_images(*engine)), options.force))) TRY(print(line + "\n"));
+        for (const auto& line : TRY(store->remove(name, TRY(engine->images_in_use()), options.force))) TRY(print(line + "\n"));
         return {};
     });
 }
@@ -182,7 +179,7 @@ void declare_history(Verb& verb, HistoryOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only ids");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
     verb.add_flag("-H,--human,!--no-human", options.human, "sizes and times for people");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
 }
 
 const Listing history_listing{{{"Comment", "COMMENT"},
@@ -204,40 +201,14 @@ Result<int> run_history(Context& context, HistoryOptions& options) {
         row["CreatedAt"] = line.created;
         const auto created = parse_time(line.created);
         row["CreatedSince"] = options.human && created.ok() ? time_ago(*created / 1000000) : line.created;
-        row["CreatedBy"] = options.no_trunc ? line.created_by : truncated(line.created_by, 45);
+        std::string step = line.created_by;
+        std::ranges::replace(step, '\t', ' ');
+        row["CreatedBy"] = options.no_trunc ? step : truncated(step, 45);
         row["ID"] = options.no_trunc || line.id == "<missing>" ? line.id : short_id(line.id);
         row["Size"] = options.human ? human_size(line.size) : std::to_string(line.size);
         rows.push_back(std::move(row));
     }
     return print(TRY(print_listing(history_listing, {options.format, options.quiet}, rows)));
-}
-
-struct PruneOptions {
-    bool force = false, all = false;
-    std::vector<std::string> filters;
-};
-
-void declare_prune(Verb& verb, PruneOptions& options) {
-    verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_flag("-a,--all", options.all, "every image without a container, not only untagged ones");
-    verb.add_option("--filter", options.filters, "until=TIME, label=KEY[=VALUE]");
-}
-
-Result<int> run_prune(Context& context, PruneOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"until", "label"}));
-    if (!options.force &&
-        !TRY(confirm(options.all ? "WARNING! This will remove all images without at least one container associated to them."
-                                 : "WARNING! This will remove all dangling images.")))
-        return 0;
-    auto* engine = TRY(context.engine());
-    std::map<std::string, std::string> wanted;
-    for (const auto& key : {"until", "label"})
-        for (const auto& value : filters.values(key)) wanted[key] = value;
-    const auto pruned = TRY(TRY(engine->images())->prune(options.all, TRY(used_images(*engine)), wanted));
-    std::string out;
-    for (const auto& line : pruned.lines) out += line + "\n";
-    if (!out.empty()) out = "Deleted Images:\n" + out + "\n";
-    return print(fmt::format("{}Total reclaimed space: {}\n", out, human_size(pruned.bytes)));
 }
 
 }  // namespace
@@ -251,7 +222,6 @@ void add_image_verbs(Parents& parents, Context& context) {
         add_verb(*parent, context, "tag", "Give an image a further name", declare_tag, run_tag);
         add_verb(*parent, context, "history", "Show the layers of an image", declare_history, run_history);
     }
-    add_verb(parents.image, context, "prune", "Remove unused images", declare_prune, run_prune);
 }
 
 }  // namespace gantry::cli

@@ -11,17 +11,18 @@ namespace {
 struct InspectOptions {
     std::vector<std::string> names;
     std::string format, type;
-    bool size = false;
+    bool size = false, verbose = false;
 };
 
 void declare_common(Verb& verb, InspectOptions& options) {
     verb.add_option("NAME", options.names, "name or id").required();
-    verb.add_option("-f,--format", options.format, "json or a Go template");
+    verb.add_option("-f,--format", options.format, "json or a Go template").value("FORMAT");
 }
 
 void declare_any(Verb& verb, InspectOptions& options) {
     declare_common(verb, options);
     verb.add_option("--type", options.type, "container, image, network or volume")
+        .value("KIND")
         .one_of({"container", "image", "network", "volume"});
     verb.add_flag("-s,--size", options.size, "with the size of the writable layer");
 }
@@ -30,6 +31,7 @@ template <const char* kind>
 void declare_one(Verb& verb, InspectOptions& options) {
     declare_common(verb, options);
     options.type = kind;
+    if (options.type == "network") verb.add_flag("-v,--verbose", options.verbose, "accepted: everything is shown").hidden();
     if (options.type == "container") verb.add_flag("-s,--size", options.size, "with the size of the writable layer");
 }
 

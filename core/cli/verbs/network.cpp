@@ -1,6 +1,4 @@
-// network create, ls, rm, connect, disconnect, prune, reload.
-#include "base/units.hpp"
-#include "cli/confirm.hpp"
+// network create, ls, rm, connect, disconnect, reload.
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
@@ -10,22 +8,26 @@ namespace gantry::cli {
 namespace {
 
 struct CreateOptions {
-    std::string name, driver = "bridge";
-    std::vector<std::string> subnets, gateways, ranges, options, labels;
+    std::string name, driver = "bridge", scope, ipam_driver;
+    std::vector<std::string> subnets, gateways, ranges, aux_addresses, options, labels;
     bool internal = false, ipv6 = false, attachable = false;
 };
 
 void declare_create(Verb& verb, CreateOptions& options) {
     verb.add_option("NETWORK", options.name).required();
-    verb.add_option("-d,--driver", options.driver, "network driver");
-    verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family");
-    verb.add_option("--gateway", options.gateways, "gateway of a subnet");
-    verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only");
-    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too");
-    verb.add_option("--label", options.labels, "KEY[=VALUE]");
+    verb.add_option("-d,--driver", options.driver, "network driver").value("DRIVER");
+    verb.add_option("--subnet", options.subnets, "subnet in CIDR, one of each family").value("CIDR");
+    verb.add_option("--gateway", options.gateways, "gateway of a subnet").value("ADDRESS");
+    verb.add_option("--ip-range", options.ranges, "addresses are leased from this part only").value("CIDR");
+    verb.add_option("-o,--opt", options.options, "driver option, KEY=VALUE; com.docker.network.driver.mtu too")
+        .value("KEY=VALUE");
+    verb.add_option("--label", options.labels, "KEY[=VALUE]").value("KEY[=VALUE]");
     verb.add_flag("--internal", options.internal, "no way out");
     verb.add_flag("--ipv6", options.ipv6, "accepted: networks have IPv6 anyway");
     verb.add_flag("--attachable", options.attachable, "accepted: every network is").hidden();
+    verb.add_option("--scope", options.scope).one_of({"local"}).hidden();
+    verb.add_option("--ipam-driver", options.ipam_driver).one_of({"default"}).hidden();
+    verb.add_option("--aux-address", options.aux_addresses).hidden();
 }
 
 bool is_v6(const std::string& text) { return text.find(':') != std::string::npos; }
@@ -35,6 +37,8 @@ Result<driver::NetworkConfig> config_from(const CreateOptions& options) {
     config.name = TRY(ObjectName::parse("network", options.name)).str();
     config.driver = options.driver;
     config.internal = options.internal;
+    if (!options.aux_addresses.empty())
+        return error(Errc::unsupported, "--aux-address is not supported: keep such addresses out with --ip-range");
     for (const auto& cidr : options.subnets) {
         driver::Subnet subnet{cidr, "", ""};
         for (const auto& gateway : options.gateways)
@@ -68,7 +72,7 @@ Result<int> run_create(Context& context, CreateOptions& options) {
         const auto equals = text.find('=');
         labels[text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
     }
-    return print(TRY(engine->network_create(TRY(config_from(options)), labels)).config.name + "\n");
+    return print(TRY(engine->network_create(TRY(config_from(options)), labels)).id + "\n");
 }
 
 struct LsOptions {
@@ -78,16 +82,18 @@ struct LsOptions {
 };
 
 void declare_ls(Verb& verb, LsOptions& options) {
-    verb.add_flag("-q,--quiet", options.quiet, "only names");
-    verb.add_flag("--no-trunc", options.no_trunc, "accepted: nothing is shortened");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "name=, id=, driver=, label=, type=custom|builtin, dangling=BOOL");
+    verb.add_flag("-q,--quiet", options.quiet, "only ids");
+    verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
+    verb.add_option("-f,--filter", options.filters,
+                    "name=PATTERN, id=PATTERN, driver=NAME, label=KEY[=VALUE], scope=local, type=custom|builtin, dangling=BOOL")
+        .value("KEY=VALUE");
 }
 
-// A network's id is its name: both columns of Docker's listing say it.
 const Listing ls_listing{{{"CreatedAt", "CREATED AT"},
                           {"Driver", "DRIVER"},
                           {"ID", "NETWORK ID"},
+                          {"IPv4", "IPV4"},
                           {"IPv6", "IPV6"},
                           {"Internal", "INTERNAL"},
                           {"Labels", "LABELS"},
@@ -104,15 +110,18 @@ std::set<std::string> used_networks(const std::vector<container::Container>& con
 }
 
 Result<int> run_ls(Context& context, LsOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"name", "id", "driver", "label", "type", "dangling"}));
+    const Filters filters =
+        TRY(Filters::parse(options.filters, {"name", "id", "driver", "label", "type", "scope", "dangling"}));
     auto* engine = TRY(context.engine());
     std::set<std::string> used;
     if (filters.has("dangling")) used = used_networks(TRY(engine->containers()));
     std::vector<Json> rows;
     for (const auto& network : TRY(engine->networks())) {
         const auto& config = network.config;
-        const auto named = [&](const std::string& value) { return config.name.find(value) != std::string::npos; };
-        if (!filters.match("name", named) || !filters.match("id", named) || !filters.match_labels(network.labels) ||
+        if (!filters.match("name", [&](const std::string& value) { return matches_pattern(value, config.name); }) ||
+            !filters.match("id", [&](const std::string& value) { return matches_pattern(value, network.id); }) ||
+            !filters.match("scope", [](const std::string& value) { return value == "local"; }) ||
+            !filters.match_labels(network.labels) ||
             !filters.match("driver", [&](const std::string& value) { return config.driver == value; }) ||
             !filters.match("type", [&](const std::string& value) { return (value == "builtin") == network.predefined; }) ||
             !filters.match("dangling", [&](const std::string& value) {
@@ -120,11 +129,14 @@ Result<int> run_ls(Context& context, LsOptions& options) {
             }))
             continue;
         const bool v6 = std::ranges::any_of(config.subnets, [](const auto& subnet) { return is_v6(subnet.cidr); });
-        rows.push_back(Json{{"CreatedAt", rfc3339(network.created * 1000000)},
+        const bool v4 = std::ranges::any_of(config.subnets, [](const auto& subnet) { return !is_v6(subnet.cidr); });
+        rows.push_back(Json{{"CreatedAt", go_time(network.created)},
                             {"Driver", config.driver},
-                            {"ID", config.name},
+                            {"ID", options.no_trunc ? network.id : short_id(network.id)},
+                            {"IPv4", v4 ? "true" : "false"},
                             {"IPv6", v6 ? "true" : "false"},
                             {"Internal", config.internal ? "true" : "false"},
+                            {"Label", network.labels},
                             {"Labels", labels_text(network.labels)},
                             {"Name", config.name},
                             {"Scope", "local"}});
@@ -170,48 +182,19 @@ Result<int> run_reload(Context& context, NamesOptions& options) {
     });
 }
 
-struct PruneOptions {
-    bool force = false;
-    std::vector<std::string> filters;
-};
-
-void declare_prune(Verb& verb, PruneOptions& options) {
-    verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_option("--filter", options.filters, "label=KEY[=VALUE], until=TIME");
-}
-
-Result<int> run_prune(Context& context, PruneOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"label", "until"}));
-    if (!options.force && !TRY(confirm("WARNING! This will remove all custom networks not used by at least one container.")))
-        return 0;
-    auto* engine = TRY(context.engine());
-    const auto used = used_networks(TRY(engine->containers()));
-    std::string removed;
-    for (const auto& network : TRY(engine->networks())) {
-        if (network.predefined || used.contains(network.config.name) || !filters.match_labels(network.labels)) continue;
-        bool young = false;
-        for (const auto& until : filters.values("until")) young |= network.created * 1000000 >= TRY(parse_time(until));
-        if (young) continue;
-        if (auto gone = engine->network_remove(network.config.name); !gone.ok())
-            complain(gone.error());
-        else
-            removed += network.config.name + "\n";
-    }
-    return print(removed.empty() ? "" : "Deleted Networks:\n" + removed + "\n");
-}
-
 struct ConnectOptions {
     std::string network, container, ip, ip6;
-    std::vector<std::string> aliases;
+    std::vector<std::string> aliases, options;
     bool force = false;
 };
 
 void declare_connect(Verb& verb, ConnectOptions& options) {
     verb.add_option("NETWORK", options.network).required();
     verb.add_option("CONTAINER", options.container).required();
-    verb.add_option("--ip", options.ip, "IPv4 address");
-    verb.add_option("--ip6", options.ip6, "IPv6 address");
-    verb.add_option("--alias", options.aliases, "further name on the network");
+    verb.add_option("--ip", options.ip, "IPv4 address").value("ADDRESS");
+    verb.add_option("--ip6", options.ip6, "IPv6 address").value("ADDRESS");
+    verb.add_option("--alias", options.aliases, "further name on the network").value("NAME");
+    verb.add_option("--driver-opt", options.options, "option of the network driver, KEY=VALUE").value("KEY=VALUE");
 }
 
 void declare_disconnect(Verb& verb, ConnectOptions& options) {
@@ -228,6 +211,11 @@ Result<int> run_connect(Context& context, ConnectOptions& options) {
     attachment.ipv4 = options.ip;
     attachment.ipv6 = options.ip6;
     attachment.aliases = options.aliases;
+    for (const auto& text : options.options) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos) return error(Errc::invalid, "--driver-opt: '{}' is not KEY=VALUE", text);
+        attachment.options[text.substr(0, equals)] = text.substr(equals + 1);
+    }
     TRY(engine->network_connect(container, attachment));
     return 0;
 }
@@ -247,7 +235,6 @@ void add_network_verbs(Parents& parents, Context& context) {
     add_verb(parents.network, context, "connect", "Connect a container to a network", declare_connect, run_connect);
     add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect,
              run_disconnect);
-    add_verb(parents.network, context, "prune", "Remove all unused networks", declare_prune, run_prune);
     add_verb(parents.network, context, "reload", "Put back rules and interfaces that are gone", declare_reload, run_reload);
 }
 

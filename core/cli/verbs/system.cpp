@@ -1,12 +1,13 @@
-// system df, info, check, prune; check; version.
+// info, system check; check; version.
 #include "base/units.hpp"
-#include "cli/confirm.hpp"
 #include "cli/format/listing.hpp"
 #include "cli/format/template.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "config/reader.hpp"
 
+#include <ctime>
 #include <filesystem>
+#include <sstream>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -16,11 +17,10 @@ namespace {
 
 struct FormatOptions {
     std::string format;
-    bool verbose = false;
 };
 
 void declare_format(Verb& verb, FormatOptions& options) {
-    verb.add_option("-f,--format", options.format, "json or a Go template");
+    verb.add_option("-f,--format", options.format, "json or a Go template").value("FORMAT");
 }
 
 Result<int> print_object(const Json& object, const std::string& format, const std::string& text) {
@@ -29,148 +29,130 @@ Result<int> print_object(const Json& object, const std::string& format, const st
     return print(TRY(TRY(Template::parse(format)).render(object)) + "\n");
 }
 
+// Go's name of the machine, which Docker shows; uname's is in `info`.
+std::string go_arch() { return image::Platform::host().architecture; }
+
 Result<int> run_version(Context&, FormatOptions& options) {
     utsname host{};
     uname(&host);
-    const Json client{{"Version", GANTRY_VERSION}, {"Os", "linux"}, {"Arch", host.machine}, {"KernelVersion", host.release}};
+    const Json client{{"Platform", Json{{"Name", "Gantry"}}},
+                      {"Version", GANTRY_VERSION},
+                      {"Os", "linux"},
+                      {"Arch", go_arch()},
+                      {"Context", "default"}};
+    Json server{{"Platform", Json{{"Name", "Gantry"}}},
+                {"Components", Json::array({Json{{"Name", "Engine"}, {"Version", GANTRY_VERSION}}})},
+                {"Version", GANTRY_VERSION},
+                {"Os", "linux"},
+                {"Arch", go_arch()},
+                {"KernelVersion", host.release}};
     // One program does the work of Docker's client and server: both say the same.
-    const Json object{{"Client", client}, {"Server", client}};
-    return print_object(
-        object, options.format,
-        fmt::format("gantry version {}\nOS/Arch: linux/{}\nKernel:  {}\n", GANTRY_VERSION, host.machine, host.release));
+    return print_object(Json{{"Client", client}, {"Server", server}}, options.format,
+                        fmt::format("Client: Gantry\n Version:           {0}\n OS/Arch:           linux/{1}\n\n"
+                                    "Server: Gantry\n Engine:\n  Version:          {0}\n  OS/Arch:          linux/{1}\n"
+                                    "  Kernel Version:   {2}\n",
+                                    GANTRY_VERSION, go_arch(), host.release));
 }
 
-Result<int> run_info(Context& context, FormatOptions& options) {
-    auto* engine = TRY(context.engine());
-    std::map<std::string, int> states;
-    const auto containers = TRY(engine->containers());
-    for (const auto& container : containers) ++states[container.state];
-    utsname host{};
-    uname(&host);
+// PRETTY_NAME of os-release(5).
+std::string operating_system() {
+    std::istringstream lines(os::read_file("/etc/os-release").value_or(""));
+    static const std::string key = "PRETTY_NAME=";
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(key)) continue;
+        std::string value = line.substr(key.size());
+        std::erase_if(value, [](char c) { return c == '"' || c == '\''; });
+        return value;
+    }
+    return "Linux";
+}
+
+Json drivers_of(container::Engine& engine) {
     Json drivers = Json::array();
-    std::string driver_lines;
-    for (const auto& driver : engine->drivers().list()) {
+    for (const auto& driver : engine.drivers().list())
         drivers.push_back(Json{{"Kind", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network"},
                                {"Name", driver.name},
                                {"Version", driver.version},
                                {"File", driver.file},
                                {"Problem", driver.problem}});
-        driver_lines += fmt::format("  {} {} {}{}\n", driver.kind == GANTRY_DRIVER_STORAGE ? "storage" : "network", driver.name,
-                                    driver.version, driver.problem.empty() ? "" : " (" + driver.problem + ")");
-    }
-    const auto images = TRY(TRY(engine->images())->list()).size();
-    const Json object{{"Containers", containers.size()},
-                      {"ContainersRunning", states["running"]},
-                      {"ContainersPaused", states["paused"]},
-                      {"ContainersStopped", static_cast<int>(containers.size()) - states["running"] - states["paused"]},
-                      {"Images", images},
-                      {"Driver", engine->config().storage_driver},
-                      {"Drivers", drivers},
-                      {"CgroupDriver", "systemd"},
-                      {"CgroupVersion", "2"},
-                      {"LoggingDriver", "journald"},
-                      {"KernelVersion", host.release},
-                      {"Architecture", host.machine},
-                      {"NCPU", sysconf(_SC_NPROCESSORS_ONLN)},
-                      {"MemTotal", static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)},
-                      {"DockerRootDir", engine->paths().data},
-                      {"Name", host.nodename},
-                      {"ServerVersion", GANTRY_VERSION}};
-    const std::string text = fmt::format(
-        "Containers: {}\n Running: {}\n Paused: {}\n Stopped: {}\nImages: {}\nServer Version: {}\nStorage Driver: {}\n"
-        "Logging Driver: journald\nCgroup Driver: systemd\nCgroup Version: 2\nDrivers:\n{}Kernel Version: {}\nArchitecture: "
-        "{}\n"
-        "CPUs: {}\nTotal Memory: {}\nName: {}\nRoot Dir: {}\n",
-        containers.size(), states["running"], states["paused"],
-        static_cast<int>(containers.size()) - states["running"] - states["paused"], images, GANTRY_VERSION,
-        engine->config().storage_driver, driver_lines, host.release, host.machine, sysconf(_SC_NPROCESSORS_ONLN),
-        human_size_binary(object["MemTotal"].get<std::uint64_t>()), host.nodename, engine->paths().data);
-    return print_object(object, options.format, text);
+    return drivers;
 }
 
-void declare_df(Verb& verb, FormatOptions& options) {
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_flag("-v,--verbose", options.verbose, "every object");
+// Docker's fields, where they mean something here, and Drivers.
+Result<Json> info_of(container::Engine& engine) {
+    const auto containers = TRY(engine.containers());
+    const auto in_state = [&](const char* state) {
+        return std::ranges::count(containers, state, &container::Container::state);
+    };
+    utsname host{};
+    uname(&host);
+    const Json drivers = drivers_of(engine);
+    Json network_names = Json::array({"host", "none"});
+    for (const auto& driver : drivers)
+        if (driver["Kind"] == "network") network_names.push_back(driver["Name"]);
+    const auto running = in_state("running"), paused = in_state("paused");
+    return Json{{"ID", os::read_file("/etc/machine-id", 64).value_or("").substr(0, 32)},
+                {"Containers", containers.size()},
+                {"ContainersRunning", running},
+                {"ContainersPaused", paused},
+                {"ContainersStopped", static_cast<std::int64_t>(containers.size()) - running - paused},
+                {"Images", TRY(TRY(engine.images())->list()).size()},
+                {"Driver", engine.config().storage_driver},
+                {"Drivers", drivers},
+                {"Plugins", Json{{"Volume", {"local"}}, {"Network", network_names}, {"Log", {"journald", "none"}}}},
+                {"LoggingDriver", "journald"},
+                {"CgroupDriver", "systemd"},
+                {"CgroupVersion", "2"},
+                {"KernelVersion", host.release},
+                {"OperatingSystem", operating_system()},
+                {"OSType", "linux"},
+                {"Architecture", host.machine},
+                {"NCPU", sysconf(_SC_NPROCESSORS_ONLN)},
+                {"MemTotal", static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)},
+                {"DockerRootDir", engine.paths().data},
+                {"Name", host.nodename},
+                {"ServerVersion", GANTRY_VERSION},
+                {"SystemTime", rfc3339(static_cast<std::int64_t>(std::time(nullptr)) * 1000000)},
+                {"SecurityOptions", {"name=seccomp,profile=builtin", "name=cgroupns"}},
+                {"DefaultRuntime", "gantry"},
+                {"InitBinary", "gantry-init"},
+                {"LiveRestoreEnabled", true},  // containers never depend on a daemon
+                {"Swarm", Json{{"LocalNodeState", "inactive"}}},
+                {"Warnings", Json::array()}};
 }
 
-const Listing df_listing{
-    {{"Active", "ACTIVE"}, {"Reclaimable", "RECLAIMABLE"}, {"Size", "SIZE"}, {"TotalCount", "TOTAL"}, {"Type", "TYPE"}},
-    "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
-    "Type"};
-
-const Listing df_images_listing{
-    {{"Containers", "CONTAINERS"},
-     {"ID", "IMAGE ID"},
-     {"Repository", "REPOSITORY"},
-     {"SharedSize", "SHARED SIZE"},
-     {"Size", "SIZE"},
-     {"Tag", "TAG"},
-     {"UniqueSize", "UNIQUE SIZE"}},
-    "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
-    "ID"};
-const Listing df_containers_listing{
-    {{"Names", "NAMES"}, {"Size", "SIZE"}, {"Status", "STATUS"}}, "{{.Names}}\t{{.Status}}\t{{.Size}}", "Names"};
-const Listing df_volumes_listing{
-    {{"Links", "LINKS"}, {"Name", "VOLUME NAME"}, {"Size", "SIZE"}}, "{{.Name}}\t{{.Links}}\t{{.Size}}", "Name"};
-
-using Usage = container::Engine::Usage;
-
-Json df_row(const char* type, const std::vector<Usage::Item>& items, std::uint64_t bytes, std::uint64_t reclaimable) {
-    std::string free = human_size(reclaimable);
-    if (bytes) free += fmt::format(" ({}%)", reclaimable * 100 / bytes);
-    return Json{{"Active", std::to_string(std::ranges::count(items, true, &Usage::Item::active))},
-                {"Reclaimable", free},
-                {"Size", human_size(bytes)},
-                {"TotalCount", std::to_string(items.size())},
-                {"Type", type}};
-}
-
-// Of containers and volumes, which share nothing.
-Json df_row(const char* type, const std::vector<Usage::Item>& items) {
-    std::uint64_t bytes = 0, reclaimable = 0;
-    for (const auto& item : items) {
-        bytes += item.bytes;
-        if (!item.active) reclaimable += item.bytes;
-    }
-    return df_row(type, items, bytes, reclaimable);
-}
-
-// Every object with what it takes, as Docker's -v.
-Result<int> print_df_objects(container::Engine& engine, const Usage& usage) {
-    std::map<std::string, std::vector<std::string>> names_of;
-    for (auto& image : TRY(TRY(engine.images())->list())) names_of[image.id.str()] = std::move(image.names);
-    std::vector<Json> rows;
-    for (const auto& item : usage.images) {
-        const auto& names = names_of[item.name];
-        const auto ref = names.empty() ? std::nullopt : std::optional(TRY(ImageRef::parse(names[0])));
-        rows.push_back(Json{{"Repository", ref ? ref->familiar_repository() : "<none>"},
-                            {"Tag", ref ? ref->tag : "<none>"},
-                            {"ID", short_id(item.name)},
-                            {"Size", human_size(item.bytes)},
-                            {"SharedSize", human_size(item.bytes - item.unique)},
-                            {"UniqueSize", human_size(item.unique)},
-                            {"Containers", std::to_string(item.users)}});
-    }
-    std::string text = "Images space usage:\n\n" + TRY(print_listing(df_images_listing, {}, rows));
-    rows.clear();
-    for (const auto& item : usage.containers)
-        rows.push_back(
-            Json{{"Names", item.name}, {"Size", human_size(item.bytes)}, {"Status", item.active ? "running" : "stopped"}});
-    text += "\nContainers space usage:\n\n" + TRY(print_listing(df_containers_listing, {}, rows));
-    rows.clear();
-    for (const auto& item : usage.volumes)
-        rows.push_back(Json{{"Name", item.name}, {"Links", std::to_string(item.users)}, {"Size", human_size(item.bytes)}});
-    text += "\nLocal Volumes space usage:\n\n" + TRY(print_listing(df_volumes_listing, {}, rows));
-    return print(text);
-}
-
-Result<int> run_df(Context& context, FormatOptions& options) {
+Result<int> run_info(Context& context, FormatOptions& options) {
     auto* engine = TRY(context.engine());
-    const Usage usage = TRY(engine->usage());
-    if (options.verbose) return print_df_objects(*engine, usage);
-    const std::vector<Json> rows{df_row("Images", usage.images, usage.layer_bytes, usage.layer_reclaimable),
-                                 df_row("Containers", usage.containers), df_row("Local Volumes", usage.volumes)};
-    return print(TRY(print_listing(df_listing, {options.format, false}, rows)));
+    const Json info = TRY(info_of(*engine));
+    const auto text = [&](const char* key) { return info[key].is_string() ? info[key].get<std::string>() : info[key].dump(); };
+    std::string out = "Server:\n";
+    const auto line = [&](const char* title, const std::string& value) { out += fmt::format(" {}: {}\n", title, value); };
+    line("Containers", text("Containers"));
+    line(" Running", text("ContainersRunning"));
+    line(" Paused", text("ContainersPaused"));
+    line(" Stopped", text("ContainersStopped"));
+    line("Images", text("Images"));
+    line("Server Version", text("ServerVersion"));
+    line("Storage Driver", text("Driver"));
+    line("Logging Driver", text("LoggingDriver"));
+    line("Cgroup Driver", text("CgroupDriver"));
+    line("Cgroup Version", text("CgroupVersion"));
+    out += " Drivers:\n";
+    for (const auto& driver : info["Drivers"]) {
+        const std::string problem = driver["Problem"];
+        out += fmt::format("  {} {} {}{}\n", driver["Kind"].get<std::string>(), driver["Name"].get<std::string>(),
+                           driver["Version"].get<std::string>(), problem.empty() ? "" : " (" + problem + ")");
+    }
+    line("Kernel Version", text("KernelVersion"));
+    line("Operating System", text("OperatingSystem"));
+    line("OSType", text("OSType"));
+    line("Architecture", text("Architecture"));
+    line("CPUs", text("NCPU"));
+    line("Total Memory", human_size_binary(info["MemTotal"].get<std::uint64_t>()));
+    line("Name", text("Name"));
+    line("ID", text("ID"));
+    line("Docker Root Dir", text("DockerRootDir"));
+    return print_object(info, options.format, out);
 }
 
 struct SystemCheckOptions {
@@ -181,7 +163,7 @@ struct SystemCheckOptions {
 void declare_system_check(Verb& verb, SystemCheckOptions& options) {
     verb.add_flag("--repair", options.repair, "mend what can be mended");
     verb.add_flag("--deep", options.deep, "hash every blob again");
-    verb.add_option("--format", options.format, "json").one_of({"json"});
+    verb.add_option("--format", options.format, "json").value("FORMAT").one_of({"json"});
 }
 
 Result<int> run_system_check(Context& context, SystemCheckOptions& options) {
@@ -201,33 +183,6 @@ Result<int> run_system_check(Context& context, SystemCheckOptions& options) {
                       ? std::string("no problems found\n")
                       : fmt::format("{} problem(s) found, {} repaired\n", findings.size(), findings.size() - open)));
     return open ? 1 : 0;
-}
-
-struct PruneOptions {
-    bool force = false, all = false, volumes = false;
-};
-
-void declare_prune(Verb& verb, PruneOptions& options) {
-    verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_flag("-a,--all", options.all, "every unused image, not only untagged ones");
-    verb.add_flag("--volumes", options.volumes, "anonymous volumes too");
-}
-
-// The four prunes one after the other, through the verbs themselves.
-Result<int> run_prune(Context& context, PruneOptions& options) {
-    if (!options.force &&
-        !TRY(confirm(
-            "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n"
-            "  - all unused images" +
-            std::string(options.volumes ? "\n  - all anonymous volumes not used by a container" : ""))))
-        return 0;
-    std::vector<std::vector<std::string>> steps{{"container", "prune", "--force"}, {"network", "prune", "--force"}};
-    if (options.volumes) steps.push_back({"volume", "prune", "--force"});
-    steps.push_back({"image", "prune", "--force"});
-    if (options.all) steps.back().emplace_back("--all");
-    int status = 0;
-    for (const auto& step : steps) status = std::max(status, run_command_line(step, context));
-    return status;
 }
 
 struct CheckOptions {
@@ -255,11 +210,9 @@ Result<int> run_check(Context& context, CheckOptions& options) {
 }  // namespace
 
 void add_system_verbs(Parents& parents, Context& context) {
-    add_verb(parents.system, context, "df", "Show what takes space", declare_df, run_df);
     for (Verb* parent : {&parents.top, &parents.system})
         add_verb(*parent, context, "info", "Show the engine and the host", declare_format, run_info);
     add_verb(parents.system, context, "check", "Look for damage and leftovers", declare_system_check, run_system_check);
-    add_verb(parents.system, context, "prune", "Remove unused objects", declare_prune, run_prune);
     add_verb(parents.top, context, "check", "Say what a start of these definitions would say", declare_check, run_check);
     add_verb(parents.top, context, "version", "Show the version", declare_format, run_version);
 }

@@ -42,13 +42,14 @@ Result<image::PullResult> pull_image(container::Engine& engine, const std::strin
 struct PullVerb {
     std::vector<std::string> references;
     std::string platform;
-    bool quiet = false;
+    bool quiet = false, content_trust = false;
 };
 
 void declare_pull(Verb& verb, PullVerb& options) {
     verb.add_option("REF", options.references, "NAME[:TAG|@DIGEST]").required();
-    verb.add_option("--platform", options.platform, "OS/ARCH[/VARIANT]");
+    verb.add_option("--platform", options.platform, "OS/ARCH[/VARIANT]").value("OS/ARCH[/VARIANT]");
     verb.add_flag("-q,--quiet", options.quiet, "no progress");
+    verb.add_flag("--disable-content-trust", options.content_trust, "accepted: it is the default").hidden();
 }
 
 Result<int> run_pull(Context& context, PullVerb& options) {
@@ -74,7 +75,8 @@ struct LoadVerb {
 };
 
 void declare_load(Verb& verb, LoadVerb& options) {
-    verb.add_option("-i,--input", options.input, "archive or folder with an OCI layout; standard input if absent");
+    verb.add_option("-i,--input", options.input, "archive or folder with an OCI layout; standard input if absent")
+        .value("FILE");
     verb.add_flag("-q,--quiet", options.quiet, "no progress");
 }
 
@@ -84,8 +86,13 @@ Result<int> run_load(Context& context, LoadVerb& options) {
     auto* engine = TRY(context.engine());
     ProgressView view(options.quiet);
     for (const auto& name :
-         TRY_CONTEXT(image::load(*TRY(engine->images()), options.input, view.callback()), "load '{}'", options.input))
-        TRY(print(fmt::format("{}: {}\n", name.starts_with("sha256:") ? "Loaded image ID" : "Loaded image", name)));
+         TRY_CONTEXT(image::load(*TRY(engine->images()), options.input, view.callback()), "load '{}'", options.input)) {
+        const auto ref = ImageRef::parse(name);
+        if (name.starts_with("sha256:") || !ref.ok())
+            TRY(print(fmt::format("Loaded image ID: {}\n", name)));
+        else
+            TRY(print(fmt::format("Loaded image: {}\n", ref->familiar())));
+    }
     return 0;
 }
 
@@ -96,8 +103,9 @@ struct SaveVerb {
 
 void declare_save(Verb& verb, SaveVerb& options) {
     verb.add_option("IMAGE", options.images).required();
-    verb.add_option("-o,--output", options.output, "file or folder; standard output if absent");
+    verb.add_option("-o,--output", options.output, "file or folder; standard output if absent").value("FILE");
     verb.add_option("--format", options.format, "docker-archive, oci-archive or oci-dir")
+        .value("FORMAT")
         .one_of({"docker-archive", "oci-archive", "oci-dir"});
 }
 
@@ -122,14 +130,16 @@ struct LoginVerb {
 
 void declare_login(Verb& verb, LoginVerb& options) {
     verb.add_option("REGISTRY", options.registry, "docker.io if absent");
-    verb.add_option("-u,--username", options.user, "user");
-    verb.add_option("-p,--password", options.password, "password; visible in the process list, better --password-stdin");
+    verb.add_option("-u,--username", options.user, "user").value("USER");
+    verb.add_option("-p,--password", options.password, "password; visible in the process list, better --password-stdin")
+        .value("PASSWORD");
     verb.add_flag("--password-stdin", options.password_stdin, "read the password from standard input");
 }
 
 Result<int> run_login(Context& context, LoginVerb& options) {
     if (options.password_stdin && !options.password.empty())
         return error(Errc::invalid, "--password and --password-stdin are mutually exclusive");
+    if (!options.password.empty()) note("--password can be seen in the process list; use --password-stdin");
     if (options.user.empty()) {
         if (options.password_stdin || !isatty(STDIN_FILENO))
             return error(Errc::invalid, "must provide --username with --password-stdin");
@@ -149,7 +159,11 @@ void declare_logout(Verb& verb, LoginVerb& options) { verb.add_option("REGISTRY"
 
 Result<int> run_logout(Context& context, LoginVerb& options) {
     auto* engine = TRY(context.engine());
-    TRY(TRY(RegistryModule::load())->logout(engine->paths(), options.registry));
+    if (auto gone = TRY(RegistryModule::load())->logout(engine->paths(), options.registry); !gone.ok()) {
+        if (gone.error().code() != Errc::not_found) return std::move(gone).error();
+        complain(gone.error());  // no failure for Docker
+        return 0;
+    }
     return print(fmt::format("Removing login credentials for {}\n", options.registry));
 }
 

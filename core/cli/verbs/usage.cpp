@@ -82,7 +82,7 @@ void declare_stats(Verb& verb, StatsOptions& options) {
     verb.add_flag("-a,--all", options.all, "stopped containers too");
     verb.add_flag("--no-stream", options.no_stream, "once, then end");
     verb.add_flag("--no-trunc", options.no_trunc, "do not shorten");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
 }
 
 const Listing stats_listing{

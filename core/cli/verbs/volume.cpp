@@ -1,27 +1,23 @@
-// volume create, ls, rm, prune.
-#include "base/units.hpp"
-#include "cli/confirm.hpp"
+// volume create, ls, rm.
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
-
-#include <filesystem>
-#include <sys/stat.h>
 
 namespace gantry::cli {
 
 namespace {
 
 struct CreateOptions {
-    std::string name, driver = "local";
+    std::string name, old_name, driver = "local";
     std::vector<std::string> labels, options;
 };
 
 void declare_create(Verb& verb, CreateOptions& options) {
     verb.add_option("VOLUME", options.name, "made up if absent");
-    verb.add_option("-d,--driver", options.driver, "local").one_of({"local"});
-    verb.add_option("--label", options.labels, "KEY[=VALUE]");
-    verb.add_option("-o,--opt", options.options, "KEY=VALUE");
+    verb.add_option("--name", options.old_name).hidden();  // Docker's before 1.13, still in scripts
+    verb.add_option("-d,--driver", options.driver, "local").value("DRIVER").one_of({"local"});
+    verb.add_option("--label", options.labels, "KEY[=VALUE]").value("KEY[=VALUE]");
+    verb.add_option("-o,--opt", options.options, "KEY=VALUE").value("KEY=VALUE");
 }
 
 std::map<std::string, std::string> pairs(const std::vector<std::string>& texts) {
@@ -34,6 +30,9 @@ std::map<std::string, std::string> pairs(const std::vector<std::string>& texts) 
 }
 
 Result<int> run_create(Context& context, CreateOptions& options) {
+    if (!options.name.empty() && !options.old_name.empty())
+        return error(Errc::invalid, "conflicting options: either --name or a name, not both");
+    if (options.name.empty()) options.name = options.old_name;
     auto* engine = TRY(context.engine());
     return print(TRY(engine->volume_create(options.name, pairs(options.labels), pairs(options.options))).name + "\n");
 }
@@ -46,14 +45,23 @@ struct LsOptions {
 
 void declare_ls(Verb& verb, LsOptions& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only names");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template");
-    verb.add_option("-f,--filter", options.filters, "name=, label=, driver=, dangling=BOOL");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
+    verb.add_option("-f,--filter", options.filters, "name=PATTERN, label=KEY[=VALUE], driver=NAME, dangling=BOOL")
+        .value("KEY=VALUE");
 }
 
-const Listing ls_listing{
-    {{"Driver", "DRIVER"}, {"Labels", "LABELS"}, {"Mountpoint", "MOUNTPOINT"}, {"Name", "VOLUME NAME"}, {"Scope", "SCOPE"}},
-    "{{.Driver}}\t{{.Name}}",
-    "Name"};
+const Listing ls_listing{{{"Availability", "AVAILABILITY"},
+                          {"Driver", "DRIVER"},
+                          {"Group", "GROUP"},
+                          {"Labels", "LABELS"},
+                          {"Links", "LINKS"},
+                          {"Mountpoint", "MOUNTPOINT"},
+                          {"Name", "VOLUME NAME"},
+                          {"Scope", "SCOPE"},
+                          {"Size", "SIZE"},
+                          {"Status", "STATUS"}},
+                         "{{.Driver}}\t{{.Name}}",
+                         "Name"};
 
 std::set<std::string> used_volumes(const std::vector<container::Container>& containers) {
     std::set<std::string> used;
@@ -70,18 +78,25 @@ Result<int> run_ls(Context& context, LsOptions& options) {
     if (filters.has("dangling")) used = used_volumes(TRY(engine->containers()));
     std::vector<Json> rows;
     for (const auto& volume : TRY(engine->volumes())) {
-        if (!filters.match("name", [&](const std::string& value) { return volume.name.find(value) != std::string::npos; }) ||
+        if (!filters.match("name", [&](const std::string& value) { return matches_pattern(value, volume.name); }) ||
             !filters.match_labels(volume.labels) ||
             !filters.match("driver", [](const std::string& value) { return value == "local"; }) ||
             !filters.match("dangling", [&](const std::string& value) {
                 return (value == "true" || value == "1") == !used.contains(volume.name);
             }))
             continue;
-        rows.push_back(Json{{"Driver", "local"},
+        // What Docker does not know of a local volume it calls N/A.
+        rows.push_back(Json{{"Availability", "N/A"},
+                            {"Driver", "local"},
+                            {"Group", "N/A"},
+                            {"Label", volume.labels},
                             {"Labels", labels_text(volume.labels)},
+                            {"Links", "N/A"},
                             {"Mountpoint", volume.path},
                             {"Name", volume.name},
-                            {"Scope", "local"}});
+                            {"Scope", "local"},
+                            {"Size", "N/A"},
+                            {"Status", "N/A"}});
     }
     return print(TRY(print_listing(ls_listing, {options.format, options.quiet}, rows)));
 }
@@ -106,60 +121,12 @@ Result<int> run_rm(Context& context, RmOptions& options) {
     });
 }
 
-struct PruneOptions {
-    bool force = false, all = false;
-    std::vector<std::string> filters;
-};
-
-void declare_prune(Verb& verb, PruneOptions& options) {
-    verb.add_flag("-f,--force", options.force, "do not ask");
-    verb.add_flag("-a,--all", options.all, "named volumes too, not only anonymous ones");
-    verb.add_option("--filter", options.filters, "label=KEY[=VALUE]");
-}
-
-Result<std::uint64_t> tree_size(const std::string& folder) {
-    std::uint64_t bytes = 0;
-    std::error_code failure;
-    for (auto at = std::filesystem::recursive_directory_iterator(folder, failure); !failure && at != std::filesystem::end(at);
-         at.increment(failure)) {
-        struct stat info {};
-        if (lstat(at->path().c_str(), &info) == 0 && S_ISREG(info.st_mode))
-            bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
-    }
-    return bytes;
-}
-
-Result<int> run_prune(Context& context, PruneOptions& options) {
-    const Filters filters = TRY(Filters::parse(options.filters, {"label"}));
-    if (!options.force &&
-        !TRY(confirm(options.all ? "WARNING! This will remove all volumes not used by at least one container."
-                                 : "WARNING! This will remove anonymous local volumes not used by at least one container.")))
-        return 0;
-    auto* engine = TRY(context.engine());
-    const auto used = used_volumes(TRY(engine->containers()));
-    std::string removed;
-    std::uint64_t bytes = 0;
-    for (const auto& volume : TRY(engine->volumes())) {
-        if (used.contains(volume.name) || (!options.all && !volume.anonymous) || !filters.match_labels(volume.labels)) continue;
-        const std::uint64_t size = TRY(tree_size(volume.path));
-        if (auto gone = engine->volume_remove(volume.name, false); !gone.ok()) {
-            complain(gone.error());
-            continue;
-        }
-        bytes += size;
-        removed += volume.name + "\n";
-    }
-    if (!removed.empty()) removed = "Deleted Volumes:\n" + removed + "\n";
-    return print(fmt::format("{}Total reclaimed space: {}\n", removed, human_size(bytes)));
-}
-
 }  // namespace
 
 void add_volume_verbs(Parents& parents, Context& context) {
     add_verb(parents.volume, context, "create", "Create a volume", declare_create, run_create);
     add_verb(parents.volume, context, "ls", "List volumes", declare_ls, run_ls).alias("list");
     add_verb(parents.volume, context, "rm", "Remove volumes", declare_rm, run_rm).alias("remove");
-    add_verb(parents.volume, context, "prune", "Remove unused volumes", declare_prune, run_prune);
 }
 
 }  // namespace gantry::cli

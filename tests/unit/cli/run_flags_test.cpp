@@ -137,3 +137,21 @@ TEST(RunFlags, refuse_what_contradicts_or_does_not_exist) {
                                                                               {"--oom-score-adj", "2000", "x"}})
         EXPECT_NE(refused(bad), "") << bad[0] << " " << bad[1];
 }
+
+TEST(RunFlags, dockers_flags_without_a_meaning_here_are_refused_unless_they_change_nothing) {
+    for (std::vector<std::string> fine : std::vector<std::vector<std::string>>{{"--runtime", "runc", "x"},
+                                                                               {"--volume-driver=local", "x"},
+                                                                               {"--memory-swappiness", "-1", "x"},
+                                                                               {"--isolation", "default", "x"},
+                                                                               {"--disable-content-trust", "x"},
+                                                                               {"--security-opt", "apparmor=unconfined", "x"},
+                                                                               {"--security-opt", "label=disable", "x"},
+                                                                               {"--log-driver", "json-file", "x"}})
+        EXPECT_EQ(refused(fine), "") << fine[0];
+    EXPECT_TRUE(defined({"--log-driver", "local", "--log-opt", "max-size=10m", "x"})->log_to_journal);
+    EXPECT_EQ(refused({"--gpus", "all", "x"}), "--gpus is not supported: pass the devices with --device");
+    EXPECT_EQ(refused({"--memory-swappiness", "10", "x"}),
+              "--memory-swappiness is not supported: cgroup v2 has no such setting");
+    EXPECT_NE(refused({"--runtime", "kata", "x"}), "");
+    EXPECT_NE(refused({"--security-opt", "apparmor=mine", "x"}), "");
+}
