@@ -89,7 +89,7 @@ Result<> Reader::run(std::chrono::milliseconds quiet) {
     copy_out_ = os::Fd(copy[0]);
     copy_in_ = os::Fd(copy[1]);
     for (std::size_t index = 0; index < sources_.size(); ++index) {
-        epoll_event event{EPOLLIN, {}};
+        epoll_event event{EPOLLIN | EPOLLET, {}};
         event.data.u64 = index;
         if (epoll_ctl(poll_.get(), EPOLL_CTL_ADD, sources_[index].pipe.get(), &event) != 0) return errno_error("watch a pipe");
     }
@@ -98,9 +98,9 @@ Result<> Reader::run(std::chrono::milliseconds quiet) {
         const int count =
             epoll_wait(poll_.get(), events.data(), events.size(), paused_.empty() ? static_cast<int>(quiet.count()) : 50);
         if (count < 0 && errno != EINTR) return errno_error("wait for output");
-        if (count == 0 && paused_.empty()) return {};
+        if (count == 0 && paused_.empty()) return pass_on_unfinished();
         for (const int index : std::exchange(paused_, {})) {
-            epoll_event event{EPOLLIN, {}};
+            epoll_event event{EPOLLIN | EPOLLET, {}};
             event.data.u64 = static_cast<std::uint64_t>(index);
             if (epoll_ctl(poll_.get(), EPOLL_CTL_MOD, sources_[static_cast<std::size_t>(index)].pipe.get(), &event) != 0)
                 return errno_error("watch a pipe");
@@ -134,7 +134,7 @@ Result<> Reader::look(Source& source) {
     const os::Fd lock = TRY(lock_pool(folder_));
     TRY(look_at_owner(source));
     if (!source.owner) return disown(source);
-    if (TRY(pass_on(source))) {
+    if (TRY(pass_on(source, false))) {
         source.dead_since.reset();
         return {};
     }
@@ -165,24 +165,49 @@ Result<> Reader::look_at_owner(Source& source) {
 }
 
 // False: the container's process is dead, or not known yet. Taken out of the pipe only when the journal has it: killed in
-// between, a line comes twice rather than never.
-Result<bool> Reader::pass_on(Source& source) {
-    if (source.process.pid <= 0) return false;
-    const ssize_t got = tee(source.pipe.get(), copy_in_.get(), batch, SPLICE_F_NONBLOCK);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-    if (got < 0) return errno_error("copy what container '{}' wrote", source.owner->str());
-    const auto count = static_cast<std::size_t>(got);
-    static char buffer[batch];
-    TRY(read_exactly(copy_out_.get(), buffer, count));
-    if (!source.stream) source.stream = TRY(journal_stream(*source.owner, source.priority));
-    auto sent = send_as(source.stream.get(), {buffer, count}, source.process);
-    if (!sent.ok() && sent.error().sys() == ESRCH) return false;
-    if (!sent.ok()) {  // journald was restarted without its streams
-        source.stream = TRY(journal_stream(*source.owner, source.priority));
-        TRY(send_as(source.stream.get(), {buffer, count}, source.process));
+// between, a line comes twice rather than never. The beginning of a line stays in the pipe (unless it must go: force), where
+// the reaper finds it when the container ends; journald would keep it until our stream ends.
+Result<bool> Reader::pass_on(Source& source, bool force) {
+    source.unfinished = false;
+    for (;;) {
+        if (source.process.pid <= 0) return false;
+        const ssize_t got = tee(source.pipe.get(), copy_in_.get(), batch, SPLICE_F_NONBLOCK);
+        if (got < 0 && errno == EINTR) continue;
+        if (got == 0 || (got < 0 && errno == EAGAIN)) return true;
+        if (got < 0) return errno_error("copy what container '{}' wrote", source.owner->str());
+        static char buffer[batch];
+        TRY(read_exactly(copy_out_.get(), buffer, static_cast<std::size_t>(got)));
+        std::string_view lines(buffer, static_cast<std::size_t>(got));
+        const auto end = lines.rfind('\n');
+        if (!force && end == std::string_view::npos && lines.size() < batch) {
+            source.unfinished = true;
+            return true;
+        }
+        if (!force && end != std::string_view::npos) lines = lines.substr(0, end + 1);
+        if (!source.stream) source.stream = TRY(journal_stream(*source.owner, source.priority));
+        auto sent = send_as(source.stream.get(), lines, source.process);
+        if (!sent.ok() && sent.error().sys() == ESRCH) return false;
+        if (!sent.ok()) {  // journald was restarted without its streams
+            source.stream = TRY(journal_stream(*source.owner, source.priority));
+            TRY(send_as(source.stream.get(), lines, source.process));
+        }
+        TRY(read_exactly(source.pipe.get(), buffer, lines.size()));
     }
-    TRY(read_exactly(source.pipe.get(), buffer, count));
-    return true;
+}
+
+// On our way out: what is left in a pipe would have PID 1 start us again.
+Result<> Reader::pass_on_unfinished() {
+    const os::Fd lock = TRY(lock_pool(folder_));
+    for (Source& source : sources_) {
+        if (!source.unfinished) continue;
+        TRY(look_at_owner(source));
+        // A dead container's is its reaper's; where none comes, PID 1 starts us again for it.
+        if (source.owner)
+            TRY(pass_on(source, true));
+        else
+            TRY(disown(source));
+    }
+    return {};
 }
 
 // Nobody's any more: into our own unit's journal.

@@ -29,10 +29,12 @@ private:
         ucred process{};
         os::Fd stream;
         std::optional<std::chrono::steady_clock::time_point> dead_since;
+        bool unfinished = false;  // the beginning of a line is in the pipe
     };
     Result<> look(Source& source);
     Result<> look_at_owner(Source& source);
-    Result<bool> pass_on(Source& source);
+    Result<bool> pass_on(Source& source, bool force);
+    Result<> pass_on_unfinished();
     Result<> disown(Source& source);
     void pause(int index);
 

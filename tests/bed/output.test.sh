@@ -200,3 +200,17 @@ test_more_containers_than_a_pool_has() {
     systemctl stop "${units[@]}"
     assert_eq '' "$(slots)" 'slots'
 }
+
+test_a_line_without_an_end_is_there_when_the_container_has_ended() {
+    local i
+    for i in 1 2 3 4 5; do
+        define "open$i" "command = [\"sh\", \"-c\", \"echo whole; sleep 0.3; printf 'no end $i'\"]"
+        systemctl start "ctr@open$i"
+        eventually 5 bash -c "systemctl show -P ActiveState ctr@open$i | grep -qx -e inactive -e failed"
+        assert_contains "$(said "open$i")" "no end $i"
+    done
+    # A prompt of one that goes on is shown when the reader leaves.
+    define prompt 'command = ["sh", "-c", "echo whole; printf \"name: \"; exec payload sleep"]'
+    systemctl start ctr@prompt
+    eventually 10 bash -c 'journalctl -q -o cat -u ctr@prompt | grep -qx "name:"'
+}
