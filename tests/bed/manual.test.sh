@@ -15,7 +15,7 @@ test_hidden_verbs_have_none() {
 
 test_pages_are_made_without_a_warning() {
     # .so is relative to the folder above man1.
-    cd /usr/share/man
+    cd /usr/share/man || return 1
     local pages=(man1/gantry*.1 man5/gantry*.5 man8/gantry*.8 man5/ctr@.service.5)
     [ ${#pages[@]} -gt 90 ] || fail "only ${#pages[@]} pages"
     assert_eq '' "$(groff -t -K utf8 -man -T utf8 -ww -z "${pages[@]}" 2>&1)" 'warnings'

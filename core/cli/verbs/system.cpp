@@ -91,12 +91,13 @@ Result<Json> info_of(container::Engine& engine) {
     for (const auto& driver : drivers)
         if (driver["Kind"] == "network") network_names.push_back(driver["Name"]);
     const auto running = in_state("running"), paused = in_state("paused");
+    const auto images = TRY(TRY(engine.images())->list()).size();
     return Json{{"ID", os::read_file("/etc/machine-id", 64).value_or("").substr(0, 32)},
                 {"Containers", containers.size()},
                 {"ContainersRunning", running},
                 {"ContainersPaused", paused},
                 {"ContainersStopped", static_cast<std::int64_t>(containers.size()) - running - paused},
-                {"Images", TRY(TRY(engine.images())->list()).size()},
+                {"Images", images},
                 {"Driver", engine.config().storage_driver},
                 {"Drivers", drivers},
                 {"Plugins", Json{{"Volume", {"local"}}, {"Network", network_names}, {"Log", {"journald", "none"}}}},
