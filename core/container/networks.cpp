@@ -60,6 +60,16 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
     return error(Errc::internal, "network '{}' is not in the changed definition", network);
 }
 
+// The container's namespace lives on: its interface goes, and what is published through it.
+Result<> detach_live(Engine& engine, const Container& container, const std::string& network) {
+    Record record = *container.record;
+    for (const auto& entry : record.networks)
+        if (entry.config.name == network)
+            TRY(TRY(engine.network_driver(entry.config.driver))->teardown(container.name.str(), entry.config, false));
+    std::erase_if(record.networks, [&](const Record::Network& entry) { return entry.config.name == network; });
+    return write_record(engine.paths(), record);
+}
+
 Result<> write_changed(Engine& engine, const Container& container, const config::Definition& changed) {
     if (!is_engine_file(engine.paths(), container.definition_file))
         return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
@@ -162,9 +172,9 @@ Result<> Engine::network_disconnect(const Container& container, std::string_view
         const auto taken = std::erase_if(changed.networks, [&](const auto& attachment) { return attachment.name == name; });
         if (taken == 0) return error(Errc::not_found, "it is not connected");
         if (changed.networks.empty()) changed.network_mode = config::NetworkMode::none;
-        if (container.record)
-            // The interface lives in the container's namespace, where nothing of the driver's interface can take it away.
-            return error(Errc::in_use, "it is running: stop it first");
+        if (!is_engine_file(paths(), container.definition_file))
+            return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
+        if (container.record) TRY(detach_live(*this, container, name));
         TRY(write_changed(*this, container, changed));
         auto found = read_network(paths(), name);
         return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false)

@@ -90,7 +90,7 @@ public:
     // netns: the container's network namespace (an open /proc/PID/ns/net). Makes the network's kernel objects if missing. On
     // error nothing of this call is left. Idempotent for a container that crashed before: what was left is replaced.
     virtual Result<AttachStatus> prepare(const AttachRequest& request, int netns) = 0;
-    // Removes what lives outside the namespace; keeps the lease where keep_lease (a stop), frees it where not (a removal).
+    // Removes what lives outside the namespace, and the interface where the namespace lives on; keeps the lease where keep_lease (a stop), frees it where not (a removal).
     // Idempotent; goes on past errors and returns the first.
     virtual Result<> teardown(const std::string& container, const NetworkConfig& network, bool keep_lease) = 0;
     virtual Result<std::vector<Lease>> leases(const NetworkConfig& network) = 0;

@@ -1,0 +1,58 @@
+# Networks from the command line: containers come and go, also while they run.
+
+setup_file() { load_busybox; }
+
+inside() { gantry exec "$1" sh -c "$2"; }
+address() { inside "$1" "ip -4 -o addr show $2 2>/dev/null || true" | awk '{sub("/.*", "", $4); print $4}'; }
+
+test_containers_of_a_network_reach_each_other_and_no_other() {
+    gantry network create left >/dev/null
+    gantry network create right >/dev/null
+    local name
+    for name in l1 l2; do gantry run -d --name "x$name" --network left busybox payload sleep >/dev/null; done
+    gantry run -d --name xr1 --network right busybox payload sleep >/dev/null
+    inside xl1 "ping -c 1 -W 2 $(address xl2 eth0)" >/dev/null
+    ! inside xl1 "ping -c 1 -W 1 $(address xr1 eth0)" >/dev/null || fail 'networks are not isolated'
+    gantry rm -f xl1 xl2 xr1 >/dev/null
+    gantry network rm left right >/dev/null
+}
+
+test_a_running_container_is_connected_and_disconnected() {
+    local before
+    before=$(host_picture)
+    gantry network create first >/dev/null
+    gantry network create second >/dev/null
+    gantry run -d --name mover --network first busybox payload sleep >/dev/null
+    gantry run -d --name peer --network second busybox payload sleep >/dev/null
+    gantry network connect second mover
+    inside mover "ping -c 1 -W 2 $(address peer eth0)" >/dev/null
+    assert_contains "$(gantry inspect -f '{{json .NetworkSettings.Networks}}' mover)" '"second"'
+    gantry network disconnect second mover
+    assert_eq '' "$(address mover eth1)" 'its interface is gone'
+    ! inside mover "ping -c 1 -W 1 $(address peer eth0)" >/dev/null || fail 'it still reaches the network'
+    assert_lacks "$(gantry inspect -f '{{json .NetworkSettings.Networks}}' mover)" '"second"'
+    assert_status 1 gantry network disconnect second mover
+    assert_contains "$output" 'not connected'
+    # What was said lasts over a restart; the last network may go too.
+    gantry restart -t 1 mover >/dev/null
+    assert_eq '' "$(address mover eth1)"
+    gantry network disconnect first mover
+    assert_eq '' "$(address mover eth0)"
+    gantry rm -f mover peer >/dev/null
+    gantry network rm first second >/dev/null
+    assert_picture "$before"
+    assert_eq 'no problems found' "$(gantry system check)"
+}
+
+test_a_hand_written_definition_is_not_changed() {
+    gantry network create other >/dev/null
+    define byhand 'command = ["payload", "sleep"]
+network = "bridge"'
+    systemctl start ctr@byhand
+    assert_status 1 gantry network disconnect bridge byhand
+    assert_contains "$output" 'edit that file'
+    inside byhand 'ip -4 -o addr show eth0' >/dev/null
+    systemctl stop ctr@byhand
+    rm /etc/gantry/containers/byhand.toml
+    gantry network rm other >/dev/null
+}
