@@ -194,7 +194,8 @@ Result<> erase_network(const config::Paths& paths, std::string_view name) {
     return os::remove_tree(file_of(paths, checked.str()));
 }
 
-Result<NetworkInfo> make_network(const config::Paths& paths, driver::NetworkDriver& driver, NetworkInfo wanted) {
+Result<NetworkInfo> make_network(const config::Paths& paths, const config::Engine& engine, driver::NetworkDriver& driver,
+                                 NetworkInfo wanted) {
     const ObjectName name = TRY(ObjectName::parse("network", wanted.config.name));
     if (name.str() == "host" || name.str() == "none") return error(Errc::exists, "network '{}' is predefined", name.str());
     TRY(os::make_dirs(paths.networks()));
@@ -203,7 +204,12 @@ Result<NetworkInfo> make_network(const config::Paths& paths, driver::NetworkDriv
     std::vector<driver::NetworkConfig> others;
     for (NetworkInfo& other : TRY(read_networks(paths))) others.push_back(std::move(other.config));
     TRY_CONTEXT(driver.probe(), "network driver '{}'", wanted.config.driver);
+    const auto is_pool = [](const auto& option) { return option.first == "pool"; };
+    if (wanted.config.subnets.empty() && std::ranges::none_of(wanted.config.options, is_pool))
+        for (const auto& [base, size] : engine.address_pools)
+            wanted.config.options.emplace_back("pool", fmt::format("{}:{}", base, size));
     wanted.config = TRY_CONTEXT(driver.network_create(wanted.config, others), "network '{}'", name.str());
+    std::erase_if(wanted.config.options, is_pool);
     if (wanted.id.empty()) wanted.id = random_container_id();
     if (wanted.created == 0) wanted.created = std::time(nullptr);
     wanted.predefined = is_predefined_network(name.str());
@@ -219,7 +225,7 @@ Result<NetworkInfo> find_network(const config::Paths& paths, const config::Engin
     NetworkInfo wanted;
     wanted.config.name = name;
     wanted.config.driver = "bridge";
-    auto made = make_network(paths, bridge, std::move(wanted));
+    auto made = make_network(paths, engine, bridge, std::move(wanted));
     // Two first starts at once: the other one was quicker.
     if (!made.ok() && made.error().code() == Errc::exists) return read_network(paths, name);
     return made;

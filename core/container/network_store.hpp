@@ -30,8 +30,10 @@ Result<> write_network(const config::Paths& paths, const NetworkInfo& network);
 Result<> erase_network(const config::Paths& paths, std::string_view name);
 
 // Completes a wanted network with its driver, which sees all others, and stores it. Errc::exists where the name is taken. Two
-// creations wait for each other, so that no two choose the same addresses; starts of containers do not.
-Result<NetworkInfo> make_network(const config::Paths& paths, driver::NetworkDriver& driver, NetworkInfo wanted);
+// creations wait for each other, so that no two choose the same addresses; starts of containers do not. Addresses come from the
+// engine's pools where wanted names no subnet (and no option "pool" of its own).
+Result<NetworkInfo> make_network(const config::Paths& paths, const config::Engine& engine, driver::NetworkDriver& driver,
+                                 NetworkInfo wanted);
 
 // read_network, or for the engine's default network, which is made when it is first needed, make_network.
 Result<NetworkInfo> find_network(const config::Paths& paths, const config::Engine& engine, std::string_view name,

@@ -119,7 +119,7 @@ Result<NetworkInfo> Engine::network_create(driver::NetworkConfig config, std::ma
     NetworkInfo wanted;
     wanted.config = std::move(config);
     wanted.labels = std::move(labels);
-    return make_network(paths(), *driver, std::move(wanted));
+    return make_network(paths(), this->config(), *driver, std::move(wanted));
 }
 
 Result<> Engine::network_remove(std::string_view name) {

@@ -56,3 +56,18 @@ network = "bridge"'
     rm /etc/gantry/containers/byhand.toml
     gantry network rm other >/dev/null
 }
+
+test_addresses_come_from_the_configured_pools() {
+    cp /etc/gantry/gantry.toml /tmp/gantry.toml
+    printf '[network]\naddress_pools = [{ base = "10.99.0.0/16", size = 24 }, { base = "fd00:99::/48", size = 64 }]\n' >/etc/gantry/gantry.toml
+    gantry network create pooled >/dev/null
+    gantry network create pooled2 >/dev/null
+    cp /tmp/gantry.toml /etc/gantry/gantry.toml
+    assert_eq '10.99.0.0/24 fd00:99::/64' "$(gantry network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{end}}' pooled | sed 's/ *$//')"
+    assert_eq '10.99.1.0/24 fd00:99:0:1::/64' "$(gantry network inspect -f '{{range .IPAM.Config}}{{.Subnet}} {{end}}' pooled2 | sed 's/ *$//')"
+    assert_lacks "$(cat /var/lib/gantry/networks/pooled.toml)" pool:
+    gantry run -d --name swimmer --network pooled busybox payload sleep >/dev/null
+    assert_match "$(address swimmer eth0)" '^10\.99\.0\.'
+    gantry rm -f swimmer >/dev/null
+    gantry network rm pooled pooled2 >/dev/null
+}

@@ -102,7 +102,7 @@ TEST(NetworkStore, creations_at_once_get_different_addresses_and_one_name_only_o
         std::vector<std::jthread> threads;
         for (int index = 0; index < 8; ++index)
             threads.emplace_back([&, index] {
-                auto network = container::make_network(scratch.paths, driver, wanted(fmt::format("net{}", index / 2)));
+                auto network = container::make_network(scratch.paths, config::Engine{}, driver, wanted(fmt::format("net{}", index / 2)));
                 if (network.ok())
                     ++made;
                 else if (network.error().code() == Errc::exists)
@@ -129,5 +129,5 @@ TEST(NetworkStore, only_the_default_network_is_made_on_first_use) {
     auto other = container::find_network(scratch.paths, engine, "other", driver);
     ASSERT_FALSE(other.ok());
     EXPECT_EQ(other.error().message(), "network 'other' not found");
-    EXPECT_EQ(container::make_network(scratch.paths, driver, wanted("host")).error().code(), Errc::exists);
+    EXPECT_EQ(container::make_network(scratch.paths, config::Engine{}, driver, wanted("host")).error().code(), Errc::exists);
 }

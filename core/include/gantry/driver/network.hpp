@@ -79,7 +79,9 @@ public:
     virtual Result<> probe() = 0;
 
     // Completes and checks a configuration (subnets from the pool that overlap nothing on this host and no other). The caller
-    // stores what comes back. Touches no kernel object: those are made by the first prepare.
+    // stores what comes back. Where no subnet is asked for, options hold the engine's address pools, "pool" = "SUBNET:PREFIX"
+    // any number of times; they are the call's, not the network's. Touches no kernel object: those are made by the first
+    // prepare.
     virtual Result<NetworkConfig> network_create(const NetworkConfig& wanted, const std::vector<NetworkConfig>& others) = 0;
     // Removes kernel objects and leases; Errc::in_use while containers are attached. Idempotent.
     virtual Result<> network_remove(const NetworkConfig& network) = 0;
@@ -90,8 +92,8 @@ public:
     // netns: the container's network namespace (an open /proc/PID/ns/net). Makes the network's kernel objects if missing. On
     // error nothing of this call is left. Idempotent for a container that crashed before: what was left is replaced.
     virtual Result<AttachStatus> prepare(const AttachRequest& request, int netns) = 0;
-    // Removes what lives outside the namespace, and the interface where the namespace lives on; keeps the lease where keep_lease (a stop), frees it where not (a removal).
-    // Idempotent; goes on past errors and returns the first.
+    // Removes what lives outside the namespace, and the interface where the namespace lives on; keeps the lease where
+    // keep_lease (a stop), frees it where not (a removal). Idempotent; goes on past errors and returns the first.
     virtual Result<> teardown(const std::string& container, const NetworkConfig& network, bool keep_lease) = 0;
     virtual Result<std::vector<Lease>> leases(const NetworkConfig& network) = 0;
     // Removes what belongs to containers that are not in `alive` (rules, interfaces) and leases of those not in `known`.
