@@ -132,6 +132,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     Undo undo;
     const auto fail = [&](Failure failure) {
         report(failure);
+        undo.run();
         return failure;
     };
     Plan plan = STEP("", make_plan(name));

@@ -11,10 +11,16 @@ public:
     Undo() = default;
     Undo(const Undo&) = delete;
     Undo& operator=(const Undo&) = delete;
-    ~Undo() {
-        for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) (*step)();
-    }
+    ~Undo() { run(); }
     void push(std::function<void()> step) { steps_.push_back(std::move(step)); }
+    // Now, while everything that the steps refer to is there: an Undo that was made first is destroyed last.
+    void run() {
+        while (!steps_.empty()) {
+            const auto step = std::move(steps_.back());
+            steps_.pop_back();
+            step();
+        }
+    }
     void dismiss() { steps_.clear(); }
 
 private:

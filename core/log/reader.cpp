@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -199,7 +200,7 @@ Result<bool> Reader::pass_on(Source& source, bool force) {
 Result<> Reader::pass_on_unfinished() {
     const os::Fd lock = TRY(lock_pool(folder_));
     for (Source& source : sources_) {
-        if (!source.unfinished) continue;
+        if (!std::exchange(source.unfinished, false)) continue;
         TRY(look_at_owner(source));
         // A dead container's is its reaper's; where none comes, PID 1 starts us again for it.
         if (source.owner)
@@ -212,6 +213,9 @@ Result<> Reader::pass_on_unfinished() {
 
 // Nobody's any more: into our own unit's journal.
 Result<> Reader::disown(Source& source) {
+    // The reaper may have been here: a read would wait, with the pool's lock in our hands.
+    int waiting = 0;
+    if (ioctl(source.pipe.get(), FIONREAD, &waiting) != 0 || waiting == 0) return {};
     char buffer[4096];
     const ssize_t got = read(source.pipe.get(), buffer, sizeof buffer);
     if (got <= 0) return {};

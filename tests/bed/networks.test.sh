@@ -71,3 +71,22 @@ test_addresses_come_from_the_configured_pools() {
     gantry rm -f swimmer >/dev/null
     gantry network rm pooled pooled2 >/dev/null
 }
+
+test_a_start_that_fails_behind_the_network_leaves_nothing() {
+    gantry run --rm busybox true  # the network and its table are there
+    gantry system check --repair >/dev/null || true  # leases of definitions that other tests removed
+    local before
+    before=$(host_picture)
+    define nocommand 'command = ["nosuchcommand"]
+network = "bridge"
+ports = ["8097:80"]'
+    systemctl start ctr@nocommand 2>/dev/null && fail 'it started'
+    assert_eq $'127\nexit-code' "$(show ctr@nocommand ExecMainStatus; show ctr@nocommand Result)"
+    assert_contains "$(said nocommand)" "execute 'nosuchcommand'"
+    assert_status 127 gantry run --rm -p 8097:80 busybox nosuchcommand
+    systemctl reset-failed
+    rm /etc/gantry/containers/nocommand.toml
+    systemctl daemon-reload
+    gantry system check --repair >/dev/null || true
+    assert_picture "$before"
+}
