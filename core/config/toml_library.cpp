@@ -1,8 +1,8 @@
 // toml++ itself, compiled once and into ourselves: the launcher reads a definition at every start and loads no C++ library.
 #define TOML_IMPLEMENTATION
 
-// Its look-up of white space runs into TOML_UNREACHABLE for most letters beyond ASCII (3.3.0, found by our fuzzer: U+0322 behind a
-// number), which is undefined behaviour on hostile text. Those letters are no white space.
+// Its look-up of white space runs into TOML_UNREACHABLE for most letters beyond ASCII (3.3.0, found by our fuzzer: U+0322
+// behind a number), which is undefined behaviour on hostile text. Those letters are no white space.
 #include <cstdint>
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE

@@ -46,8 +46,8 @@ Result<> check_file_system(const std::string& folder) {
     return error(Errc::unsupported, "'{}' is on {}, which cannot hold writable layers of overlayfs", folder, name);
 }
 
-// A context that is opened and closed unused costs a grace period of the kernel (ovl_free_fs waits for one): only where the type
-// is not listed, opening it loads the module.
+// A context that is opened and closed unused costs a grace period of the kernel (ovl_free_fs waits for one): only where the
+// type is not listed, opening it loads the module.
 Result<> check_kernel() {
     const auto listed = os::read_file("/proc/filesystems", 1U << 20);
     if (listed.ok() && listed->find("\toverlay\n") != std::string::npos) return {};

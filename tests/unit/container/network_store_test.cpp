@@ -102,7 +102,8 @@ TEST(NetworkStore, creations_at_once_get_different_addresses_and_one_name_only_o
         std::vector<std::jthread> threads;
         for (int index = 0; index < 8; ++index)
             threads.emplace_back([&, index] {
-                auto network = container::make_network(scratch.paths, config::Engine{}, driver, wanted(fmt::format("net{}", index / 2)));
+                auto network =
+                    container::make_network(scratch.paths, config::Engine{}, driver, wanted(fmt::format("net{}", index / 2)));
                 if (network.ok())
                     ++made;
                 else if (network.error().code() == Errc::exists)

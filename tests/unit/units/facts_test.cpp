@@ -35,7 +35,8 @@ protected:
 }  // namespace
 
 TEST_F(Facts, come_from_the_image_by_id_and_by_name) {
-    image(R"({"config":{"StopSignal":"SIGQUIT","Entrypoint":null,"Cmd":["/sbin/init"],"Healthcheck":{"Test":["CMD","true"],"Interval":5000000000,"Retries":2}}})");
+    image(
+        R"({"config":{"StopSignal":"SIGQUIT","Entrypoint":null,"Cmd":["/sbin/init"],"Healthcheck":{"Test":["CMD","true"],"Interval":5000000000,"Retries":2}}})");
     const UnitFacts by_id = read("image_id = \"sha256:" + hex_ + "\"");
     EXPECT_EQ(by_id.stop_signal, "SIGQUIT");
     EXPECT_TRUE(by_id.entrypoint.empty());
