@@ -37,7 +37,10 @@ HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
     if (silent(outcome)) {
         HttpOutcome plain = perform_on("http", request);
         // Of two failures the one that got further tells more.
-        if (outcome.fault == Fault::tls || !silent(plain)) {
+        if (plain.response.status == 400) {
+            // What servers that want TLS say to plain HTTP: it does speak TLS, and its alert was lost with the connection.
+            outcome = perform_on("https", request);
+        } else if (outcome.fault == Fault::tls || !silent(plain)) {
             outcome = std::move(plain);
             found = "http";
         }
