@@ -140,6 +140,11 @@ load_busybox() {
 
 # A picture of all that a container may hold outside its data: compare one from before with one from after.
 host_picture() {
+    # The kernel takes a dead container's interface away a moment after it: no part of a picture.
+    for _ in {1..20}; do
+        ! systemctl is-active --quiet 'ctr@*' && compgen -G '/sys/class/net/veth*' >/dev/null || break
+        sleep 0.1
+    done
     echo "mounts:"; findmnt -rn -o TARGET,FSTYPE | grep -v '^/run/credentials' | sort
     echo "links:"; ip -br link | awk '{print $1}' | grep -v '^gantry' | sort
     echo "netns:"; ls /run/netns 2>/dev/null || true
