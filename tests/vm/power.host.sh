@@ -1,4 +1,4 @@
-# limit: 240
+# limit: 400
 # Power cuts: qemu is killed at a chosen moment and the same disk boots again.
 vm() { GANTRY_BED_QUIET=1 "$support/../../dev" vm --no-build --timeout 200 "$@"; }
 # What the second boot runs first: the store must be sound, or heal by one repair, and containers must start.
