@@ -1,5 +1,6 @@
 #include "launch/kernel.hpp"
 
+#include "container/controllers.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -35,7 +36,7 @@ Result<std::string> own_cgroup() {
     const std::string text = TRY(os::read_file("/proc/self/cgroup"));
     const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
     if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
-    return "/sys/fs/cgroup" + text.substr(start + 3, text.find('\n', start) - start - 3);
+    return container::cgroup_root + text.substr(start + 3, text.find('\n', start) - start - 3);
 }
 
 void reset_signals() {

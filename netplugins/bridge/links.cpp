@@ -80,35 +80,36 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
     return message;
 }
 
+// Changes a bridge that is there: fill() puts IFLA_BR_* attributes.
+template <class Fill>
+NetlinkMessage bridge_settings(unsigned link, const Fill& fill) {
+    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
+    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "bridge");
+        info.nest(IFLA_INFO_DATA, fill);
+    });
+    return message;
+}
+
 // Without a querier a bridge floods every multicast frame to all its ports, and each container's start sends a handful (MLD
 // reports, neighbour discovery): the thousandth would cost the host thousands of deliveries. With one, frames go where somebody
 // listens. The short response time is also how long a new querier goes on flooding (net/bridge/br_multicast.c, delay_time).
 NetlinkMessage querier_message(unsigned link) {
     constexpr std::uint64_t response = 100, startup = 100;  // centiseconds (USER_HZ)
     constexpr std::uint32_t groups = 65536;                 // over its limit (4096) a bridge gives up and floods again
-    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
-    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
-        info.put_text(IFLA_INFO_KIND, "bridge");
-        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
-            data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
-                .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
-                .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
-                .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
-                // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
-                .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)
-                .put_u8(IFLA_BR_MCAST_MLD_VERSION, 2);
-        });
+    return bridge_settings(link, [&](NetlinkMessage& data) {
+        data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
+            .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
+            .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
+            .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
+            // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
+            .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)
+            .put_u8(IFLA_BR_MCAST_MLD_VERSION, 2);
     });
-    return message;
 }
+// A message of its own: the kernel takes the response time that is set when the querier begins.
 NetlinkMessage querier_on_message(unsigned link) {
-    // A message of its own: the kernel takes the response time that is set when the querier begins.
-    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
-    message.nest(IFLA_LINKINFO, [](NetlinkMessage& info) {
-        info.put_text(IFLA_INFO_KIND, "bridge");
-        info.nest(IFLA_INFO_DATA, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); });
-    });
-    return message;
+    return bridge_settings(link, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); });
 }
 
 }  // namespace
