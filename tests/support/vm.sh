@@ -96,6 +96,8 @@ U
     quiet "$vm_work/log" mke2fs -q -t ext4 -O ^has_journal -d "$tree" "$vm_work/second.ext4" "${size}M" && rm -rf "$tree"
 }
 
+# One thread runs both processors in turns: with a thread for each, a processor can run code that the other has just patched (the
+# kernel's static keys; "Oops: int3"), which real ones are kept from by an interrupt that emulation does not order with the patch.
 vm_start() {
     local name ports=()
     for name in out err status journal; do
@@ -103,7 +105,7 @@ vm_start() {
         ports+=(-chardev "pipe,id=$name,path=$vm_work/$name.fifo" -device "virtserialport,chardev=$name,name=$name")
     done
     setpriv --pdeathsig KILL qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
-        -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" \
+        -accel tcg,thread=single -cpu max -smp 2 -m "$memory" \
         -kernel "$kernel/vmlinuz" -initrd "$kernel/initrd.cpio" \
         -append "console=ttyS0 quiet panic=-1 mitigations=off systemd.show_status=0 systemd.wants=vm-command.service" \
         -drive "file=$disk,if=none,id=a,format=qcow2,cache=writeback" -device virtio-blk-pci,drive=a \
