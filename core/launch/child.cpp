@@ -62,9 +62,8 @@ Result<> set_names(const Plan& plan) {
 }
 
 Result<> assemble(const Plan& plan, ChildState& state) {
-    // In a mount namespace of its own already; attached somewhere so that it can become "/".
-    if (!plan.ids.empty() && ::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0)
-        return errno_error("make the mounts slaves");
+    // In a mount namespace of its own, whose mounts are the host's peers; attached somewhere so that it can become "/".
+    if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return errno_error("make the mounts slaves");
     TRY(os::attach_mount(state.root.get(), AT_FDCWD, plan.paths.run + "/root"));
     const int root = state.root.get();
     const os::Fd sysctls = TRY(mount_kernel_file_systems(plan, state.sources, root));

@@ -1,5 +1,6 @@
 #include "launch/plan.hpp"
 
+#include "base/hash.hpp"
 #include "container/machine.hpp"
 #include "container/volume_store.hpp"
 #include "launch/image_reader.hpp"
@@ -50,8 +51,7 @@ void decide_namespaces(Plan& plan) {
     if (definition.user.kind != Kind::private_) return;
     // 65536 ids of the range that systemd sets aside for containers (systemd.io/UIDS-GIDS: 524288..1879048191), chosen by the
     // id so that every start has the same.
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (unsigned char c : plan.id) hash = (hash ^ c) * 0x100000001b3ULL;
+    const std::uint64_t hash = fnv1a(plan.id);
     constexpr std::uint32_t first = 524288, slots = (1879048192U - 524288U) / 65536U;
     plan.ids.push_back({0, first + static_cast<std::uint32_t>(hash % slots) * 65536U, 65536});
 }

@@ -21,12 +21,14 @@ std::uint64_t propagation_of(std::string_view text) {
     return MS_PRIVATE;
 }
 
-Result<Source> clone_source(const std::string& path, bool recursive) {
+// A clone is a peer of the host's mount until its propagation is changed: what is mounted on it inside would appear on the host.
+Result<Source> clone_source(const std::string& path, bool recursive, std::uint64_t propagation = MS_PRIVATE) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) return errno_error("'{}'", path);
     Source source;
     source.directory = S_ISDIR(info.st_mode);
     source.mount = TRY(os::clone_mount(AT_FDCWD, path, recursive && source.directory));
+    TRY(os::change_mount(source.mount.get(), "", {.propagation = propagation}, true, path));
     return source;
 }
 
@@ -59,10 +61,7 @@ Result<> check_propagation(const config::Mount& mount) {
 Result<Source> open_bind(const config::Mount& mount) {
     if (mount.create_source && !os::path_exists(mount.source)) TRY(os::make_dirs(mount.source));
     TRY(check_propagation(mount));
-    Source source = TRY(clone_source(mount.source, mount.recursive));
-    os::MountChange change;
-    change.propagation = propagation_of(mount.propagation);
-    TRY(os::change_mount(source.mount.get(), "", {.propagation = change.propagation}, true, mount.source));
+    Source source = TRY(clone_source(mount.source, mount.recursive, propagation_of(mount.propagation)));
     // Docker makes what is mounted below read-only too (since 25, kernel 5.12).
     if (mount.read_only)
         TRY(os::change_mount(source.mount.get(), "", {.set = MOUNT_ATTR_RDONLY}, mount.recursive, mount.source));

@@ -161,7 +161,7 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     ChildState state;
     STEP("", open_host_sources(plan, state.sources));
     STEP("journal", open_machine_sources(plan, state.sources));
-    STEP("mounts", os::unshare_mounts());
+    if (storage->wants_mount_namespace(request)) STEP("mounts", os::unshare_mounts());
     state.root = STEP("root file system", storage->prepare(request)).mount;
     const std::string& run_as = plan.definition.run_as.empty() ? plan.image.user : plan.definition.run_as;
     plan.privileges.who = STEP("user", sandbox::resolve_user(state.root.get(), run_as, plan.definition.groups));

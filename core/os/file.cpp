@@ -56,6 +56,9 @@ Result<Fd> open_beneath(int dir, const std::string& path, int flags, mode_t mode
 }
 
 Result<Fd> make_dirs_in_root(int root, const std::string& path, mode_t mode) {
+    if (auto there = open_in_root(root, path.empty() ? "." : path, O_PATH | O_DIRECTORY);
+        there.ok() || there.error().sys() != ENOENT)
+        return there;
     Fd current = TRY(open_in_root(root, ".", O_PATH | O_DIRECTORY));
     std::string walked;
     std::size_t at = 0;

@@ -49,4 +49,14 @@ Result<> set_sysctl(const std::string& key, const std::string& value) {
     return write_all(file.get(), value, path);
 }
 
+Result<> set_sysctls(const std::string& folder, std::initializer_list<std::pair<const char*, const char*>> values) {
+    const std::string path = "/proc/sys/" + folder;
+    const Fd dir = TRY(open(path, O_PATH | O_DIRECTORY));
+    for (const auto& [key, value] : values) {
+        const Fd file = TRY_CONTEXT(open_at(dir.get(), key, O_WRONLY), "kernel setting '{}/{}'", folder, key);
+        TRY(write_all(file.get(), value, fmt::format("{}/{}", path, key)));
+    }
+    return {};
+}
+
 }  // namespace gantry::os

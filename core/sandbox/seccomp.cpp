@@ -1,5 +1,6 @@
 #include "sandbox/seccomp.hpp"
 
+#include "base/hash.hpp"
 #include "os/file.hpp"
 #include "sandbox/seccomp_profile.hpp"
 
@@ -15,16 +16,10 @@ namespace {
 
 constexpr std::size_t profile_limit = 1U << 20;
 
-std::uint64_t fnv1a(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ULL;
-    return hash;
-}
-
 // Everything that the program depends on. A cache entry begins with it and is compared byte for byte, so that two inputs can
 // never share one, whatever their hashes.
 std::string inputs(std::string_view profile, CapSet capabilities) {
-    return fmt::format("gantry seccomp 1 {} {} {:x} {}\n{}\n", GANTRY_VERSION, docker_architecture(), capabilities,
+    return fmt::format("gantry seccomp 2 {} {} {:x} {}\n{}\n", GANTRY_VERSION, docker_architecture(), capabilities,
                        profile.size(), profile);
 }
 
@@ -67,7 +62,10 @@ Result<Filter> load_filter(const std::string& cache, const std::string& profile,
     if (profile != "default") from_file = TRY_CONTEXT(os::read_file(profile, profile_limit), "seccomp profile");
     const std::string_view text = profile == "default" ? default_profile() : std::string_view(from_file);
     const std::string wanted = inputs(text, capabilities);
-    const std::string name = fmt::format("{:016x}.bpf", fnv1a(wanted));
+    // Hashing the profile of every start anew would be the longest loop of the launcher.
+    const std::uint64_t hash = profile == "default" ? default_profile_hash() : fnv1a(text);
+    const std::string name =
+        fmt::format("{:016x}.bpf", fnv1a(std::string_view(wanted).substr(0, wanted.find('\n')), hash));
     const std::optional<os::Fd> folder = cache.empty() ? std::nullopt : trusted_folder(cache);
     if (folder)
         if (auto cached = read_cached(folder->get(), name, wanted)) return std::move(*cached);

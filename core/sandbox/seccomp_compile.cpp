@@ -3,6 +3,7 @@
 #include "sandbox/seccomp.hpp"
 #include "sandbox/seccomp_library.hpp"
 #include "sandbox/seccomp_profile.hpp"
+#include "sandbox/seccomp_ranges.hpp"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -87,7 +88,8 @@ Result<Filter> compile_filter(std::string_view text, CapSet capabilities) {
     const SeccompLibrary& library = *TRY(SeccompLibrary::load());
     Context filter(library.init(default_action), library.release);
     if (!filter) return error(Errc::internal, "libseccomp refused the default action");
-    // no_new_privs is the definition's decision; the tree form makes a long profile cheap at run time (libseccomp 2.5).
+    // no_new_privs is the definition's decision; the tree form makes a long profile cheap at run time (libseccomp 2.5), also
+    // where shorten_filter() does not understand the program.
     TRY(refused(library.attr_set(filter.get(), SCMP_FLTATR_CTL_NNP, 0), "leave no_new_privs alone"));
     TRY(refused(library.attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "order the filter as a tree"));
     for (const std::string& name : profile.architectures) {
@@ -99,7 +101,7 @@ Result<Filter> compile_filter(std::string_view text, CapSet capabilities) {
     }
     for (const SeccompRule& rule : profile.rules) TRY(add_rule(library, filter.get(), rule, default_action));
     Filter out;
-    out.program = TRY(exported(library, filter.get()));
+    out.program = shorten_filter(TRY(exported(library, filter.get())));
     return out;
 }
 

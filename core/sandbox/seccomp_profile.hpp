@@ -32,6 +32,8 @@ struct SeccompProfile {
 
 // Docker's name of the build's architecture ("amd64"), which rules' "arches" use.
 std::string_view docker_architecture();
+// Of default_profile()'s text (base/hash.hpp), computed by the compiler.
+std::uint64_t default_profile_hash();
 Result<SeccompProfile> parse_profile(std::string_view json, CapSet capabilities);
 
 }  // namespace gantry::sandbox

@@ -1,5 +1,7 @@
 #include "address.hpp"
 
+#include "base/hash.hpp"
+
 #include <arpa/inet.h>
 
 #include <charconv>
@@ -113,16 +115,10 @@ std::string mac_text(std::string_view bytes) {
 std::string mac_of(const Address& address) {
     // 02: locally administered, unicast (IEEE 802); 67 is the g of gantry.
     if (address.family == Family::v4) return std::string("\x02\x67", 2) + address.bytes();
-    const std::uint64_t hash = stable_hash(address.bytes());
+    const std::uint64_t hash = fnv1a(address.bytes());
     std::string bytes("\x02", 1);
     for (int shift = 0; shift < 40; shift += 8) bytes.push_back(static_cast<char>(hash >> shift));
     return bytes;
-}
-
-std::uint64_t stable_hash(std::string_view text) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3U;
-    return hash;
 }
 
 }  // namespace gantry::bridge

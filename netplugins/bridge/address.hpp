@@ -51,7 +51,4 @@ std::string mac_text(std::string_view bytes);
 // A locally administered MAC made of the address: leases are unique on a network, so is this.
 std::string mac_of(const Address& address);
 
-// FNV-1a, 64 bits: stable over builds and hosts, which std::hash is not.
-std::uint64_t stable_hash(std::string_view text);
-
 }  // namespace gantry::bridge

@@ -14,12 +14,12 @@ using os::NetlinkMessage;
 Result<Inside> Inside::open(int netns) {
     auto visit = TRY(os::NetnsVisit::enter(netns));
     Inside inside(TRY_CONTEXT(os::NetlinkSocket::open(NETLINK_ROUTE), "in the container's network namespace"));
-    for (const char* key : {"net/ipv6/conf/default/accept_ra", "net/ipv6/conf/default/accept_dad"}) {
-        // A kernel without IPv6 has neither.
-        auto set = os::set_sysctl(key, "0");
-        if (!set.ok() && set.error().code() != Errc::not_found)
-            return std::move(set).error().context("in the container's network namespace");
-    }
+    // MLDv1: a snooping bridge keeps its reports to itself, while it floods those of version 2 to every port
+    // (net/bridge/br_multicast.c sets mrouters_only for the former alone). Sources are filtered by the receiver either way.
+    auto set = os::set_sysctls("net/ipv6/conf/default", {{"accept_ra", "0"}, {"accept_dad", "0"}, {"force_mld_version", "1"}});
+    // A kernel without IPv6 has none of them.
+    if (!set.ok() && set.error().code() != Errc::not_found)
+        return std::move(set).error().context("in the container's network namespace");
     return inside;
 }
 

@@ -1,5 +1,6 @@
 #include "leases.hpp"
 
+#include "base/hash.hpp"
 #include "os/file.hpp"
 
 #include <unistd.h>
@@ -79,7 +80,7 @@ Result<Address> Leases::choose(const AttachPlan& plan, const Range& range, const
             TRY(claim(plan, address, taken)))
             return address;
     const std::uint64_t size = pool_size(range);
-    std::uint64_t place = stable_hash(plan.container) % size;
+    std::uint64_t place = fnv1a(plan.container) % size;
     // The same number in both families where it fits: 10.88.1.44 and fd00::12c are easier to tell together.
     if (family == Family::v6 && taken.v4)
         place = static_cast<std::uint64_t>(taken.v4->value - plan.network.v4->cidr.network.value) % size;

@@ -4,6 +4,7 @@
 #include "inside.hpp"
 #include "messages.hpp"
 
+#include "base/hash.hpp"
 #include "os/netns.hpp"
 
 #include <linux/if_bridge.h>
@@ -31,13 +32,13 @@ constexpr std::uint32_t further_bridge_group = 0x67616e74;
 
 // "gta-XXXXXXXX-N" on bridge N-1, "gtb-XXXXXXXX-N" on bridge N.
 std::string trunk_name(char end, const NetworkPlan& network, unsigned index) {
-    return fmt::format("gt{}-{:08x}-{}", end, stable_hash(network.name) & 0xffffffffU, index);
+    return fmt::format("gt{}-{:08x}-{}", end, fnv1a(network.name) & 0xffffffffU, index);
 }
 
 bool is_trunk(const std::string& name) { return name.starts_with("gta-") || name.starts_with("gtb-"); }
 
 std::string bridge_mac(const std::string& name) {
-    const std::uint64_t hash = stable_hash(name);
+    const std::uint64_t hash = fnv1a(name);
     std::string bytes("\x02\x67", 2);
     for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(hash >> shift));
     return bytes;

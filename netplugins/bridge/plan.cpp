@@ -1,5 +1,6 @@
 #include "plan.hpp"
 
+#include "base/hash.hpp"
 #include "base/names.hpp"
 
 #include <algorithm>
@@ -61,7 +62,7 @@ Result<NetworkPlan> plan_checked(const NetworkConfig& config) {
     NetworkPlan plan;
     plan.name = config.name;
     // The default network gets the name that people will look for; others cannot, names are longer than IFNAMSIZ allows.
-    plan.bridge = config.name == "bridge" ? "gantry0" : fmt::format("gtr-{:08x}", stable_hash(config.name) & 0xffffffffU);
+    plan.bridge = config.name == "bridge" ? "gantry0" : fmt::format("gtr-{:08x}", fnv1a(config.name) & 0xffffffffU);
     plan.internal = config.internal;
     plan.isolated = config.isolated;
     plan.mtu = config.mtu;

@@ -27,13 +27,6 @@ namespace {
 constexpr std::pair<const char*, const char*> fixed_options[] = {
     {"redirect_dir", "nofollow"}, {"metacopy", "off"}, {"index", "off"}};
 
-bool kernel_has_lowerdir_plus() {
-    struct utsname name {};
-    int major = 0, minor = 0;
-    if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
-    return major > 6 || (major == 6 && minor >= 7);
-}
-
 // Folders by name where the kernel's option parsers take it (256 bytes for a value of fsconfig(2); ':', ',' and '\' mean
 // something to some of them), else by descriptor; /proc/mounts then shows the names.
 class Names {
@@ -106,6 +99,13 @@ void act_as(uid_t uid, gid_t gid) {
 
 }  // namespace
 
+bool detached_overlay_possible() {
+    struct utsname name {};
+    int major = 0, minor = 0;
+    if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
+    return major > 6 || (major == 6 && minor >= 7);
+}
+
 Result<os::Fd> assemble_by_descriptor(const Parts& parts) {
     Names names;
     os::FsContext fs = TRY(os::FsContext::open("overlay"));
@@ -150,7 +150,7 @@ Result<os::Fd> assemble_by_options(const Parts& parts) {
 }
 
 Result<os::Fd> assemble(const Parts& parts) {
-    return kernel_has_lowerdir_plus() ? assemble_by_descriptor(parts) : assemble_by_options(parts);
+    return detached_overlay_possible() ? assemble_by_descriptor(parts) : assemble_by_options(parts);
 }
 
 Result<> IdmappedView::possible(const std::string& folder, const std::vector<driver::IdMap>& uids,

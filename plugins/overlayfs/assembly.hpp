@@ -19,6 +19,8 @@ struct Parts {
 
 // A detached overlay mount. On error nothing is left in the caller's mount namespace.
 Result<os::Fd> assemble(const Parts& parts);
+// Whether this kernel makes it without a mount point (6.7).
+bool detached_overlay_possible();
 
 // Its two ways. by_descriptor: fsopen(2) with "lowerdir+", kernel 6.7. by_options: mount(2) with one string of at most 4095
 // bytes, in which every folder is "/proc/self/fd/N" so that some 200 layers fit (5.19 and later are tried).

@@ -8,7 +8,10 @@
 #include "quota.hpp"
 #include "skeleton.hpp"
 
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -55,6 +58,17 @@ Result<> check_kernel() {
     return {};
 }
 
+// ext4 keeps what is below one folder close together; writable layers have nothing to do with each other. As a top of folder
+// hierarchies (chattr(1), T) theirs spreads them over the disk, and what one start throws away (overlayfs tries its work folder
+// out with a handful of files) is not in the way of the next one's new files. Other file systems have no such flag, and need none.
+void spread_children(const std::string& folder) {
+    const auto dir = os::open(folder, O_RDONLY | O_DIRECTORY);
+    unsigned flags = 0;
+    if (!dir.ok() || ioctl(dir->get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+    flags |= FS_TOPDIR_FL;
+    ioctl(dir->get(), FS_IOC_SETFLAGS, &flags);
+}
+
 Result<> check_request(const RootfsRequest& request) {
     TRY(ContainerName::parse(request.container));
     if (!request.options.empty())
@@ -71,6 +85,7 @@ Result<> OverlayfsDriver::probe() {
     TRY(check_file_system(folder_));
     TRY(check_kernel());
     TRY(layers_.make_folders());
+    if (mkdir((folder_ + "/rw").c_str(), 0700) == 0) spread_children(folder_ + "/rw");
     for (const char* name : {"/rw", "/mnt", "/skeleton", "/empty/0", "/empty/1"})
         TRY(os::make_dirs(folder_ + name, name[1] == 'e' ? 0755 : 0700));
     return {};
@@ -187,5 +202,9 @@ Result<> OverlayfsDriver::teardown(const std::string& container) {
 }
 
 Result<std::vector<std::string>> OverlayfsDriver::recover(bool dry_run) { return layers_.recover(dry_run); }
+
+bool OverlayfsDriver::wants_mount_namespace(const RootfsRequest& request) const {
+    return !request.uid_map.empty() || !detached_overlay_possible();
+}
 
 }  // namespace gantry::overlayfs

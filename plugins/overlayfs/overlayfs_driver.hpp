@@ -29,6 +29,7 @@ public:
     Result<> rename(const std::string& container, const std::string& new_name) override;
     Result<> teardown(const std::string& container) override;
     Result<std::vector<std::string>> recover(bool dry_run) override;
+    [[nodiscard]] bool wants_mount_namespace(const driver::RootfsRequest& request) const override;
 
 private:
     [[nodiscard]] std::string writable(const std::string& container) const { return folder_ + "/rw/" + container; }

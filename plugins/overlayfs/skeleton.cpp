@@ -1,5 +1,6 @@
 #include "skeleton.hpp"
 
+#include "base/hash.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -14,11 +15,8 @@ namespace {
 
 // Of the list: another list is another layer.
 std::string name_of(const std::vector<driver::MountPoint>& points) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    const auto mix = [&](std::string_view text) {
-        for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ULL;
-    };
-    for (const auto& point : points) mix(point.path + (point.directory ? "/\n" : "\n"));
+    std::uint64_t hash = fnv1a_start;
+    for (const auto& point : points) hash = fnv1a(point.path + (point.directory ? "/\n" : "\n"), hash);
     return fmt::format("{:016x}", hash);
 }
 

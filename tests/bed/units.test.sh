@@ -41,7 +41,12 @@ T
     assert_contains "$(show ctr@show After)" ctr@show-db.service
     assert_contains "$(show ctr@show After)" network-online.target
     assert_contains "$(show ctr@show RequiresMountsFor)" '/srv/a b'
-    assert_contains "$(show ctr@show RequiresMountsFor)" /var/lib/gantry
+    # What all containers need stands in their slice.
+    assert_contains "$(show ctr@show Requires)" ctr.slice
+    assert_contains "$(show ctr@show After)" ctr.slice
+    assert_contains "$(show ctr.slice RequiresMountsFor)" /var/lib/gantry
+    for unit in basic.target network.target gantry-log@0.socket; do assert_contains "$(show ctr.slice After)" $unit; done
+    assert_contains "$(show ctr.slice Conflicts)" shutdown.target
     assert_eq $'on-failure\n1.500000s\n4\n46s' "$(properties ctr@show Restart RestartUSec StartLimitBurst StartLimitIntervalUSec)"
     assert_eq $'37\n1min' "$(properties ctr@show KillSignal TimeoutStopUSec)"
     assert_contains "$(systemctl cat ctr@show)" WatchdogSec=30s
