@@ -24,14 +24,11 @@ std::vector<os::Fd> passed_pipes() {
     return pipes;
 }
 
-void start_next_pool(const config::Paths& paths) {
-    for (int pool = 1; pool < most_pools; ++pool) {
-        if (os::path_exists(fmt::format("{}/log/{}/{}.err", paths.run, pool, slots_per_pool - 1))) continue;
-        auto manager = systemd::Manager::connect();
-        auto started = manager.ok() ? manager->start(fmt::format("gantry-log@{}.socket", pool)) : Result<>(manager.error());
-        if (!started.ok()) fmt::print(stderr, "<3>gantry-log: {}\n", started.error().message());
-        return;
-    }
+void start_pool(const config::Paths& paths, int pool) {
+    if (pool < 1 || pool >= most_pools || has_pool(paths, pool)) return;
+    auto manager = systemd::Manager::connect();
+    auto started = manager.ok() ? manager->start(fmt::format("gantry-log@{}.socket", pool)) : Result<>(manager.error());
+    if (!started.ok()) fmt::print(stderr, "<3>gantry-log: {}\n", started.error().message());
 }
 
 int run(const std::string& pool) {
@@ -41,7 +38,7 @@ int run(const std::string& pool) {
         fmt::print(stderr, "<3>gantry-log: no pipes were passed: it is started by 'gantry-log@{}.socket'\n", pool);
         return 1;
     }
-    Reader reader(fmt::format("{}/log/{}", paths.run, pool), std::move(pipes), [&] { start_next_pool(paths); });
+    Reader reader(fmt::format("{}/log/{}", paths.run, pool), std::move(pipes), [&](int wanted) { start_pool(paths, wanted); });
     const auto result = reader.run(std::chrono::seconds(3));
     if (!result.ok()) fmt::print(stderr, "<3>gantry-log: {}\n", result.error().message());
     return result.ok() ? 0 : 1;

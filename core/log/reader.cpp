@@ -68,7 +68,7 @@ void complain(const Error& reason) { fmt::print(stderr, "<3>gantry-log: {}\n", r
 
 }  // namespace
 
-Reader::Reader(std::string folder, std::vector<os::Fd> pipes, std::function<void()> more_pools)
+Reader::Reader(std::string folder, std::vector<os::Fd> pipes, std::function<void(int)> more_pools)
     : folder_(std::move(folder)), more_pools_(std::move(more_pools)) {
     for (os::Fd& pipe : pipes) {
         Source source;
@@ -127,8 +127,10 @@ void Reader::pause(int index) {
 
 Result<> Reader::look(Source& source) {
     if (source.link.empty()) {
-        char asked[64];
-        if (read(source.pipe.get(), asked, sizeof asked) > 0) more_pools_();
+        std::array<unsigned char, 64> asked;
+        // Edge-triggered: to the end.
+        for (ssize_t got = 0; (got = read(source.pipe.get(), asked.data(), asked.size())) > 0;)
+            more_pools_(*std::max_element(asked.begin(), asked.begin() + got));
         return {};
     }
     // The reaper reads under it too.

@@ -13,8 +13,8 @@ namespace gantry::log {
 
 class Reader {
 public:
-    // folder: "<run>/log/POOL"; pipes: what PID 1 handed over.
-    Reader(std::string folder, std::vector<os::Fd> pipes, std::function<void()> more_pools);
+    // folder: "<run>/log/POOL"; pipes: what PID 1 handed over; more_pools: called with the number of a pool that is asked for.
+    Reader(std::string folder, std::vector<os::Fd> pipes, std::function<void(int)> more_pools);
     // Until nothing has come for so long.
     Result<> run(std::chrono::milliseconds quiet);
 
@@ -41,7 +41,7 @@ private:
     std::string folder_;
     std::vector<Source> sources_;
     std::vector<int> paused_;  // not polled for a moment
-    std::function<void()> more_pools_;
+    std::function<void(int)> more_pools_;
     os::Fd poll_, copy_in_, copy_out_;
 };
 

@@ -1,5 +1,6 @@
 #include "log/slots.hpp"
 
+#include "base/hash.hpp"
 #include "os/file.hpp"
 #include "os/unix_socket.hpp"
 
@@ -32,10 +33,10 @@ Result<os::Fd> open_pipe(const std::string& path) {
 
 bool no_pool(const Error& reason) { return reason.sys() == ENOENT || reason.sys() == ENXIO; }
 
-// Unset: all are taken.
-Result<Slot> take_from(const std::string& folder, const ContainerName& name) {
-    const auto first = std::hash<std::string>{}(name.str());
-    for (std::size_t step = 0; step < slots_per_pool; ++step) {
+// Unset: none of `tries` slots was free. Names begin at different ones.
+Result<Slot> take_from(const std::string& folder, const ContainerName& name, std::size_t tries) {
+    const std::uint64_t first = fnv1a(name.str());
+    for (std::size_t step = 0; step < tries; ++step) {
         Slot slot;
         slot.link = fmt::format("{}/{}", folder, (first + step) % slots_per_pool);
         if (symlink(name.str().c_str(), slot.link.c_str()) != 0) {
@@ -55,14 +56,20 @@ Result<Slot> take_from(const std::string& folder, const ContainerName& name) {
     return Slot();
 }
 
-// gantry-log starts the next pool's unit: the launcher itself makes no bus call.
+std::string last_pipe(const config::Paths& paths, int pool) {
+    return fmt::format("{}/{}.err", pool_folder(paths, pool), slots_per_pool - 1);
+}
+
+// gantry-log starts that pool's unit: the launcher itself makes no bus call. Asking twice does no harm.
 Result<> ask_for_pool(const config::Paths& paths, int pool) {
-    const std::string bell = pool_folder(paths, 0) + "/more",
-                      last = fmt::format("{}/{}.err", pool_folder(paths, pool), slots_per_pool - 1);
+    const std::string bell = pool_folder(paths, 0) + "/more";
     const os::Fd pipe = TRY(os::open(bell, O_WRONLY | O_NONBLOCK));
-    TRY(os::write_all(pipe.get(), "+", bell));
+    return os::write_all(pipe.get(), std::string(1, static_cast<char>(pool)), bell);
+}
+
+Result<> wait_for_pool(const config::Paths& paths, int pool) {
     for (int tries = 0; tries < 1000; ++tries) {
-        if (open_pipe(last).ok()) return {};
+        if (open_pipe(last_pipe(paths, pool)).ok()) return {};
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return error(Errc::unavailable, "'gantry-log@{}.socket' does not come up", pool);
@@ -100,17 +107,24 @@ Result<> drain(const std::string& path, const std::function<Result<os::Fd>()>& o
 
 }  // namespace
 
+bool has_pool(const config::Paths& paths, int pool) { return os::path_exists(last_pipe(paths, pool)); }
+
 Result<Slot> take_slot(const config::Paths& paths, const ContainerName& name) {
-    for (int pool = 0; pool < most_pools; ++pool) {
-        auto slot = take_from(pool_folder(paths, pool), name);
-        if (!slot.ok() && no_pool(slot.error())) {
-            if (pool == 0) return error(Errc::unavailable, "'gantry-log@0.socket' is not active");
-            TRY(ask_for_pool(paths, pool));
-            slot = take_from(pool_folder(paths, pool), name);
+    // A few tries a pool find a slot unless most are taken. Then the next pool is made while the taken ones are gone through.
+    constexpr std::size_t few = 8;
+    int pools = 0;
+    for (const std::size_t tries : {few, static_cast<std::size_t>(slots_per_pool)}) {
+        for (pools = 0; pools < most_pools; ++pools) {
+            auto slot = take_from(pool_folder(paths, pools), name, tries);
+            if (!slot.ok() && no_pool(slot.error())) break;
+            if (!slot.ok() || slot->out) return slot;
         }
-        if (!slot.ok() || slot->out) return slot;
+        if (pools == 0) return error(Errc::unavailable, "'gantry-log@0.socket' is not active");
+        if (pools < most_pools && tries == few) TRY(ask_for_pool(paths, pools));
     }
-    return error(Errc::unavailable, "more than {} containers run", most_pools * slots_per_pool);
+    if (pools == most_pools) return error(Errc::unavailable, "more than {} containers run", most_pools * slots_per_pool);
+    TRY(wait_for_pool(paths, pools));
+    return take_from(pool_folder(paths, pools), name, slots_per_pool);
 }
 
 Result<> set_process(const Slot& slot, pid_t pid) {

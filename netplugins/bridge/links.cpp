@@ -98,10 +98,13 @@ NetlinkMessage bridge_settings(unsigned link, const Fill& fill) {
 NetlinkMessage querier_message(unsigned link) {
     constexpr std::uint64_t response = 100, startup = 100;  // centiseconds (USER_HZ)
     constexpr std::uint32_t groups = 65536;                 // over its limit (4096) a bridge gives up and floods again
+    // Each new port is asked as often as this, and answers; who has just come has said it all by itself.
+    constexpr std::uint32_t startup_queries = 1;
     return bridge_settings(link, [&](NetlinkMessage& data) {
         data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
             .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
             .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
+            .put_u32(IFLA_BR_MCAST_STARTUP_QUERY_CNT, startup_queries)
             .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
             // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
             .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)

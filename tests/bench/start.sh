@@ -32,11 +32,14 @@ prepare() {
 }
 
 # start_each UNIT-PREFIX...: one systemctl start of each in turn, round by round, so that what else the machine does hits all alike;
-# each round another name, stopped outside the measured time. Times go to /tmp/took.PREFIX.
+# each round another name, stopped outside the measured time. Times go to /tmp/took.PREFIX. Each finds the machine at rest: moving a
+# process into its cgroup waits for a grace period of the kernel (10 ms here) unless the last move was a moment ago
+# (kernel/rcu/sync.c), so that without the pause it would depend on its predecessor whether a start pays for it.
 start_each() {
     local i prefix
     for i in $(seq "$rounds"); do
         for prefix; do
+            sleep 0.2
             timed systemctl start "$prefix$i.service"
             echo "$took" >>"/tmp/took.$prefix"
             systemctl kill -s KILL "$prefix$i.service"
