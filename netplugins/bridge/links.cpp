@@ -92,28 +92,32 @@ NetlinkMessage bridge_settings(unsigned link, const Fill& fill) {
     return message;
 }
 
+// How long listeners may take to answer a query, in hundredths of a second (USER_HZ).
+NetlinkMessage response_time_message(unsigned link, std::uint64_t time) {
+    return bridge_settings(link, [&](NetlinkMessage& data) { data.put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &time, sizeof time); });
+}
+
 // Without a querier a bridge floods every multicast frame to all its ports, and each container's start sends a handful (MLD
 // reports, neighbour discovery): the thousandth would cost the host thousands of deliveries. With one, frames go where somebody
-// listens. The short response time is also how long a new querier goes on flooding (net/bridge/br_multicast.c, delay_time).
-NetlinkMessage querier_message(unsigned link) {
-    constexpr std::uint64_t response = 100, startup = 100;  // centiseconds (USER_HZ)
-    constexpr std::uint32_t groups = 65536;                 // over its limit (4096) a bridge gives up and floods again
+// listens.
+std::vector<NetlinkMessage> querier_messages(unsigned link) {
+    constexpr std::uint32_t groups = 65536;  // over its limit (4096) a bridge gives up and floods again
     // Each new port is asked as often as this, and answers; who has just come has said it all by itself.
     constexpr std::uint32_t startup_queries = 1;
-    return bridge_settings(link, [&](NetlinkMessage& data) {
+    std::vector<NetlinkMessage> messages;
+    // A new querier goes on flooding for the response time that is set when it begins (net/bridge/br_multicast.c, delay_time).
+    messages.push_back(response_time_message(link, 10));
+    messages.push_back(bridge_settings(link, [&](NetlinkMessage& data) {
         data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
-            .put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &response, sizeof response)
-            .put(IFLA_BR_MCAST_STARTUP_QUERY_INTVL, &startup, sizeof startup)
             .put_u32(IFLA_BR_MCAST_STARTUP_QUERY_CNT, startup_queries)
             .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
             // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
             .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)
             .put_u8(IFLA_BR_MCAST_MLD_VERSION, 2);
-    });
-}
-// A message of its own: the kernel takes the response time that is set when the querier begins.
-NetlinkMessage querier_on_message(unsigned link) {
-    return bridge_settings(link, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); });
+    }));
+    messages.push_back(bridge_settings(link, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); }));
+    messages.push_back(response_time_message(link, 100));
+    return messages;
 }
 
 }  // namespace
@@ -146,8 +150,8 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool m
     if (index > 0) no_link_local(messages.back());
     const std::size_t up = messages.size() - 1;
     // Further bridges hear the first one's queries over their trunk.
-    if (index == 0) messages.push_back(querier_message(link));
-    if (index == 0) messages.push_back(querier_on_message(link));
+    if (index == 0)
+        for (auto& message : querier_messages(link)) messages.push_back(std::move(message));
     const auto outcomes = TRY(route_.exchange(messages));
     for (std::size_t at = 0; at <= up; ++at)
         if (!outcomes[at].ok() && outcomes[at].number != EEXIST)

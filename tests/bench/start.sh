@@ -3,10 +3,11 @@
 # options: --peers
 set -euo pipefail
 . /src/tests/bench/lib.sh
-rounds=${GANTRY_BENCH_ROUNDS:-15}
+rounds=${GANTRY_BENCH_ROUNDS:-25}
 many=${GANTRY_BENCH_MANY:-200}
 
 prepare() {
+    own_disk
     registry_start
     busybox_image
     push /tmp/busybox-image busybox
