@@ -8,85 +8,108 @@
 
 namespace gantry::cli {
 
+// What a first declaration keeps.
+struct Wanted {
+    std::vector<std::string> names;
+    std::vector<const CLI::App*> groups;
+};
+
 namespace {
 
 constexpr int wrong_words = 1, wrong_flag = 125;
 
 template <class Target>
-Option scalar(CLI::App& app, const std::string& names, Target& target, const std::string& help) {
-    return Option(app.add_option(names, target, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
+Option scalar(CLI::App* app, const std::string& names, Target& target, const std::string& help) {
+    if (!app) return Option(nullptr);
+    return Option(app->add_option(names, target, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
 }
 
 }  // namespace
 
 Option Option::required() {
-    option_->required();
+    if (option_) option_->required();
     return *this;
 }
 
 Option Option::one_of(std::vector<std::string> values) {
-    option_->check(CLI::IsMember(std::move(values)));
+    if (option_) option_->check(CLI::IsMember(std::move(values)));
     return *this;
 }
 
 Option Option::value(const std::string& name) {
-    option_->type_name(name);
+    if (option_) option_->type_name(name);
     return *this;
 }
 
 Option Option::hidden() {
-    option_->group("");
+    if (option_) option_->group("");
     return *this;
 }
 
 Option Verb::add_flag(const std::string& names, bool& target, const std::string& help) {
+    if (!app_) return Option(nullptr);
     return Option(app_->add_flag(names, target, help)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast));
 }
 
 Option Verb::add_option(const std::string& names, std::string& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 Option Verb::add_option(const std::string& names, std::optional<std::string>& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 Option Verb::add_option(const std::string& names, std::vector<std::string>& target, const std::string& help) {
+    if (!app_) return Option(nullptr);
     CLI::Option* option = app_->add_option(names, target, help);
     // One value for each time the option is given; words by their place take all there are.
     if (names.starts_with('-')) option->allow_extra_args(false);
     return Option(option);
 }
 Option Verb::add_option(const std::string& names, int& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 Option Verb::add_option(const std::string& names, std::optional<int>& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 Option Verb::add_option(const std::string& names, std::optional<std::int64_t>& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 Option Verb::add_option(const std::string& names, std::optional<std::uint32_t>& target, const std::string& help) {
-    return scalar(*app_, names, target, help);
+    return scalar(app_, names, target, help);
 }
 
-Verb Verb::add_verb(const std::string& name, const std::string& summary) { return Verb(*app_->add_subcommand(name, summary)); }
+Verb Verb::add_verb(const std::string& name, const std::string& summary) {
+    if (!app_ || (wanted_ && std::ranges::find(wanted_->names, name) == wanted_->names.end())) return {};
+    return Verb(*app_->add_subcommand(name, summary), wanted_);
+}
 
 Verb Verb::add_group(const std::string& name, const std::string& summary) {
-    CLI::App* group = app_->add_subcommand(name, summary);
+    const Verb verb = add_verb(name, summary);
+    if (!verb.app_) return verb;
+    CLI::App* group = verb.app_;
     group->callback([group] {
         if (group->get_subcommands().empty()) fmt::print("{}", group->help());
     });
-    return Verb(*group);
+    if (wanted_) wanted_->groups.push_back(group);
+    return verb;
 }
 
 Verb Verb::alias(const std::string& name) {
-    app_->alias(name);
+    if (app_) app_->alias(name);
     return *this;
 }
 
-void Verb::usage(const std::string& line) { app_->footer(line); }
-void Verb::hide() { app_->group(""); }
-void Verb::on_run(std::function<void()> run) { app_->callback(std::move(run)); }
-void Verb::take_rest() { app_->prefix_command(); }
+void Verb::usage(const std::string& line) {
+    if (app_) app_->footer(line);
+}
+void Verb::hide() {
+    if (app_) app_->group("");
+}
+void Verb::on_run(std::function<void()> run) {
+    if (app_) app_->callback(std::move(run));
+}
+void Verb::take_rest() {
+    if (app_) app_->prefix_command();
+}
 std::vector<std::string> Verb::remaining() const { return app_->remaining(); }
 
 std::string Verb::name() const { return app_->get_name(); }
@@ -177,20 +200,47 @@ int refuse(const CLI::App& app, const CLI::ParseError& failure) {
 
 }  // namespace
 
+namespace {
+
+const CLI::App* verb_below(const CLI::App& app, const std::string& name) {
+    const auto found = app.get_subcommands([&](const CLI::App* sub) { return sub->check_name(name); });
+    return found.empty() ? nullptr : found.front();
+}
+
+// Whether the words name a verb of the tree: everything else (help, options of the top, a wrong word) needs the whole of it.
+bool leads_to_a_verb(const CLI::App& app, const Wanted& wanted) {
+    if (wanted.names.empty()) return false;
+    const CLI::App* verb = verb_below(app, wanted.names[0]);
+    if (!verb || std::ranges::find(wanted.groups, verb) == wanted.groups.end()) return verb != nullptr;
+    return wanted.names.size() > 1 && verb_below(*verb, wanted.names[1]) != nullptr;
+}
+
+std::unique_ptr<CLI::App> declared(const std::function<void(Verb)>& declare, Wanted* wanted) {
+    auto app = std::make_unique<CLI::App>("Containers as systemd units", "gantry");
+    app->set_help_flag("--help", "show this help");  // -h is the host name for `run`
+    app->set_version_flag("-v,--version", std::string("gantry version ") + GANTRY_VERSION);
+    declare(Verb(*app, wanted));
+    return app;
+}
+
+}  // namespace
+
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare) {
-    CLI::App app{"Containers as systemd units", "gantry"};
-    app.set_help_flag("--help", "show this help");  // -h is the host name for `run`
-    app.set_version_flag("-v,--version", std::string("gantry version ") + GANTRY_VERSION);
-    declare(Verb(app));
+    Wanted wanted;
+    // Those that begin so look at the tree themselves.
+    if (!words.empty() && !words[0].starts_with("__")) wanted.names.assign(words.begin(), words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)));
+    std::unique_ptr<CLI::App> app;
+    if (!wanted.names.empty()) app = declared(declare, &wanted);
+    if (!app || !leads_to_a_verb(*app, wanted)) app = declared(declare, nullptr);
     if (words.empty())
         words.emplace_back("--help");
     else if (words.front() == "help")  // `docker help run`
         std::rotate(words.begin(), words.begin() + 1, words.end()), words.back() = "--help";
     std::reverse(words.begin(), words.end());  // CLI11 takes them from the back
     try {
-        app.parse(std::move(words));
+        app->parse(std::move(words));
     } catch (const CLI::ParseError& failure) {
-        return failure.get_exit_code() == 0 ? app.exit(failure) : refuse(app, failure);
+        return failure.get_exit_code() == 0 ? app->exit(failure) : refuse(*app, failure);
     }
     return std::nullopt;
 }

@@ -41,11 +41,14 @@ struct OptionView {
     bool operator==(const OptionView&) const = default;
 };
 
+struct Wanted;
+
 // A verb or a group of verbs. A handle: copies name the same verb, which lives as long as the command line that it is part of.
+// An empty one stands for a verb that the command line does not need: what is declared of it is forgotten.
 class Verb {
 public:
     Verb() = default;
-    explicit Verb(CLI::App& app) : app_(&app) {}
+    explicit Verb(CLI::App& app, Wanted* wanted = nullptr) : app_(&app), wanted_(wanted) {}
 
     // Names as in "-f,--force"; "!--no-x" says the opposite; a name without dashes is a word by its place. The target must
     // outlive the parse and keeps its value when the option is not given. A scalar given twice has its last value, a list has
@@ -83,9 +86,12 @@ public:
 
 private:
     CLI::App* app_ = nullptr;
+    Wanted* wanted_ = nullptr;  // null: all
 };
 
-// A whole command line, without the program's name. declare() gets its top. Help, version and what was wrong are printed. The
+// A whole command line, without the program's name. declare() gets its top, and is called a second time where the words do not
+// lead to a verb by themselves (help, a wrong word): the first time only the verbs that they name are kept, because declaring all
+// options of all verbs takes longer than most verbs do. Help, version and what was wrong are printed. The
 // exit status, or nullopt: a verb ran. Without a word it is a question for help, as is "help VERB...".
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare);
 

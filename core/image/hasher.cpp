@@ -1,21 +1,43 @@
 #include "image/hasher.hpp"
 
-#include <openssl/evp.h>
+#include <gcrypt.h>
+
+#include <new>
 
 namespace gantry::image {
 
-void Hasher::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+namespace {
 
-Hasher::Hasher(std::string_view algorithm) : algorithm_(algorithm), context_(EVP_MD_CTX_new()) {
-    EVP_DigestInit_ex(context_.get(), algorithm_ == "sha512" ? EVP_sha512() : EVP_sha256(), nullptr);
+// Once a process, before anything else of it (libgcrypt manual, "Initializing the library"). Digests need no locked memory.
+void initialize() {
+    static const bool done = [] {
+        gcry_check_version(nullptr);
+        gcry_control(GCRYCTL_DISABLE_SECMEM, 0);
+        gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+        return true;
+    }();
+    static_cast<void>(done);
 }
 
-void Hasher::update(std::string_view data) { EVP_DigestUpdate(context_.get(), data.data(), data.size()); }
+int number_of(std::string_view algorithm) { return algorithm == "sha512" ? GCRY_MD_SHA512 : GCRY_MD_SHA256; }
+
+}  // namespace
+
+void Hasher::Free::operator()(gcry_md_handle* context) const { gcry_md_close(context); }
+
+Hasher::Hasher(std::string_view algorithm) : algorithm_(algorithm) {
+    initialize();
+    gcry_md_hd_t context = nullptr;
+    // Fails for want of memory only.
+    if (gcry_md_open(&context, number_of(algorithm_), 0) != 0) throw std::bad_alloc();
+    context_.reset(context);
+}
+
+void Hasher::update(std::string_view data) { gcry_md_write(context_.get(), data.data(), data.size()); }
 
 Digest Hasher::finish() {
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_DigestFinal_ex(context_.get(), bytes, &length);
+    const unsigned length = gcry_md_get_algo_dlen(number_of(algorithm_));
+    const unsigned char* bytes = gcry_md_read(context_.get(), number_of(algorithm_));
     std::string text = algorithm_ + ":";
     for (unsigned at = 0; at < length; ++at) {
         text += "0123456789abcdef"[bytes[at] >> 4];

@@ -11,7 +11,7 @@ void with_tree(const std::function<void(Verb)>& look) {
     static bool force;
     static std::string name, when;
     static std::vector<std::string> names;
-    parse_command_line({"ps"}, [&](Verb top) {
+    parse_command_line({"__hidden"}, [&](Verb top) {
         const auto declare_rm = [](Verb verb) {
             verb.add_option("CONTAINER", names, "name, id or the first digits of an id").required();
             verb.add_flag("-f,--force", force, "kill a running container first");
@@ -68,4 +68,35 @@ TEST(Manual, takes_usage_lines_and_groups) {
         EXPECT_NE(all.find("See *gantry-network-rm*(1)."), std::string::npos);
         EXPECT_EQ(all.find("__hidden"), std::string::npos);
     });
+}
+
+TEST(CommandLine, keeps_only_the_verbs_that_it_names) {
+    const auto verbs = [](std::vector<std::string> words) {
+        std::string list;
+        testing::internal::CaptureStdout();
+        testing::internal::CaptureStderr();
+        parse_command_line(std::move(words), [&](Verb top) {
+            list += "|";
+            top.add_verb("ps", "List containers").alias("list");
+            Verb network = top.add_group("network", "Manage networks");
+            network.add_verb("ls", "List networks").add_option("--never-freed", list);
+            network.add_verb("rm", "Remove networks").alias("remove");
+            for (const auto& name : top.visible_verbs()) list += name + " ";
+            if (const auto group = top.find("network"))
+                for (const auto& name : group->visible_verbs()) list += name + " ";
+        });
+        testing::internal::GetCapturedStdout();
+        testing::internal::GetCapturedStderr();
+        return list;
+    };
+    EXPECT_EQ(verbs({"ps"}), "|ps ");
+    EXPECT_EQ(verbs({"network", "rm"}), "|network rm ");
+    // An alias, help, a wrong word: everything, after a look for the verb alone.
+    EXPECT_EQ(verbs({"list"}), "||ps network ls rm ");
+    EXPECT_EQ(verbs({"network", "remove"}), "|network |ps network ls rm ");
+    EXPECT_EQ(verbs({"network"}), "|network |ps network ls rm ");
+    EXPECT_EQ(verbs({"network", "rn"}), "|network |ps network ls rm ");
+    EXPECT_EQ(verbs({"help", "ps"}), "|ps |ps network ls rm ");
+    EXPECT_EQ(verbs({"--help"}), "||ps network ls rm ");
+    EXPECT_EQ(verbs({}), "|ps network ls rm ");
 }
