@@ -228,7 +228,8 @@ std::unique_ptr<CLI::App> declared(const std::function<void(Verb)>& declare, Wan
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare) {
     Wanted wanted;
     // Those that begin so look at the tree themselves.
-    if (!words.empty() && !words[0].starts_with("__")) wanted.names.assign(words.begin(), words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)));
+    if (!words.empty() && !words[0].starts_with("__"))
+        wanted.names.assign(words.begin(), words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)));
     std::unique_ptr<CLI::App> app;
     if (!wanted.names.empty()) app = declared(declare, &wanted);
     if (!app || !leads_to_a_verb(*app, wanted)) app = declared(declare, nullptr);

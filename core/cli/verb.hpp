@@ -90,9 +90,9 @@ private:
 };
 
 // A whole command line, without the program's name. declare() gets its top, and is called a second time where the words do not
-// lead to a verb by themselves (help, a wrong word): the first time only the verbs that they name are kept, because declaring all
-// options of all verbs takes longer than most verbs do. Help, version and what was wrong are printed. The
-// exit status, or nullopt: a verb ran. Without a word it is a question for help, as is "help VERB...".
+// lead to a verb by themselves (help, a wrong word): the first time only the verbs that they name are kept, because declaring
+// all options of all verbs takes longer than most verbs do. Help, version and what was wrong are printed. The exit status, or
+// nullopt: a verb ran. Without a word it is a question for help, as is "help VERB...".
 std::optional<int> parse_command_line(std::vector<std::string> words, const std::function<void(Verb)>& declare);
 
 }  // namespace gantry::cli

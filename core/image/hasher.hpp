@@ -1,5 +1,5 @@
-// Digests of streams, by libgcrypt: as fast as any, and ready at once (libcrypto takes 3 ms, a tenth of a container's start, before
-// its first hash).
+// Digests of streams, by libgcrypt: as fast as any, and ready at once (libcrypto takes 3 ms, a tenth of a container's start,
+// before its first hash).
 #pragma once
 
 #include "base/digest.hpp"

@@ -21,7 +21,8 @@ std::uint64_t propagation_of(std::string_view text) {
     return MS_PRIVATE;
 }
 
-// A clone is a peer of the host's mount until its propagation is changed: what is mounted on it inside would appear on the host.
+// A clone is a peer of the host's mount until its propagation is changed: what is mounted on it inside would appear on the
+// host.
 Result<Source> clone_source(const std::string& path, bool recursive, std::uint64_t propagation = MS_PRIVATE) {
     struct stat info {};
     if (stat(path.c_str(), &info) != 0) return errno_error("'{}'", path);

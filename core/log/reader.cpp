@@ -128,9 +128,12 @@ void Reader::pause(int index) {
 Result<> Reader::look(Source& source) {
     if (source.link.empty()) {
         std::array<unsigned char, 64> asked;
-        // Edge-triggered: to the end.
-        for (ssize_t got = 0; (got = read(source.pipe.get(), asked.data(), asked.size())) > 0;)
+        // To the end, for the event is an edge; and not further, for the pipe blocks (systemd.exec(5), NonBlocking=).
+        for (int waiting = 0; ioctl(source.pipe.get(), FIONREAD, &waiting) == 0 && waiting > 0;) {
+            const ssize_t got = read(source.pipe.get(), asked.data(), asked.size());
+            if (got <= 0) break;
             more_pools_(*std::max_element(asked.begin(), asked.begin() + got));
+        }
         return {};
     }
     // The reaper reads under it too.

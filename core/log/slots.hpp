@@ -14,15 +14,15 @@
 namespace gantry::log {
 
 constexpr int slots_per_pool = 128;  // gantry-log@.socket lists them
-constexpr int most_pools = 64;  // numbers fit a byte
+constexpr int most_pools = 64;       // numbers fit a byte
 
 struct Slot {
     os::Fd out, err;   // for writing
     std::string link;  // "<run>/log/POOL/SLOT"
 };
 
-// A free slot, from now on the container's. When the pools are nearly full gantry-log is asked for another (its number, one byte,
-// into <run>/log/0/more), which is waited for once they are full. Errc::unavailable: PID 1 keeps no pool.
+// A free slot, from now on the container's. When the pools are nearly full gantry-log is asked for another (its number, one
+// byte, into <run>/log/0/more), which is waited for once they are full. Errc::unavailable: PID 1 keeps no pool.
 Result<Slot> take_slot(const config::Paths& paths, const ContainerName& name);
 // Whether PID 1 keeps it.
 bool has_pool(const config::Paths& paths, int pool);

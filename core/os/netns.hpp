@@ -34,8 +34,8 @@ Result<> loopback_up();
 // Errc::not_found. set_sysctl writes only what differs: some settings take the RTNL lock at every write.
 Result<std::string> get_sysctl(const std::string& key);
 Result<> set_sysctl(const std::string& key, const std::string& value);
-// Several in one folder ("net/ipv6/conf/default"), written without looking; a missing folder is Errc::not_found. The kernel looks a
-// folder below /proc/sys/net up among those of all network namespaces, one after the other: here it does so once.
+// Several in one folder ("net/ipv6/conf/default"), written without looking; a missing folder is Errc::not_found. The kernel
+// looks a folder below /proc/sys/net up among those of all network namespaces, one after the other: here it does so once.
 Result<> set_sysctls(const std::string& folder, std::initializer_list<std::pair<const char*, const char*>> values);
 
 }  // namespace gantry::os

@@ -64,8 +64,7 @@ Result<Filter> load_filter(const std::string& cache, const std::string& profile,
     const std::string wanted = inputs(text, capabilities);
     // Hashing the profile of every start anew would be the longest loop of the launcher.
     const std::uint64_t hash = profile == "default" ? default_profile_hash() : fnv1a(text);
-    const std::string name =
-        fmt::format("{:016x}.bpf", fnv1a(std::string_view(wanted).substr(0, wanted.find('\n')), hash));
+    const std::string name = fmt::format("{:016x}.bpf", fnv1a(std::string_view(wanted).substr(0, wanted.find('\n')), hash));
     const std::optional<os::Fd> folder = cache.empty() ? std::nullopt : trusted_folder(cache);
     if (folder)
         if (auto cached = read_cached(folder->get(), name, wanted)) return std::move(*cached);

@@ -39,13 +39,19 @@ bool understood(const Program& program) {
         const std::size_t left = program.size() - at - 1;
         switch (i.code) {
         case load:
-        case mask: if (left == 0) return false; break;
+        case mask:
+            if (left == 0) return false;
+            break;
         case answer: break;
-        case jump: if (i.k >= left) return false; break;
+        case jump:
+            if (i.k >= left) return false;
+            break;
         case equal:
         case greater:
         case at_least:
-        case any_bit: if (std::max(i.jt, i.jf) >= left) return false; break;
+        case any_bit:
+            if (std::max(i.jt, i.jf) >= left) return false;
+            break;
         default: return false;
         }
     }
@@ -147,8 +153,10 @@ Code sequence(const Run* from, const Run* to, const Outcome& rule) {
         const auto which = static_cast<std::size_t>(std::ranges::find(outcomes, run->outcome) - outcomes.begin());
         if (run->first != run->last) code.add(at_least, run->first, 0, 1);
         const std::size_t target = comparisons + which - code.program.size() - 1;
-        if (run->first == run->last) code.add(equal, run->first, target, 0);
-        else code.add(greater, run->last, 0, target);
+        if (run->first == run->last)
+            code.add(equal, run->first, target, 0);
+        else
+            code.add(greater, run->last, 0, target);
     }
     for (const Outcome& outcome : outcomes) code.add(outcome);
     return code;
@@ -188,9 +196,12 @@ std::map<std::uint32_t, std::uint32_t> keep(const Program& original, Code& code)
     for (auto at = wanted.begin(); at != wanted.end(); ++at) {  // jumps go forward only, so the set grows behind `at`
         const sock_filter& i = original[*at];
         if (i.code == answer) continue;
-        if (i.code == jump) wanted.insert(*at + 1 + i.k);
-        else if (i.code == load || i.code == mask) wanted.insert(*at + 1);
-        else wanted.insert({*at + 1 + i.jt, *at + 1 + i.jf});
+        if (i.code == jump)
+            wanted.insert(*at + 1 + i.k);
+        else if (i.code == load || i.code == mask)
+            wanted.insert(*at + 1);
+        else
+            wanted.insert({*at + 1 + i.jt, *at + 1 + i.jf});
     }
     std::map<std::uint32_t, std::uint32_t> moved;
     std::size_t next = code.program.size();

@@ -3,6 +3,7 @@
 #include "forwarding.hpp"
 #include "inside.hpp"
 #include "messages.hpp"
+#include "multicast.hpp"
 
 #include "base/hash.hpp"
 #include "os/netns.hpp"
@@ -81,43 +82,10 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
     return message;
 }
 
-// Changes a bridge that is there: fill() puts IFLA_BR_* attributes.
-template <class Fill>
-NetlinkMessage bridge_settings(unsigned link, const Fill& fill) {
-    NetlinkMessage message = link_message(RTM_NEWLINK, 0, link, 0);
-    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
-        info.put_text(IFLA_INFO_KIND, "bridge");
-        info.nest(IFLA_INFO_DATA, fill);
-    });
-    return message;
-}
-
-// How long listeners may take to answer a query, in hundredths of a second (USER_HZ).
-NetlinkMessage response_time_message(unsigned link, std::uint64_t time) {
-    return bridge_settings(link, [&](NetlinkMessage& data) { data.put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &time, sizeof time); });
-}
-
-// Without a querier a bridge floods every multicast frame to all its ports, and each container's start sends a handful (MLD
-// reports, neighbour discovery): the thousandth would cost the host thousands of deliveries. With one, frames go where somebody
-// listens.
-std::vector<NetlinkMessage> querier_messages(unsigned link) {
-    constexpr std::uint32_t groups = 65536;  // over its limit (4096) a bridge gives up and floods again
-    // Each new port is asked as often as this, and answers; who has just come has said it all by itself.
-    constexpr std::uint32_t startup_queries = 1;
-    std::vector<NetlinkMessage> messages;
-    // A new querier goes on flooding for the response time that is set when it begins (net/bridge/br_multicast.c, delay_time).
-    messages.push_back(response_time_message(link, 10));
-    messages.push_back(bridge_settings(link, [&](NetlinkMessage& data) {
-        data.put_u32(IFLA_BR_MCAST_HASH_MAX, groups)
-            .put_u32(IFLA_BR_MCAST_STARTUP_QUERY_CNT, startup_queries)
-            .put_u8(IFLA_BR_MCAST_SNOOPING, 1)
-            // A query of an older version (the kernel's default) makes hosts answer with a packet for each group.
-            .put_u8(IFLA_BR_MCAST_IGMP_VERSION, 3)
-            .put_u8(IFLA_BR_MCAST_MLD_VERSION, 2);
-    }));
-    messages.push_back(bridge_settings(link, [](NetlinkMessage& data) { data.put_u8(IFLA_BR_MCAST_QUERIER, 1); }));
-    messages.push_back(response_time_message(link, 100));
-    return messages;
+// A veth has no queue to speak of: the sender puts each packet on the other end's backlog. The kernel would make one per
+// processor all the same, each with objects in /sys.
+NetlinkMessage& one_queue(NetlinkMessage& message) {
+    return message.put_u32(IFLA_NUM_TX_QUEUES, 1).put_u32(IFLA_NUM_RX_QUEUES, 1);
 }
 
 }  // namespace
@@ -245,14 +213,15 @@ Result<> Links::settle_port(const NetworkPlan& network, const Port& end, unsigne
 
 Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
     NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
-    message.put_text(IFLA_IFNAME, wire.host_interface);
+    one_queue(message.put_text(IFLA_IFNAME, wire.host_interface));
     if (plan.network.mtu != 0) message.put_u32(IFLA_MTU, plan.network.mtu);
     message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
         info.put_text(IFLA_INFO_KIND, "veth");
         info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
             data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
                 peer.header(ifinfomsg{});  // not up yet: veth_open() wants both ends
-                peer.put_text(IFLA_IFNAME, plan.interface)
+                one_queue(peer)
+                    .put_text(IFLA_IFNAME, plan.interface)
                     .put(IFLA_ADDRESS, wire.mac)
                     .put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
                 if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);

@@ -60,7 +60,8 @@ Result<> check_kernel() {
 
 // ext4 keeps what is below one folder close together; writable layers have nothing to do with each other. As a top of folder
 // hierarchies (chattr(1), T) theirs spreads them over the disk, and what one start throws away (overlayfs tries its work folder
-// out with a handful of files) is not in the way of the next one's new files. Other file systems have no such flag, and need none.
+// out with a handful of files) is not in the way of the next one's new files. Other file systems have no such flag, and need
+// none.
 void spread_children(const std::string& folder) {
     const auto dir = os::open(folder, O_RDONLY | O_DIRECTORY);
     unsigned flags = 0;

@@ -54,15 +54,15 @@ void expect_same(const std::string& first, const std::string& second) {
             const auto number = static_cast<std::uint32_t>(at < 1200 ? at : at < 2400 ? at - 1200 + 0x40000000 : random());
             for (int sample = 0; sample < 14; ++sample) {
                 seccomp_data call{static_cast<int>(number), architecture, random(), {}};
-                for (auto& argument : call.args)
-                    argument = sample < 12 ? interesting[(sample + random() % 2) % 12] : random();
+                for (auto& argument : call.args) argument = sample < 12 ? interesting[(sample + random() % 2) % 12] : random();
                 ASSERT_EQ(run(one, call), run(two, call)) << architecture << ' ' << number;
             }
         }
 }
 
 // Compiled as the launcher's are, but not shortened.
-std::string compiled(const std::vector<std::tuple<std::uint32_t, int, std::vector<scmp_arg_cmp>>>& rules, std::uint32_t otherwise) {
+std::string compiled(const std::vector<std::tuple<std::uint32_t, int, std::vector<scmp_arg_cmp>>>& rules,
+                     std::uint32_t otherwise) {
     const SeccompLibrary& library = **SeccompLibrary::load();
     void* filter = library.init(otherwise);
     library.attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -108,8 +108,10 @@ TEST(SeccompRanges, DecidesTheSameForAnyRules) {
         for (int count = 0; count < 40 + round * 20; ++count) {
             std::vector<scmp_arg_cmp> arguments;
             if (random() % 4 == 0)
-                arguments.push_back({static_cast<unsigned>(random() % 6), static_cast<scmp_compare>(SCMP_CMP_NE + random() % 7), random() % 64, random() % 64});
-            const std::uint32_t actions[] = {SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(1U + random() % 3U), SCMP_ACT_KILL_PROCESS, SCMP_ACT_LOG};
+                arguments.push_back({static_cast<unsigned>(random() % 6), static_cast<scmp_compare>(SCMP_CMP_NE + random() % 7),
+                                     random() % 64, random() % 64});
+            const std::uint32_t actions[] = {SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(1U + random() % 3U), SCMP_ACT_KILL_PROCESS,
+                                             SCMP_ACT_LOG};
             rules.emplace_back(actions[random() % 4], static_cast<int>(random() % 470), arguments);
         }
         const std::string program = compiled(rules, round % 2 == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(1));
@@ -122,7 +124,8 @@ TEST(SeccompRanges, LeavesAloneWhatItDoesNotUnderstand) {
         return std::string(reinterpret_cast<const char*>(program.data()), program.size() * sizeof(sock_filter));
     };
     EXPECT_EQ(shorten_filter(""), "");
-    const std::string scratch = text({{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}, {BPF_ST, 0, 0, 1}, {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}});
+    const std::string scratch =
+        text({{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0}, {BPF_ST, 0, 0, 1}, {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}});
     EXPECT_EQ(shorten_filter(scratch), scratch);
     const std::string masked = text({{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
                                      {BPF_ALU | BPF_AND | BPF_K, 0, 0, 0xff},

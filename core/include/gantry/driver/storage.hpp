@@ -2,8 +2,8 @@
 //
 // Life cycle: probe once per process; then layers (begin, the caller unpacks into the folder, commit or abort) in whichever
 // process pulls; validate and prepare in gantry-launch; status, diff, teardown and recover anywhere. All calls run as root in
-// the host's namespaces, except prepare, whose caller has a private mount namespace where wants_mount_namespace() says so. Calls for
-// different ids may run in parallel, in threads and in processes; the driver guards what it shares.
+// the host's namespaces, except prepare, whose caller has a private mount namespace where wants_mount_namespace() says so.
+// Calls for different ids may run in parallel, in threads and in processes; the driver guards what it shares.
 #pragma once
 
 #include "base/result.hpp"
@@ -103,8 +103,8 @@ public:
     // Removes what crashes left (stagings without an owner, half-removed layers). dry_run only reports.
     // Returns one line per finding.
     virtual Result<std::vector<std::string>> recover(bool dry_run) = 0;
-    // Does prepare() mount anything by name? Then it is called in a private mount namespace, which costs a copy of the host's mount
-    // table; detached mounts need none.
+    // Does prepare() mount anything by name? Then it is called in a private mount namespace, which costs a copy of the host's
+    // mount table; detached mounts need none.
     [[nodiscard]] virtual bool wants_mount_namespace(const RootfsRequest& /*request*/) const { return true; }
 };
 
