@@ -239,6 +239,7 @@ bool same(const Program& original, const Program& made, const std::map<std::uint
 }  // namespace
 
 std::string shorten_filter(const std::string& program) {
+    if (program.empty()) return program;
     Program original(program.size() / sizeof(sock_filter));
     std::memcpy(original.data(), program.data(), original.size() * sizeof(sock_filter));
     if (!understood(original)) return program;
