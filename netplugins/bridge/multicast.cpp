@@ -24,7 +24,8 @@ NetlinkMessage bridge_settings(unsigned link, const Fill& fill) {
 
 // How long listeners may take to answer a query, in hundredths of a second (USER_HZ).
 NetlinkMessage response_time_message(unsigned link, std::uint64_t time) {
-    return bridge_settings(link, [&](NetlinkMessage& data) { data.put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &time, sizeof time); });
+    return bridge_settings(link,
+                           [&](NetlinkMessage& data) { data.put(IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, &time, sizeof time); });
 }
 
 }  // namespace

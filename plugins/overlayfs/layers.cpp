@@ -140,7 +140,19 @@ Result<> Layers::discard(const std::string& path) const {
     [[maybe_unused]] const ssize_t got = getrandom(&random, sizeof random, 0);
     const std::string grave = fmt::format("{}/trash/{}-{:016x}", folder_, path.substr(path.rfind('/') + 1), random);
     auto moved = os::rename(path, grave, false);
-    if (!moved.ok()) return moved.error().sys() == ENOENT ? Result<>() : moved;
+    if (!moved.ok() && moved.error().sys() != ENOENT) return moved;
+    if (moved.ok()) TRY(bury(grave));
+    // What others did not get to the end of, because they were killed.
+    for (const auto& name : TRY(os::list_dir(folder_ + "/trash"))) TRY(bury(folder_ + "/trash/" + name));
+    return {};
+}
+
+Result<> Layers::bury(const std::string& grave) const {
+    os::Fd lock;
+    if (is_folder(grave)) {
+        lock = TRY(lock_folder(grave, false));
+        if (!lock) return {};  // somebody is at it
+    }
     return os::remove_tree(grave);
 }
 
@@ -171,7 +183,7 @@ Result<std::vector<std::string>> Layers::recover(bool dry_run) const {
     }
     for (const auto& name : TRY(os::list_dir(folder_ + "/trash"))) {
         findings.push_back(fmt::format("'{}' was not wholly removed", name));
-        if (!dry_run) TRY(os::remove_tree(folder_ + "/trash/" + name));
+        if (!dry_run) TRY(bury(folder_ + "/trash/" + name));
     }
     for (const auto& name : TRY(os::list_dir(folder_ + "/layers"))) {
         const std::string path = folder_ + "/layers/" + name;

@@ -30,10 +30,11 @@ public:
     // The folders with the files of these layers, topmost first, each once; Errc::not_found names the missing one.
     [[nodiscard]] Result<std::vector<std::string>> lowers(const std::vector<driver::LayerKey>& lowest_first) const;
 
-    // Out of sight at once (rename), then removed; a crash in between leaves something for recover().
+    // Out of sight at once (rename), then removed; a crash in between leaves something for recover() and the next call.
     [[nodiscard]] Result<> discard(const std::string& path) const;
 
 private:
+    [[nodiscard]] Result<> bury(const std::string& grave) const;
     [[nodiscard]] std::string layer(const driver::LayerKey& key) const { return folder_ + "/layers/" + key; }
     [[nodiscard]] std::string staging(const driver::LayerKey& key) const { return folder_ + "/staging/" + key; }
     std::string folder_;

@@ -200,8 +200,14 @@ void Transfer::finish(CURLcode code) {
         if (streamed() && !begun_ && request_.method != "HEAD") (void)give_to_sink({});
         return;
     }
-    const std::string text = message_[0] ? std::string(message_.data()) : std::string(curl_easy_strerror(code));
+    std::string text = message_[0] ? std::string(message_.data()) : std::string(curl_easy_strerror(code));
     Fault fault = fault_of(code);
+    // With TLS 1.3 the server looks at the client's certificate after the client's handshake is done; its alert can be lost
+    // when it closes the connection while the request is on its way.
+    curl_off_t shaken = 0;
+    curl_easy_getinfo(session_.easy(), CURLINFO_APPCONNECT_TIME_T, &shaken);
+    if (fault == Fault::lost && shaken > 0 && header_bytes_ == 0)
+        text = fmt::format("{} right after the TLS handshake; it may want a client's certificate", curl_easy_strerror(code));
     // Whoever sends an alert (RFC 8446, section 6) speaks TLS: a client's certificate that is missing comes after the
     // handshake.
     if ((fault == Fault::tls || fault == Fault::lost) && text.find(" alert ") != std::string_view::npos)

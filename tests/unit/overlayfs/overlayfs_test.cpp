@@ -5,6 +5,7 @@
 #include "layers.hpp"
 #include "quota.hpp"
 
+#include <sys/file.h>
 #include <sys/resource.h>
 
 using namespace gantry;
@@ -128,6 +129,16 @@ TEST_F(Overlayfs, RecoverRemovesDamagedLayersAndForeignThings) {
     EXPECT_EQ(GOT(driver_->recover(false)).size(), 3U);
     EXPECT_THAT(GOT(driver_->recover(false)), testing::IsEmpty());
     EXPECT_THAT(GOT(driver_->layer_list()), testing::ElementsAre(key(2)));
+}
+
+TEST_F(Overlayfs, TheNextRemovalEndsWhatAKilledOneBegan) {
+    add_layer(1);
+    put_folder(data() + "/trash/old-0123/deep");
+    put_folder(data() + "/trash/busy-4567/deep");
+    const os::Fd busy = GOT(os::open(data() + "/trash/busy-4567", O_RDONLY | O_DIRECTORY));
+    ASSERT_EQ(flock(busy.get(), LOCK_EX | LOCK_NB), 0);
+    EXPECT_GOOD(driver_->layer_remove(key(1)));
+    EXPECT_THAT(GOT(os::list_dir(data() + "/trash")), testing::ElementsAre("busy-4567"));
 }
 
 TEST_F(Overlayfs, ADamagedSizeIsSaid) {
