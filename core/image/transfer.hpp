@@ -35,6 +35,11 @@ struct PullResult {
 // cancel is looked at every 50 ms; what came until then is kept and resumed by the next pull.
 Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options);
 
+// The tags of a repository, as its registry (no mirror) has them; a short name as pull() takes it. ref's own tag does not
+// matter.
+Result<std::vector<std::string>> list_tags(const config::Paths& paths, const config::Engine& engine, const ImageRef& ref,
+                                           const std::atomic<bool>* cancel);
+
 // Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
 // ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).
 struct Credentials {

@@ -33,6 +33,24 @@ test_both_manifest_forms() {
     store_is_good
 }
 
+test_all_tags() {
+    registry_start
+    busybox_image
+    local tag
+    for tag in one two three; do push /tmp/busybox-image "many/tags:$tag"; done
+    fresh
+    output=$(gantry pull -a $registry/many/tags 2>&1)
+    for tag in one two three; do
+        assert_contains "$output" "$tag: Pulling from $registry/many/tags"
+        assert_contains "$(gantry images --format '{{.Repository}}:{{.Tag}}')" "$registry/many/tags:$tag"
+    done
+    output=$(gantry pull --all-tags $registry/many/tags:one 2>&1) && fail "a tag was taken"
+    assert_contains "$output" "tag can't be used with --all-tags/-a"
+    output=$(gantry pull -a $registry/many/none 2>&1) && fail "a missing repository was taken"
+    assert_contains "$output" "tags of 'many/none' is unknown"
+    store_is_good
+}
+
 test_missing_things_are_one_clear_error() {
     registry_start
     busybox_image

@@ -33,7 +33,7 @@ for name in "${tests[@]}"; do
     rm -f "$SKIP_FILE"
     if [ $setup = 0 ]; then run "$name" || status=$?; else status=1; : >"$scratch/output"; fi
     # Each test finds the host as the first one did.
-    if systemctl list-units --all --plain --no-legend 'ctr@*.service' | grep -q .; then
+    if systemctl list-units --all --plain --no-legend 'ctr@*.service' 2>/dev/null | grep -q .; then
         timeout 30 systemctl stop 'ctr@*.service' >/dev/null 2>&1
         systemctl reset-failed >/dev/null 2>&1
     fi

@@ -12,6 +12,7 @@ namespace gantry::cli {
 struct RegistryModule {
     char version[32];
     decltype(&image::pull) pull;
+    decltype(&image::list_tags) list_tags;
     decltype(&image::login) login;
     decltype(&image::logout) logout;
 

@@ -2,4 +2,4 @@
 #include "cli/modules/module.hpp"
 
 extern "C" __attribute__((visibility("default"))) const gantry::cli::RegistryModule gantry_cli_module{
-    GANTRY_VERSION, gantry::image::pull, gantry::image::login, gantry::image::logout};
+    GANTRY_VERSION, gantry::image::pull, gantry::image::list_tags, gantry::image::login, gantry::image::logout};

@@ -65,8 +65,15 @@ void declare_create(Verb& verb, RunOptions& options) {
     verb.usage("usage: gantry create [OPTIONS] IMAGE [COMMAND] [ARG...]");
 }
 
+// Words that are missing are not the engine's error: 1 and not 125, as Docker has it.
+int refuse_without_image(const std::string& verb) {
+    fmt::print(stderr, "gantry: 'gantry {}' requires at least 1 argument: IMAGE\nSee 'gantry {} --help'.\n", verb, verb);
+    return 1;
+}
+
 Result<int> run_run(Context& context, RunOptions& options) {
     options.image_and_command = options.verb.remaining();
+    if (options.image_and_command.empty()) return refuse_without_image("run");
     auto* engine = TRY(context.engine());
     const auto container = TRY(create_container(*engine, options));
     if (!options.detach) return run_attached(*engine, container, {options.interactive, options.sig_proxy, options.detach_keys});
@@ -79,6 +86,7 @@ Result<int> run_run(Context& context, RunOptions& options) {
 
 Result<int> run_create(Context& context, RunOptions& options) {
     options.image_and_command = options.verb.remaining();
+    if (options.image_and_command.empty()) return refuse_without_image("create");
     auto* engine = TRY(context.engine());
     return print(TRY(create_container(*engine, options)).id + "\n");
 }

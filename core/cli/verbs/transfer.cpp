@@ -42,30 +42,52 @@ Result<image::PullResult> pull_image(container::Engine& engine, const std::strin
 struct PullVerb {
     std::vector<std::string> references;
     std::string platform;
-    bool quiet = false, content_trust = false;
+    bool all_tags = false, quiet = false, content_trust = false;
 };
 
 void declare_pull(Verb& verb, PullVerb& options) {
     verb.add_option("REF", options.references, "NAME[:TAG|@DIGEST]").required();
+    verb.add_flag("-a,--all-tags", options.all_tags, "every tag of the repository");
     verb.add_option("--platform", options.platform, "OS/ARCH[/VARIANT]").value("OS/ARCH[/VARIANT]");
     verb.add_flag("-q,--quiet", options.quiet, "no progress");
     verb.add_flag("--disable-content-trust", options.content_trust, "accepted: it is the default").hidden();
 }
 
+Result<> pull_one(container::Engine& engine, const std::string& reference, const PullVerb& options) {
+    const auto pulled = TRY_CONTEXT(pull_image(engine, reference, options.platform, options.quiet), "pull '{}'", reference);
+    if (!options.quiet) {
+        TRY(print(fmt::format("Digest: {}\nStatus: {} {}\n", pulled.digest.str(),
+                              pulled.up_to_date ? "Image is up to date for" : "Downloaded newer image for",
+                              TRY(ImageRef::parse(pulled.name)).familiar())));
+    }
+    TRY(print(pulled.name + "\n"));
+    return {};
+}
+
+// One failed tag does not keep the others back.
+Result<> pull_all_tags(container::Engine& engine, const std::string& reference, const PullVerb& options) {
+    const ImageRef ref = TRY(ImageRef::parse(reference));
+    if (!ref.tag.empty() || ref.digest) return error(Errc::invalid, "tag can't be used with --all-tags/-a");
+    stop_on_interrupt();
+    const auto tags = TRY_CONTEXT(TRY(RegistryModule::load())->list_tags(engine.paths(), engine.config(), ref, &interrupted),
+                                  "pull '{}'", reference);
+    if (tags.empty()) return error(Errc::not_found, "pull '{}': the repository has no tags", reference);
+    Result<> first;
+    for (const std::string& tag : tags) {
+        if (interrupted) return error(Errc::cancelled, "pull '{}': cancelled", reference);
+        auto pulled = pull_one(engine, fmt::format("{}:{}", reference, tag), options);
+        if (!pulled.ok() && first.ok()) first = std::move(pulled);
+    }
+    return first;
+}
+
 Result<int> run_pull(Context& context, PullVerb& options) {
     auto* engine = TRY(context.engine());
     return for_each_object(options.references, [&](const std::string& reference) -> Result<> {
+        if (options.all_tags) return pull_all_tags(*engine, reference, options);
         const ImageRef ref = TRY(ImageRef::parse(reference));
         if (!options.quiet && ref.tag.empty() && !ref.digest) TRY(print("Using default tag: latest\n"));
-        const auto pulled =
-            TRY_CONTEXT(pull_image(*engine, reference, options.platform, options.quiet), "pull '{}'", reference);
-        if (!options.quiet) {
-            TRY(print(fmt::format("Digest: {}\nStatus: {} {}\n", pulled.digest.str(),
-                                  pulled.up_to_date ? "Image is up to date for" : "Downloaded newer image for",
-                                  TRY(ImageRef::parse(pulled.name)).familiar())));
-        }
-        TRY(print(pulled.name + "\n"));
-        return {};
+        return pull_one(*engine, reference, options);
     });
 }
 

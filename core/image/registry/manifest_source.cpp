@@ -1,6 +1,7 @@
 #include "image/registry/manifest_source.hpp"
 
 #include "image/hasher.hpp"
+#include "image/json.hpp"
 #include "image/registry/choose.hpp"
 
 namespace gantry::image::registry {
@@ -60,6 +61,24 @@ Result<Document> Repository::manifest(const std::string& reference, const std::o
     std::string type = TRY_CONTEXT(media_type_of(text, outcome.response.header("content-type")), "registry '{}'",
                                    connection_.endpoint().registry);
     return Document{digest, std::move(type), text};
+}
+
+Result<std::vector<std::string>> Repository::tags() {
+    constexpr std::size_t most = 10000;
+    const std::string what = fmt::format("tags of '{}'", path_), &name = connection_.endpoint().registry;
+    std::vector<std::string> all;
+    for (std::string from = "?n=1000";;) {
+        const HttpOutcome outcome = ask({"GET", path_ + "/tags/list" + from, scope_});
+        if (outcome.error) return fault_error(outcome, connection_.endpoint());
+        if (outcome.response.status != 200) return status_error(outcome.response, connection_.endpoint(), what);
+        const auto answer = TRY_CONTEXT(detail::parse_object(outcome.response.body, what), "registry '{}'", name);
+        const auto page = TRY_CONTEXT(detail::strings_member(answer, "tags", what), "registry '{}'", name);
+        all.insert(all.end(), page.begin(), page.end());
+        if (all.size() > most) return error(Errc::invalid, "registry '{}': '{}' has more than {} tags", name, path_, most);
+        // A further page is announced by a link; where it begins is known without it.
+        if (page.empty() || outcome.response.header("link").find("rel=\"next\"") == std::string::npos) return all;
+        from = fmt::format("?n=1000&last={}", escape(page.back()));
+    }
 }
 
 Result<std::string> Repository::blob_text(const Descriptor& descriptor) {

@@ -21,6 +21,8 @@ public:
     Result<std::optional<Digest>> head(const std::string& tag);
     // reference: a tag or a digest. expected: what the content must be (a tag's digest as head said it, or the digest itself).
     Result<Document> manifest(const std::string& reference, const std::optional<Digest>& expected);
+    // All tags, in the registry's order (distribution-spec, "Listing Tags"); more than 10,000 are an error.
+    Result<std::vector<std::string>> tags();
     // A blob that is small: the configuration.
     Result<std::string> blob_text(const Descriptor& descriptor);
 

@@ -9,6 +9,9 @@ namespace gantry::image::registry {
 Result<PullResult> pull_with(Store& store, const config::Engine& engine, const ImageRef& ref, const PullOptions& options,
                              Settings settings);
 
+Result<std::vector<std::string>> list_tags_with(const config::Paths& paths, const config::Engine& engine, const ImageRef& ref,
+                                                const std::atomic<bool>* cancel, Settings settings);
+
 Result<std::string> login_with(const config::Paths& paths, const config::Engine& engine, const std::string& registry,
                                const Credentials& credentials, Settings settings);
 
