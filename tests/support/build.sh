@@ -9,21 +9,21 @@ configure() {  # FOLDER CMAKE-OPTION...
 
 # build_tree KIND: KIND is release (build/), asan (build-asan/) or fuzz (build-fuzz/). Two calls at once take turns.
 build_tree() (
-    local kind=$1 folder options=() targets=()
+    local kind=$1 folder options=() targets=() needed=(build)
     case $kind in
         release)
             folder=$top/build
             # A developer's own choice of build type in build/ is kept. Unit tests are built with sanitizers only (asan).
             [ -e "$folder/CMakeCache.txt" ] || options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DGANTRY_TESTS=OFF)
             ;;
-        asan) folder=$top/build-asan options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_SANITIZE=ON) ;;
+        asan) folder=$top/build-asan options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_SANITIZE=ON) needed+=(unit) ;;
         fuzz)
-            folder=$top/build-fuzz targets=(fuzzers)
+            folder=$top/build-fuzz targets=(fuzzers) needed+=(fuzz)
             options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_FUZZ=ON -DGANTRY_TESTS=OFF
                 -DCMAKE_C_COMPILER=clang-16 -DCMAKE_CXX_COMPILER=clang++-16)
             ;;
     esac
-    need_packages build
+    need_packages "${needed[@]}"
     mkdir -p "$folder"
     exec 9>"$folder/.dev.lock"
     flock 9
