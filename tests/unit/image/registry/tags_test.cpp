@@ -6,7 +6,8 @@ class Tags : public RegistryTest {
 protected:
     FakeRegistry registry_;
     Result<std::vector<std::string>> list(const std::string& reference) {
-        return registry::list_tags_with(paths_, engine_, *ImageRef::parse(registry_.host() + "/" + reference), nullptr, settings_);
+        return registry::list_tags_with(paths_, engine_, *ImageRef::parse(registry_.host() + "/" + reference), nullptr,
+                                        settings_);
     }
     // Answers by what comes after "tags/list".
     void pages(std::map<std::string, Reply> answers) {
