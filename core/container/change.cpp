@@ -68,6 +68,19 @@ Result<> carry_out_rename(Engine& engine, const ContainerName& from, const Conta
     return os::remove_tree(rename_folder(engine.paths()) + "/" + from.str());
 }
 
+// What SetUnitProperties writes down would win over the drop-in at every later reload, also over an edited definition: the
+// values stand in the drop-in by then. Files that were there before are the administrator's. Returns whether there were any.
+Result<bool> forget_runtime_properties(const ContainerName& name, const std::vector<std::string>& before) {
+    const std::string folder = runtime_property_folder(name);
+    bool any = false;
+    for (const std::string& file : TRY(os::list_dir(folder))) {
+        if (std::ranges::find(before, file) != before.end()) continue;
+        TRY(os::remove_tree(folder + "/" + file));
+        any = true;
+    }
+    return any;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair) {
@@ -125,14 +138,18 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
         systemd::Manager* manager = TRY(systemd());
         const std::string unit = unit_name(container.name);
         const bool up = is_up(TRY(manager->state(unit)));
+        const auto before = TRY(os::list_dir(runtime_property_folder(container.name)));
         // A limit that the kernel refuses must not get into the definition.
         if (up) TRY(manager->set_properties(unit, runtime_properties(changed), true));
         TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
         const bool differs = TRY(install_units(paths(), container.name, changed, container.definition_file));
         if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition))
             TRY(set_boot(container.name, boot));
-        // Restart=, timeouts and the like of a unit in memory change only so. Not on any start path.
-        if (differs && up) TRY(manager->daemon_reload());
+        // Restart=, timeouts and the like of a unit in memory change only by a reload. Not on any start path.
+        if (up) {
+            const bool forgotten = TRY(forget_runtime_properties(container.name, before));
+            if (differs || forgotten) TRY(manager->daemon_reload());
+        }
         // Not running: what an earlier update set for the run then must not win over the drop-in at the next start, and a
         // failed unit must be read anew.
         if (!up) {

@@ -80,6 +80,14 @@ test_limits_of_gantry_run_and_update() {
     assert_eq 30 "$(knob small pids.max)"
     gantry update --memory 128m --memory-swap 128m small
     assert_eq 134217728 "$(knob small memory.max)"
+    # What stands in the definition is what counts afterwards, too; what an administrator has set by systemctl stays.
+    systemctl set-property --runtime ctr@small CPUWeight=77
+    gantry update --memory 120m --memory-swap 120m small
+    sed -i 's/^memory = .*/memory = "96M"/; s/^memory_swap = .*/memory_swap = "96M"/' /var/lib/gantry/containers/small.toml
+    systemctl daemon-reload
+    assert_eq 100663296 "$(show ctr@small MemoryMax)"
+    assert_eq 100663296 "$(knob small memory.max)"
+    assert_eq 77 "$(knob small cpu.weight)"
     gantry rm -f small
 }
 
