@@ -3,6 +3,8 @@
 #include "container/engine_impl.hpp"
 #include "os/file.hpp"
 
+#include <set>
+
 namespace gantry::container {
 
 namespace {
@@ -81,6 +83,22 @@ Result<bool> forget_runtime_properties(const ContainerName& name, const std::vec
     return any;
 }
 
+// Those that are not as they were. A list takes several entries of one name: all of them or none.
+systemd::Properties changed_properties(const config::Definition& from, const config::Definition& to) {
+    const systemd::Properties old = runtime_properties(from);
+    systemd::Properties now = runtime_properties(to);
+    const auto of_name = [](const systemd::Properties& all, const std::string& name) {
+        systemd::Properties found;
+        std::ranges::copy_if(all, std::back_inserter(found), [&](const auto& entry) { return entry.first == name; });
+        return found;
+    };
+    std::set<std::string> same;
+    for (const auto& [name, value] : now)
+        if (of_name(old, name) == of_name(now, name)) same.insert(name);
+    std::erase_if(now, [&](const auto& entry) { return same.contains(entry.first); });
+    return now;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair) {
@@ -140,7 +158,8 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
         const bool up = is_up(TRY(manager->state(unit)));
         const auto before = TRY(os::list_dir(runtime_property_folder(container.name)));
         // A limit that the kernel refuses must not get into the definition.
-        if (up) TRY(manager->set_properties(unit, runtime_properties(changed), true));
+        const systemd::Properties properties = changed_properties(container.definition, changed);
+        if (up && !properties.empty()) TRY(manager->set_properties(unit, properties, true));
         TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
         const bool differs = TRY(install_units(paths(), container.name, changed, container.definition_file));
         if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition))
