@@ -162,6 +162,7 @@ Result<> Engine::update(const Container& container, const config::Definition& ch
         if (up && !properties.empty()) TRY(manager->set_properties(unit, properties, true));
         TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
         const bool differs = TRY(install_units(paths(), container.name, changed, container.definition_file));
+        TRY(date_definition(container.name, container.definition_file));
         if (const bool boot = starts_at_boot(changed); boot != starts_at_boot(container.definition))
             TRY(set_boot(container.name, boot));
         // Restart=, timeouts and the like of a unit in memory change only by a reload. Not on any start path.

@@ -73,7 +73,8 @@ Result<> write_files(Engine& engine, const ContainerName& name, const config::De
     const auto write = [&]() -> Result<> {
         TRY(os::make_dirs(file.substr(0, file.rfind('/'))));
         // The environment of a definition may hold secrets.
-        return os::write_file_atomic(file, config::write_definition(definition), 0600, !definition.auto_remove);
+        TRY(os::write_file_atomic(file, config::write_definition(definition), 0600, !definition.auto_remove));
+        return date_definition(name, file);
     };
     if (auto written = write(); !written.ok()) {
         [[maybe_unused]] const auto removed = remove_dropin(name);

@@ -75,7 +75,7 @@ Result<> write_changed(Engine& engine, const Container& container, const config:
         return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
     TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
     TRY(install_units(engine.paths(), container.name, changed, container.definition_file));
-    return {};
+    return date_definition(container.name, container.definition_file);
 }
 
 }  // namespace

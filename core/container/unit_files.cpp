@@ -2,6 +2,9 @@
 
 #include "os/file.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <cstdlib>
 
 namespace gantry::container {
@@ -65,6 +68,18 @@ Result<bool> install_units(const config::Paths& paths, const ContainerName& name
     const std::string text = TRY(unit_dropin(name, definition, facts));
     const bool health = TRY(write_health_dropin(name, health_dropin(definition, facts)));
     return TRY(write_dropin(name, text)) || health;
+}
+
+Result<> date_definition(const ContainerName& name, const std::string& definition_file) {
+    for (const auto base : {generator_base, runtime_base}) {
+        struct stat dropin {};
+        if (stat((folder(base, unit_name(name)) + file_name).c_str(), &dropin) != 0) continue;
+        const timespec times[2]{{0, UTIME_OMIT}, dropin.st_mtim};
+        if (utimensat(AT_FDCWD, definition_file.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0)
+            return errno_error("set the time of '{}'", definition_file);
+        return {};
+    }
+    return {};
 }
 
 }  // namespace gantry::container

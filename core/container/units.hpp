@@ -59,4 +59,8 @@ Result<> remove_dropin(const ContainerName& name);
 Result<bool> install_units(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
                            const std::string& definition_file);
 
+// After both are written: the definition is as old as the drop-in that was made of it. The launcher takes a definition that is
+// newer for one that systemd has not read (launch/cgroup_limits.hpp).
+Result<> date_definition(const ContainerName& name, const std::string& definition_file);
+
 }  // namespace gantry::container

@@ -56,6 +56,18 @@ T
     assert_eq $defs/show.toml "$(show ctr@show SourcePath)"
 }
 
+test_a_definition_of_ours_is_not_newer_than_its_dropin() {
+    local made=/var/lib/gantry/containers/aged.toml dropin=/run/systemd/system/ctr@aged.service.d/10-gantry.conf
+    load_busybox
+    gantry create --name aged --network none busybox payload sleep >/dev/null
+    assert_eq "$(stat -c %y $dropin)" "$(stat -c %y $made)"
+    gantry update --restart always aged >/dev/null
+    [ ! $made -nt $dropin ] || fail "newer after update"
+    gantry start aged >/dev/null
+    assert_lacks "$(journalctl -q -o cat -u ctr@aged)" 'has not read'
+    gantry rm -f aged >/dev/null
+}
+
 test_edited_definition_asks_for_a_reload() {
     echo 'image = "nginx"' | define edited
     payload edited 'exec sleep 1000'
