@@ -198,10 +198,6 @@ int refuse(const CLI::App& app, const CLI::ParseError& failure) {
     return status;
 }
 
-}  // namespace
-
-namespace {
-
 const CLI::App* verb_below(const CLI::App& app, const std::string& name) {
     const auto found = app.get_subcommands([&](const CLI::App* sub) { return sub->check_name(name); });
     return found.empty() ? nullptr : found.front();
@@ -209,7 +205,6 @@ const CLI::App* verb_below(const CLI::App& app, const std::string& name) {
 
 // Whether the words name a verb of the tree: everything else (help, options of the top, a wrong word) needs the whole of it.
 bool leads_to_a_verb(const CLI::App& app, const Wanted& wanted) {
-    if (wanted.names.empty()) return false;
     const CLI::App* verb = verb_below(app, wanted.names[0]);
     if (!verb || std::ranges::find(wanted.groups, verb) == wanted.groups.end()) return verb != nullptr;
     return wanted.names.size() > 1 && verb_below(*verb, wanted.names[1]) != nullptr;

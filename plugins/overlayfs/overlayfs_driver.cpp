@@ -86,8 +86,11 @@ Result<> OverlayfsDriver::probe() {
     TRY(check_file_system(folder_));
     TRY(check_kernel());
     TRY(layers_.make_folders());
-    if (mkdir((folder_ + "/rw").c_str(), 0700) == 0) spread_children(folder_ + "/rw");
-    for (const char* name : {"/rw", "/mnt", "/skeleton", "/empty/0", "/empty/1"})
+    if (mkdir((folder_ + "/rw").c_str(), 0700) == 0)
+        spread_children(folder_ + "/rw");
+    else if (errno != EEXIST)
+        return errno_error("make folder '{}/rw'", folder_);
+    for (const char* name : {"/mnt", "/skeleton", "/empty/0", "/empty/1"})
         TRY(os::make_dirs(folder_ + name, name[1] == 'e' ? 0755 : 0700));
     return {};
 }
