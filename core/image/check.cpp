@@ -47,6 +47,7 @@ private:
     void check_layers(const IndexRecord& record, const Manifest& manifest, const ImageConfig& config);
     bool check_blob(const std::string& object, const Descriptor& blob);
     void unpack_again(const std::string& object, const Manifest& manifest, const ImageConfig& config, std::size_t at);
+    Result<> check_roots();
     Result<> check_orphans(const Index& index);
     bool remove_blob(const Digest& digest) { return repair_ && unlink(store_.blob_path(digest).c_str()) == 0; }
     void found(std::string object, std::string problem, bool repaired) {
@@ -175,6 +176,16 @@ void Checker::check_record(const IndexRecord& record) {
     check_layers(record, *manifest, *config);
 }
 
+// A root that cannot be read would keep everything for ever.
+Result<> Checker::check_roots() {
+    for (const FoundRoot& root : TRY(read_roots(store_.paths()))) {
+        if (root.root.ok()) continue;
+        const bool removed = repair_ && unlink(root.file.c_str()) == 0;
+        found("image store", fmt::format("'{}': {}", root.file, root.root.error().message()), removed);
+    }
+    return {};
+}
+
 Result<> Checker::check_orphans(const Index& index) {
     const References needed = references_of(store_, index);
     if (!needed.complete) return {};  // told above; what nobody needs cannot be known
@@ -207,6 +218,7 @@ Result<std::vector<Finding>> Checker::run() {
     for (const IndexRecord& record : index.records) check_record(record);
     const os::Fd lock = TRY(store_.impl().lock_index());
     index = TRY(read_index(store_.impl().folder));
+    TRY(check_roots());
     TRY(check_orphans(index));
     return std::move(findings_);
 }

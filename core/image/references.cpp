@@ -88,9 +88,39 @@ void References::add(const Store& store, const IndexRecord& record) {
         add_manifest(store, record.digest, *text);
 }
 
+// What is reachable from a manifest or an index of a root, as far as it is there.
+void References::add_blobs(const Store& store, const Digest& digest, int depth) {
+    if (!blobs.insert(digest).second && depth > 0) return;
+    const auto text = store.blob_text(digest);
+    if (!text.ok() || depth > 4) return;
+    if (const auto manifest = parse_manifest(*text); manifest.ok()) {
+        blobs.insert(manifest->config.digest);
+        for (const Descriptor& layer : manifest->layers) blobs.insert(layer.digest);
+    } else if (const auto nested = parse_index(*text); nested.ok()) {
+        for (const IndexRecord& record : nested->records) add_blobs(store, record.digest, depth + 1);
+    }
+}
+
+void References::add(const Store& store, const Root& root) {
+    for (const Digest& manifest : root.manifests) add_blobs(store, manifest, 0);
+    blobs.insert(root.blobs.begin(), root.blobs.end());
+    layers.insert(root.layers.begin(), root.layers.end());
+}
+
 References references_of(const Store& store, const Index& index) {
     References references;
     for (const IndexRecord& record : index.records) references.add(store, record);
+    const auto roots = read_roots(store.paths());
+    if (!roots.ok()) {
+        references.complete = false;
+        return references;
+    }
+    for (const FoundRoot& found : *roots) {
+        if (found.root.ok())
+            references.add(store, *found.root);
+        else
+            references.complete = false;
+    }
     return references;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "image/index.hpp"
+#include "image/roots.hpp"
 #include "image/store.hpp"
 
 #include <set>
@@ -15,12 +16,15 @@ struct References {
 
     // Everything reachable from a record, through indexes too.
     void add(const Store& store, const IndexRecord& record);
+    void add(const Store& store, const Root& root);
 
 private:
     void add_manifest(const Store& store, const Digest& digest, std::string_view text);
     void add_index(const Store& store, std::string_view text, int depth);
+    void add_blobs(const Store& store, const Digest& manifest, int depth);
 };
 
+// Of all images, and of all roots.
 References references_of(const Store& store, const Index& index);
 
 // A removal under the index lock. Nothing is removed while a transfer runs, or where `needed` is not complete.

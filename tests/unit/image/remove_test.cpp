@@ -2,6 +2,7 @@
 
 #include "image/filters.hpp"
 #include "image/hasher.hpp"
+#include "image/roots.hpp"
 #include "image/usage.hpp"
 #include "os/file.hpp"
 
@@ -219,6 +220,25 @@ TEST_F(CheckTest, OrphansOfACrash) {
     for (const Finding& finding : check(true)) EXPECT_TRUE(finding.repaired) << finding.problem;
     EXPECT_TRUE(check().empty());
     EXPECT_EQ(store.list()->size(), 2u);
+}
+
+TEST_F(CheckTest, RootsKeepWhatTheyName) {
+    const Blobs kept = put_image(store, {Tar().file("cached", "x").text()}, "3");
+    const std::string folder = roots_folder(store.paths(), "build");
+    ASSERT_TRUE(os::make_dirs(folder).ok());
+    const std::string text = fmt::format(R"({{"manifests": ["{}"], "layers": ["{}"], "step": 1}})", kept.manifest.str(),
+                                         std::string(kept.diff_ids[0].hex()));
+    ASSERT_TRUE(os::write_file_atomic(folder + "/one.json", text).ok());
+    EXPECT_TRUE(check().empty());
+    ASSERT_TRUE(store.prune(false, {}, {}).ok());
+    EXPECT_TRUE(store.has_blob(kept.config));
+    EXPECT_TRUE(*driver.layer_exists(std::string(kept.diff_ids[0].hex())));
+
+    ASSERT_TRUE(os::write_file_atomic(folder + "/one.json", R"({"blobs": ["nonsense"]})").ok());
+    EXPECT_THAT(only(check()), testing::HasSubstr("blobs")) << "and nothing is called an orphan while it cannot be read";
+    EXPECT_EQ(check(true).size(), 1u + 3 + 1) << "the root, its blobs and its layer";
+    EXPECT_TRUE(check().empty());
+    EXPECT_FALSE(store.has_blob(kept.config));
 }
 
 TEST_F(CheckTest, DamagedIndexIsRebuilt) {

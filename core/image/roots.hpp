@@ -1,0 +1,38 @@
+// What rooms other than the image index need of the store: the build's cache, the registry's repositories. Each need is one small
+// JSON file, <images>/roots/KIND/NAME.json, with members of its owner's choice and these three, all optional:
+//     "manifests"  digests; all that is reachable from them stays, as far as it is there (their layers need not be unpacked)
+//     "blobs"      digests
+//     "layers"     keys of the storage driver
+// Removals, prune and check keep what any root names. An owner writes its root while it has Store::hold(); it takes one back by
+// removing the file, and what only that one needed goes with the next prune.
+#pragma once
+
+#include "base/digest.hpp"
+#include "base/result.hpp"
+#include "config/engine.hpp"
+#include "gantry/driver/storage.hpp"
+
+#include <string>
+#include <vector>
+
+namespace gantry::image {
+
+struct Root {
+    std::vector<Digest> manifests, blobs;
+    std::vector<driver::LayerKey> layers;
+};
+
+// <images>/roots/KIND; kind: one word ("build", "registry").
+std::string roots_folder(const config::Paths& paths, std::string_view kind);
+
+// The three members of a root's text; Errc::corrupt names what is wrong.
+Result<Root> parse_root(std::string_view json);
+
+struct FoundRoot {
+    std::string file;
+    Result<Root> root;
+};
+// Every root of every kind, nested folders too. A file that is gone while we look is left out.
+Result<std::vector<FoundRoot>> read_roots(const config::Paths& paths);
+
+}  // namespace gantry::image
