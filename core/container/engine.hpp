@@ -110,6 +110,9 @@ public:
     };
     Result<Usage> usage();
 
+    // Takes down what killed builds left: units, records, writable layers, folders. Returns one line per build.
+    Result<std::vector<std::string>> sweep_builds(bool remove);
+
     // Findings of every room: store, layers, records, leases, interfaces, rules, drop-ins, definitions.
     Result<std::vector<image::Finding>> system_check(bool repair, bool deep);
 

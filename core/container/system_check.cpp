@@ -1,5 +1,6 @@
 // `gantry system check`: what crashes of any part of Gantry can leave, room by room. Each finding is repaired alone; one that
 // cannot be is told as it is and the rest goes on.
+#include "container/build_step.hpp"
 #include "container/engine_impl.hpp"
 #include "os/file.hpp"
 
@@ -18,6 +19,7 @@ public:
 
     Findings run() {
         // Before the images: a layer that the driver finds damaged is unpacked again in the same repair.
+        room("builds", [this] { return builds(); });
         room("storage", [this] { return layers(); });
         room("images", [this] { return images(); });
         room("definitions", [this] { return definitions(); });
@@ -50,6 +52,11 @@ private:
 
     void add_lines(const std::string& object, std::vector<std::string> lines) {
         for (std::string& line : lines) findings_.push_back({object, std::move(line), repair_});
+    }
+
+    Result<> builds() {
+        add_lines("build", TRY(engine_.sweep_builds(repair_)));
+        return {};
     }
 
     Result<> layers() {
@@ -94,7 +101,7 @@ private:
         for (const std::string& entry : TRY(list_records(engine_.paths()))) {
             auto name = ContainerName::parse(entry);
             if (!name.ok()) continue;
-            if (is_up(TRY(manager->state(unit_name(*name))))) {
+            if (is_living_build(engine_.paths(), entry) || is_up(TRY(manager->state(unit_name(*name))))) {
                 alive_.push_back(entry);
                 continue;
             }
@@ -107,7 +114,8 @@ private:
     Result<> storage() {
         driver::StorageDriver* driver = TRY(engine_.storage());
         for (const std::string& name : TRY(driver->list()))
-            if (!names_.contains(name) && std::ranges::find(alive_, name) == alive_.end())
+            if (!names_.contains(name) && std::ranges::find(alive_, name) == alive_.end() &&
+                !is_living_build(engine_.paths(), name))
                 found("container '" + name + "'", "it has a writable layer and no definition",
                       [driver, name] { return driver->teardown(name); });
         return {};

@@ -1,5 +1,5 @@
-// What rooms other than the image index need of the store: the build's cache, the registry's repositories. Each need is one small
-// JSON file, <images>/roots/KIND/NAME.json, with members of its owner's choice and these three, all optional:
+// What rooms other than the image index need of the store: the build's cache, the registry's repositories. Each need is one
+// small JSON file, <images>/roots/KIND/NAME.json, with members of its owner's choice and these three, all optional:
 //     "manifests"  digests; all that is reachable from them stays, as far as it is there (their layers need not be unpacked)
 //     "blobs"      digests
 //     "layers"     keys of the storage driver

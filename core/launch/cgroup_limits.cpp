@@ -65,6 +65,8 @@ bool has_rates(const config::Limits& limits) {
 Result<> ensure_limits(const Plan& plan) {
     // Run by hand, outside of a unit, there is no cgroup of the container's own.
     const std::string folder = TRY(own_cgroup());
+    // A step's unit was made with all of them.
+    if (!plan.build.empty()) return container::check_controllers(plan.definition.limits, folder);
     if (folder.find("/" + unit_name(plan.name)) == std::string::npos) return {};
     const auto& limits = plan.definition.limits;
     // Those that systemd has set are in force only where their controllers are.

@@ -1,4 +1,5 @@
 // gantry-launch NAME         ExecStart= of ctr@NAME.service
+// gantry-launch --step ID NAME  a RUN step of the build ID (container/build_step.hpp)
 // gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
 #include "config/reader.hpp"
 #include "container/exit_note.hpp"
@@ -78,8 +79,9 @@ int reap(const ContainerName& name) {
 
 int run(const std::vector<std::string_view>& arguments) {
     const bool reaping = !arguments.empty() && arguments[0] == "--reap";
-    if (arguments.size() != (reaping ? 2U : 1U)) {
-        complain(error(Errc::invalid, "usage: gantry-launch [--reap] NAME"));
+    const bool building = !arguments.empty() && arguments[0] == "--step";
+    if (arguments.size() != (building ? 3U : reaping ? 2U : 1U)) {
+        complain(error(Errc::invalid, "usage: gantry-launch [--reap | --step ID] NAME"));
         return 125;
     }
     const auto name = ContainerName::parse(arguments.back());
@@ -88,8 +90,9 @@ int run(const std::vector<std::string_view>& arguments) {
         return 125;
     }
     if (reaping) return reap(*name);
-    const auto failure = start(*name, [&](const Failure& why) {
-        report(*name, why.reason.context(fmt::format("start container '{}'", name->str())));
+    const std::string build(building ? arguments[1] : "");
+    const auto failure = start(*name, build, [&](const Failure& why) {
+        report(*name, build.empty() ? why.reason.context(fmt::format("start container '{}'", name->str())) : why.reason);
     });
     return failure ? failure->status : 0;
 }

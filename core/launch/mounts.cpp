@@ -121,6 +121,22 @@ Result<os::Fd> mount_kernel_file_systems(const Plan& plan, Sources& sources, int
     return sysctls;
 }
 
+namespace {
+
+// A part of a tree of layers. The tree is attached where only this mount namespace, and nothing of it after the root is
+// entered, sees it: a part of a detached mount cannot be cloned (open_tree(2) before kernel 6.15).
+Result<> mount_part(const Plan& plan, int tree, const config::Mount& mount, int root) {
+    TRY(os::attach_mount(tree, AT_FDCWD, plan.paths.run + "/build"));
+    const os::Fd part = TRY_CONTEXT(os::open_in_root(tree, mount.source, O_PATH), "mount on '{}'", mount.target);
+    struct stat info {};
+    if (fstat(part.get(), &info) != 0) return errno_error("stat '{}'", mount.source);
+    const os::Fd copy = TRY(os::clone_mount(part.get(), "", false));
+    if (mount.read_only) TRY(os::change_mount(copy.get(), "", {.set = MOUNT_ATTR_RDONLY}, false, mount.target));
+    return attach(copy.get(), root, mount.target, S_ISDIR(info.st_mode));
+}
+
+}  // namespace
+
 Result<> mount_user_mounts(const Plan& plan, Sources& sources, int root) {
     const auto& mounts = plan.definition.mounts;
     const auto depth = [](const std::string& path) { return std::ranges::count(path, '/'); };
@@ -136,6 +152,10 @@ Result<> mount_user_mounts(const Plan& plan, Sources& sources, int root) {
         TRY(attach_files(depth(mount.target) - 1));
         if (mount.type == config::MountType::tmpfs) {
             TRY_CONTEXT(mount_definition_tmpfs(mount, root), "tmpfs");
+            continue;
+        }
+        if (const auto tree = sources.trees.find(mount.target); tree != sources.trees.end()) {
+            TRY(mount_part(plan, tree->second.get(), mount, root));
             continue;
         }
         const Source& source = sources.mounts.at(mount.target);

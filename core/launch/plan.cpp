@@ -82,15 +82,33 @@ unsigned passed_sockets() {
     return number > 1000 ? 0 : number;
 }
 
+Result<> find_container(Plan& plan) {
+    config::FoundDefinition found = TRY(config::find_definition(plan.name));
+    FoundImage image = TRY(find_image(plan.paths, found.definition.image, found.definition.image_id));
+    plan.file = std::move(found.file);
+    plan.definition = std::move(found.definition);
+    plan.image_id = image.id.str();
+    plan.image = std::move(image.config);
+    return {};
+}
+
+Result<> find_step(Plan& plan, const std::string& build) {
+    container::BuildStep step = TRY(container::read_build_step(plan.paths, build, plan.name));
+    plan.build = build;
+    plan.file = container::build_step_file(plan.paths, build, plan.name);
+    plan.definition = std::move(step.definition);
+    plan.image = TRY(image::parse_image_config(step.image_config));
+    plan.trees = std::move(step.trees);
+    plan.mount_points = std::move(step.mount_points);
+    return {};
+}
+
 }  // namespace
 
-Result<Plan> make_plan(const ContainerName& name) {
-    config::Paths paths = config::Paths::from_environment();
-    config::Engine engine = TRY(config::load_engine(paths));
-    config::FoundDefinition found = TRY(config::find_definition(name));
-    FoundImage image = TRY(find_image(paths, found.definition.image, found.definition.image_id));
-    Plan plan{std::move(paths), std::move(engine),      name, found.file, std::move(found.definition), {},
-              image.id.str(),   std::move(image.config)};
+Result<Plan> make_plan(const ContainerName& name, const std::string& build) {
+    Plan plan{config::Paths::from_environment(), {}, name};
+    plan.engine = TRY(config::load_engine(plan.paths));
+    TRY(build.empty() ? find_container(plan) : find_step(plan, build));
     plan.id = TRY(id_of(plan));
     plan.argv = TRY(command_of(plan.definition, plan.image));
     plan.machine = container::is_machine(plan.definition, plan.image.entrypoint, plan.image.command);

@@ -4,6 +4,7 @@
 
 #include "config/engine.hpp"
 #include "config/reader.hpp"
+#include "container/build_step.hpp"
 #include "gantry/driver/storage.hpp"
 #include "image/store.hpp"
 #include "os/fd.hpp"
@@ -23,7 +24,10 @@ struct Plan {
     std::vector<std::string> argv;
     std::vector<std::string> environment;
     std::string workdir, hostname;
-    bool machine = false;  // see container/machine.hpp and machine.cpp
+    std::string build;                                 // the id of the build that this is a step of; empty: none
+    std::map<std::string, container::StepTree> trees;  // of a step: see container/build_step.hpp
+    std::vector<driver::MountPoint> mount_points;      // the same
+    bool machine = false;                              // see container/machine.hpp and machine.cpp
     sandbox::Privileges privileges;
     std::vector<driver::IdMap> ids;  // user namespace; empty: none
 
@@ -35,8 +39,9 @@ struct Plan {
     [[nodiscard]] std::string record_dir() const { return paths.record(name.str()); }
 };
 
-// Reads definition, engine configuration and image; checks what can be checked without touching anything.
-Result<Plan> make_plan(const ContainerName& name);
+// Reads definition, engine configuration and image; checks what can be checked without touching anything. build: the id of the
+// build that the container is a step of, empty for a container of its own.
+Result<Plan> make_plan(const ContainerName& name, const std::string& build);
 
 // What the payload runs and in which environment (plan_process.cpp).
 Result<std::vector<std::string>> command_of(const config::Definition& definition, const image::ImageConfig& image);

@@ -138,7 +138,7 @@ Result<> copy_folder(int from, int to, const std::string& shown) {
 Result<> open_host_sources(const Plan& plan, Sources& sources) {
     const config::Definition& definition = plan.definition;
     for (const config::Mount& mount : definition.mounts)
-        if (mount.type == config::MountType::bind)
+        if (mount.type == config::MountType::bind && !plan.trees.contains(mount.target))
             sources.mounts[mount.target] = TRY_CONTEXT(open_bind(mount), "mount '{}' on '{}'", mount.source, mount.target);
     if (!plan.ids.empty())
         for (const char* node : {"null", "zero", "full", "random", "urandom", "tty"})
@@ -162,6 +162,17 @@ Result<> open_volumes(const Plan& plan, int root, Sources& sources) {
         if (mount.type == config::MountType::volume)
             sources.mounts[mount.target] =
                 TRY_CONTEXT(open_volume(plan, mount, root), "volume '{}' on '{}'", mount.source, mount.target);
+    return {};
+}
+
+Result<> open_trees(const Plan& plan, driver::StorageDriver& storage, Sources& sources) {
+    for (const auto& [target, tree] : plan.trees) {
+        driver::RootfsRequest request;
+        request.container = tree.writable.empty() ? plan.name.str() : tree.writable;
+        request.layers = tree.layers;
+        request.read_only = tree.writable.empty();
+        sources.trees[target] = TRY_CONTEXT(storage.prepare(request), "mount on '{}'", target).mount;
+    }
     return {};
 }
 

@@ -13,6 +13,7 @@ struct Source {
 
 struct Sources {
     std::map<std::string, Source> mounts;               // binds and volumes by target
+    std::map<std::string, os::Fd> trees;                // of a build's step: whole trees of layers, by target
     std::vector<std::pair<std::string, Source>> files;  // hosts, resolv.conf, ... in the order of mounting
     std::map<std::string, os::Fd> nodes;  // device nodes by host path, where mknod(2) is not allowed (user namespace)
     os::Fd sys, shm, mqueue, cgroup;      // the host's or another container's, where shared
@@ -24,6 +25,8 @@ struct Sources {
 Result<> open_host_sources(const Plan& plan, Sources& sources);
 // Volumes: made if missing, filled from the image where empty. root: the assembled root file system.
 Result<> open_volumes(const Plan& plan, int root, Sources& sources);
+// The trees of a build's step, put together by the storage driver.
+Result<> open_trees(const Plan& plan, driver::StorageDriver& storage, Sources& sources);
 // hosts, resolv.conf, hostname and the notification socket.
 Result<> open_files(const Plan& plan, Sources& sources);
 

@@ -64,6 +64,7 @@ driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriv
     request.uid_map = request.gid_map = plan.ids;
     request.mount_points = {{"/proc", true},       {"/sys", true},           {"/dev", true},
                             {"/etc/hosts", false}, {"/etc/hostname", false}, {"/etc/resolv.conf", false}};
+    request.mount_points.insert(request.mount_points.end(), plan.mount_points.begin(), plan.mount_points.end());
     return request;
 }
 
@@ -74,7 +75,8 @@ container::Record record_of(const Plan& plan, const Networks& networks, const st
     record.image = plan.definition.image;
     record.image_id = plan.image_id;
     record.storage_driver = storage_driver;
-    record.writable_layer = true;
+    // A step's is its result: the builder makes a layer of it.
+    record.writable_layer = plan.build.empty();
     record.auto_remove = plan.definition.auto_remove;
     record.command = plan.argv;
     record.definition_file = plan.file;
@@ -128,14 +130,15 @@ void end_child(Channel& channel, const os::Fd& process) {
 
 }  // namespace
 
-std::optional<Failure> start(const ContainerName& name, const std::function<void(const Failure&)>& report) {
+std::optional<Failure> start(const ContainerName& name, const std::string& build,
+                             const std::function<void(const Failure&)>& report) {
     Undo undo;
     const auto fail = [&](Failure failure) {
         report(failure);
         undo.run();
         return failure;
     };
-    Plan plan = STEP("", make_plan(name));
+    Plan plan = STEP("", make_plan(name, build));
     Notifier notifier = STEP("", Notifier::connect());
     driver::Loader loader(plan.paths.drivers, plan.paths.data, plan.paths.run);
 
@@ -161,8 +164,9 @@ std::optional<Failure> start(const ContainerName& name, const std::function<void
     ChildState state;
     STEP("", open_host_sources(plan, state.sources));
     STEP("journal", open_machine_sources(plan, state.sources));
-    if (storage->wants_mount_namespace(request)) STEP("mounts", os::unshare_mounts());
+    if (storage->wants_mount_namespace(request) || !plan.trees.empty()) STEP("mounts", os::unshare_mounts());
     state.root = STEP("root file system", storage->prepare(request)).mount;
+    STEP("mounts", open_trees(plan, *storage, state.sources));
     const std::string& run_as = plan.definition.run_as.empty() ? plan.image.user : plan.definition.run_as;
     plan.privileges.who = STEP("user", sandbox::resolve_user(state.root.get(), run_as, plan.definition.groups));
     plan.environment = STEP("environment", environment_of(plan));

@@ -14,6 +14,8 @@ struct Failure {
 // Runs in the unit's cgroup as its first main process. After success the container's process is the unit's main process and the
 // caller ends with 0. report is called with a failure before anything is undone: undoing ends the unit's main process, and the
 // manager then ends us.
-std::optional<Failure> start(const ContainerName& name, const std::function<void(const Failure&)>& report);
+// build: the id of the build that the container is a step of, or empty.
+std::optional<Failure> start(const ContainerName& name, const std::string& build,
+                             const std::function<void(const Failure&)>& report);
 
 }  // namespace gantry::launch

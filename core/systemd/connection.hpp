@@ -48,6 +48,9 @@ Error bus_error(int number, const sd_bus_error* detail, std::string_view what);
 // are skipped. Negative as sd-bus.
 int read_property(sd_bus_message* message, std::string_view name, UnitState& state);
 
+// The elements of an open array of (sv). Negative as sd-bus; Errc::invalid for a value that its property cannot have.
+Result<int> append_properties(sd_bus_message* message, const Properties& properties);
+
 std::string unit_path(const std::string& unit);
 std::optional<std::string> unit_of_path(const char* path);
 
@@ -84,6 +87,8 @@ struct Manager::Impl {
     Result<> call_later(const std::string& path, const char* interface, const char* member, const char* first,
                         const char* second, std::function<void(sd_bus_message*)> answered);
     // Handles what arrives until done() or the deadline (Errc::timeout) or the stop descriptor (Errc::cancelled).
+    // Until the one job of `job` has ended; its failure in words. path: from the answer that made the job.
+    Result<> wait_job(Manager& manager, Job job);
     Result<> run(const std::function<bool()>& done, std::optional<TimePoint> deadline = std::nullopt);
     Result<> wait_for_traffic(std::optional<TimePoint> deadline);
     Result<std::vector<UnitState>> fetch(const std::vector<std::string>& units);

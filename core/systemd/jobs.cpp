@@ -47,6 +47,16 @@ std::string job_text(std::string_view result) {
 
 using Outcomes = std::vector<std::pair<std::string, Result<>>>;
 
+Result<> outcome_of(Manager& manager, const Job& job, const Result<>& waited) {
+    if (job.refused) return *job.refused;
+    if (job.result == "done") return {};
+    if (job.result.empty())
+        return waited.ok() ? Result<>(error(Errc::internal, "{} unit '{}': no result", job.verb, job.unit)) : waited;
+    const auto state = manager.state(job.unit);
+    return error(job_code(job.result), "{} unit '{}': {}{}", job.verb, job.unit, job_text(job.result),
+                 state.ok() && job.result == "failed" ? why(*state) : "");
+}
+
 Outcomes all_failed(const std::vector<std::string>& units, const Error& why_not) {
     Outcomes outcomes;
     for (const std::string& unit : units) outcomes.emplace_back(unit, why_not);
@@ -87,21 +97,16 @@ static Outcomes run_jobs(Manager& manager, Manager::Impl& impl, const std::vecto
     impl.jobs = nullptr;
 
     Outcomes outcomes;
-    for (Job& job : jobs) {
-        Result<> outcome;
-        if (job.refused) {
-            outcome = *job.refused;
-        } else if (job.result.empty()) {
-            outcome = waited.ok() ? Result<>(error(Errc::internal, "{} unit '{}': no result", verb, job.unit))
-                                  : Result<>(waited.error());
-        } else if (job.result != "done") {
-            auto state = manager.state(job.unit);
-            outcome = error(job_code(job.result), "{} unit '{}': {}{}", verb, job.unit, job_text(job.result),
-                            state.ok() && job.result == "failed" ? why(*state) : "");
-        }
-        outcomes.emplace_back(job.unit, std::move(outcome));
-    }
+    for (const Job& job : jobs) outcomes.emplace_back(job.unit, outcome_of(manager, job, waited));
     return outcomes;
+}
+
+Result<> Manager::Impl::wait_job(Manager& manager, Job job) {
+    std::vector<Job> list{std::move(job)};
+    jobs = &list;
+    const auto waited = run([&] { return list[0].ended(); });
+    jobs = nullptr;
+    return outcome_of(manager, list[0], waited);
 }
 
 std::vector<std::pair<std::string, Result<>>> Manager::start_all(const std::vector<std::string>& units) {

@@ -33,6 +33,15 @@ struct UnitState {
     std::string freezer;  // "running", "frozen"
 };
 
+// A unit that exists only while it runs (org.freedesktop.systemd1(5), StartTransientUnit).
+struct TransientService {
+    std::string name;  // "x.service"
+    std::vector<std::string> start,
+        stop_post;  // ExecStart=, ExecStopPost=: absolute path and arguments; stop_post may be empty
+    Properties properties;
+    int standard_output = -1, standard_error = -1;  // descriptors that PID 1 gets a copy of; -1: the journal
+};
+
 class Manager {
 public:
     // The system bus, or PID 1's private socket where the caller is root (no broker in between, one hop less).
@@ -51,6 +60,8 @@ public:
     std::vector<std::pair<std::string, Result<>>> stop_all(const std::vector<std::string>& units);
     // A stop that does not wait for the processes to agree: the stop job is queued first, so that no restart policy steps in.
     Result<> stop_now(const std::string& unit);
+    // Starts it and waits until the job ends, as start(). Errc::exists where a unit of this name is loaded.
+    Result<> start_transient(const TransientService& service);
     Result<> kill(const std::string& unit, const std::string& who, int signal);  // who: "main", "all"
     Result<> freeze(const std::string& unit);
     Result<> thaw(const std::string& unit);

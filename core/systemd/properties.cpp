@@ -96,18 +96,18 @@ Result<int> append_value(sd_bus_message* message, const std::string& name, const
     return append_strings(message, list);
 }
 
+}  // namespace
+
 Result<int> append_properties(sd_bus_message* message, const Properties& properties) {
-    int r = sd_bus_message_open_container(message, 'a', "(sv)");
+    int r = 0;
     for (const auto& [name, value] : properties) {
         if (r >= 0) r = sd_bus_message_open_container(message, 'r', "sv");
         if (r >= 0) r = sd_bus_message_append_basic(message, 's', name.c_str());
         if (r >= 0) r = TRY(append_value(message, name, value));
         if (r >= 0) r = sd_bus_message_close_container(message);
     }
-    return r >= 0 ? sd_bus_message_close_container(message) : r;
+    return r;
 }
-
-}  // namespace
 
 Result<> Manager::set_properties(const std::string& unit, const Properties& properties, bool runtime) {
     const std::string what = "set properties of unit '" + unit + "'";
@@ -117,7 +117,9 @@ Result<> Manager::set_properties(const std::string& unit, const Properties& prop
     if (r < 0) return bus_error(r, nullptr, what);
     const MessagePtr request(raw);
     r = sd_bus_message_append(raw, "sb", unit.c_str(), static_cast<int>(runtime));
+    if (r >= 0) r = sd_bus_message_open_container(raw, 'a', "(sv)");
     if (r >= 0) r = TRY(append_properties(raw, properties));
+    if (r >= 0) r = sd_bus_message_close_container(raw);
     if (r < 0) return bus_error(r, nullptr, what);
     BusError failure;
     sd_bus_message* reply = nullptr;
