@@ -25,10 +25,12 @@ struct Descriptor {
     Digest digest;
     std::uint64_t size = 0;
     std::vector<std::string> urls;
+    bool operator==(const Descriptor&) const = default;
 };
 
 struct Platform {
     std::string os = "linux", architecture, variant;
+    bool operator==(const Platform&) const = default;
     static Platform host();                                // of this build: amd64, arm64/v8, ...
     static Result<Platform> parse(std::string_view text);  // "linux/arm64/v8", "arm64"
     [[nodiscard]] std::string str() const;
@@ -44,12 +46,16 @@ struct Manifest {  // OCI image manifest or Docker schema 2, already reduced to 
 struct HistoryEntry {
     std::string created, created_by, comment;
     bool empty_layer = false;
+    std::string author;
+    bool operator==(const HistoryEntry&) const = default;
 };
 
 struct HealthCheck {  // Docker's extension of the image configuration; times in nanoseconds as stored there
     std::vector<std::string> test;
     std::int64_t interval = 0, timeout = 0, start_period = 0;
     int retries = 0;
+    std::int64_t start_interval = 0;
+    bool operator==(const HealthCheck&) const = default;
 };
 
 struct ImageConfig {  // image-spec config.md
@@ -61,6 +67,7 @@ struct ImageConfig {  // image-spec config.md
     std::optional<HealthCheck> health;
     std::vector<Digest> diff_ids;
     std::vector<HistoryEntry> history;
+    bool operator==(const ImageConfig&) const = default;
 };
 
 // Bounded: 4 MiB of JSON, 512 layers, nesting as nlohmann-json bounds it. Errors name the member.

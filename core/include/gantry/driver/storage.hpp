@@ -69,6 +69,12 @@ struct Change {
     std::string path;  // "/etc/motd"
 };
 
+// A container's writable layer for those who make an image's layer of it.
+struct WritableFiles {
+    os::Fd folder;              // its files, deletions as layer_format() has them, and what else the driver keeps there
+    std::vector<os::Fd> below;  // the folders of the layers below it, topmost first, each once
+};
+
 class StorageDriver {
 public:
     virtual ~StorageDriver() = default;
@@ -106,6 +112,22 @@ public:
     // Does prepare() mount anything by name? Then it is called in a private mount namespace, which costs a copy of the host's
     // mount table; detached mounts need none.
     [[nodiscard]] virtual bool wants_mount_namespace(const RootfsRequest& /*request*/) const { return true; }
+
+    // Since ABI 1.1; only LayerFormat::overlay drivers can. Without them images cannot be committed or built.
+    //
+    // To read what the writable layer has over `layers` (lowest first); Errc::not_found where there is none. The container may
+    // run. What a reader must leave out: every extended attribute "trusted.overlay.*" but the meaning of ".opaque".
+    virtual Result<WritableFiles> writable_files(const std::string& /*container*/, const std::vector<LayerKey>& /*layers*/) {
+        return error(Errc::unsupported, "this storage driver cannot make layers of what containers changed");
+    }
+    // The writable layer itself becomes the layer `key`, durable and visible at once as by layer_commit, without a copy; the
+    // container has none any more. What the driver wrote for itself (xattrs, scratch space) is taken away; the rest, and what
+    // it is to look like, is the caller's matter. Nobody has it mounted. size: as layer_commit. A layer of that key that is
+    // there wins: the writable layer is just removed. An error or a crash leaves the writable layer, or a staging for
+    // recover(); never half a layer. Errc::unsupported: callers unpack the layer and call teardown().
+    virtual Result<> layer_adopt(const std::string& /*container*/, const LayerKey& /*key*/, std::uint64_t /*size*/) {
+        return error(Errc::unsupported, "this storage driver cannot make a layer of a writable layer");
+    }
 };
 
 }  // namespace gantry::driver

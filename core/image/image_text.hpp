@@ -1,0 +1,23 @@
+// Configurations and manifests as text: what parse_image_config and parse_manifest read. Members in the order of image-spec, empty
+// ones left out, so that equal values give equal bytes on every host; parse(text(x)) == x.
+#pragma once
+
+#include "image/store.hpp"
+
+namespace gantry::image {
+
+// image-spec config.md, with Docker's Healthcheck, OnBuild and Shell. Bytes that are not UTF-8 are replaced.
+std::string image_config_text(const ImageConfig& config);
+// image-spec manifest.md. Writes manifest.media_type as it is; empty: OCI's.
+std::string manifest_text(const Manifest& manifest);
+
+// Media types of OCI.
+inline constexpr const char* oci_manifest_type = "application/vnd.oci.image.manifest.v1+json";
+inline constexpr const char* oci_config_type = "application/vnd.oci.image.config.v1+json";
+
+// Writes both blobs, durable, and returns the manifest's digest, for Store::add(). layers: as many as config.diff_ids, lowest
+// first, in the store already; the caller has Store::hold(). Errc::invalid where the two do not fit together.
+Result<Digest> put_image(Store& store, const ImageConfig& config, const std::vector<Descriptor>& layers,
+                         const std::map<std::string, std::string>& annotations = {});
+
+}  // namespace gantry::image
