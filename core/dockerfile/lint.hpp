@@ -1,0 +1,41 @@
+// Docker's published build checks (docs.docker.com/reference/build-checks): rule names, texts and pages are theirs.
+#pragma once
+
+#include "dockerfile/expand.hpp"
+#include "dockerfile/patterns.hpp"
+
+namespace gantry::dockerfile {
+
+struct Rule {
+    const char* name;         // "StageNameCasing"
+    const char* description;  // "Stage names should be lowercase"
+    const char* url;          // "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/"
+    bool experimental;        // off unless the check directive names it
+};
+const std::vector<Rule>& rules();  // sorted by name
+
+struct Finding {
+    const Rule* rule;
+    std::string message;  // "Stage name 'Builder' should be lowercase"
+    Location where;
+};
+
+struct LintOptions {
+    Values build_args;
+    Values platform_values;            // platform_args()
+    const Patterns* ignore = nullptr;  // .dockerignore, for CopyIgnoredFile
+    // Variables that a base image's configuration has, for UndefinedVar: called with the expanded reference, nothing where it is not known
+    // (then names from there are not reported as undefined only where they are common: PATH).
+    std::function<std::vector<std::string>(const std::string& image)> base_environment;
+};
+
+// In the order of the file; the check directive's skip= (and its experimental=) is honoured, its error= is the caller's.
+std::vector<Finding> lint(const Dockerfile& dockerfile, std::string_view text, const LintOptions& options = {});
+
+// As `docker build --check` prints one:
+//     WARNING: StageNameCasing - https://docs.docker.com/go/dockerfile/rule/stage-name-casing/
+//     Stage name 'Builder' should be lowercase
+// followed by excerpt().
+std::string finding_text(const Finding& finding, std::string_view text, std::string_view file);
+
+}  // namespace gantry::dockerfile
