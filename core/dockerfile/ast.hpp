@@ -1,6 +1,6 @@
 // A Dockerfile as a tree. What stands in it is unexpanded (variables and quotes as written) until expanded() of expand.hpp has
-// returned a copy of the instruction. The grammar is Docker's Dockerfile reference (docs.docker.com/reference/dockerfile); where
-// that is silent, what BuildKit's frontend does.
+// returned a copy of the instruction. The grammar is Docker's Dockerfile reference (docs.docker.com/reference/dockerfile);
+// where that is silent, what BuildKit's frontend does.
 #pragma once
 
 #include "base/result.hpp"
@@ -23,10 +23,10 @@ struct Location {
 
 // A here-document: "<<EOF", "3<<-'EOF'".
 struct Heredoc {
-    std::string name;        // the delimiter, without quotes
-    std::string content;     // ends in a newline unless empty; of "<<-" without leading tabs
-    std::string raw;         // as in the file, for a shell that is given the whole text
-    bool expand = true;      // the delimiter had no quotes
+    std::string name;     // the delimiter, without quotes
+    std::string content;  // ends in a newline unless empty; of "<<-" without leading tabs
+    std::string raw;      // as in the file, for a shell that is given the whole text
+    bool expand = true;   // the delimiter had no quotes
     bool strip_tabs = false;
     unsigned descriptor = 0;  // "3<<EOF": 3
     bool operator==(const Heredoc&) const = default;
@@ -35,7 +35,8 @@ struct Heredoc {
 // RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD. Exec form is a JSON array of strings; anything else, also broken JSON, is shell form.
 struct Command {
     bool exec = false;
-    std::vector<std::string> args;  // exec form: all words (may be empty); shell form: one, the text after the flags, as written
+    std::vector<std::string>
+        args;  // exec form: all words (may be empty); shell form: one, the text after the flags, as written
     [[nodiscard]] const std::string& shell() const { return args.front(); }  // only of the shell form
     bool operator==(const Command&) const = default;
 };
@@ -58,9 +59,10 @@ struct RunMount {
     MountType type = MountType::bind;
     std::string from;    // bind, cache: stage, image or named context; empty: the build context (bind), an empty folder (cache)
     std::string source;  // bind, cache: path in from
-    std::string target;  // path in the container; empty: secret /run/secrets/ID (none where env is given), ssh: see its default
+    std::string
+        target;  // empty: the working directory; secret: /run/secrets/ID (nothing where env is given); ssh: see its default
     std::optional<bool> read_only;  // given by ro/readonly/rw/readwrite; default: bind true, cache false
-    std::string id;                 // cache: default is the target; secret: default the base name of source or target; ssh: "default"
+    std::string id;                 // cache: default is the target; secret: the base name of source or target; ssh: "default"
     MountSharing sharing = MountSharing::shared;  // cache
     bool required = false;                        // secret, ssh
     std::optional<std::uint64_t> uid, gid;        // cache, secret, ssh; default 0
@@ -96,11 +98,12 @@ ShellText shell_text(const Run& run);
 // COPY and ADD. At least one source, of either kind.
 struct Copy {
     std::vector<std::string> sources;  // paths, wildcards; of ADD also URLs and git references
-    std::vector<Heredoc> heredocs;     // sources that stand in the Dockerfile; each becomes a file of its name (or the destination)
+    std::vector<Heredoc>
+        heredocs;  // sources that stand in the Dockerfile; each becomes a file of its name (or the destination)
     std::string destination;
     std::string from;   // COPY only: stage name, index, image or named context
     std::string chown;  // "user[:group]", names or numbers
-    std::string chmod;  // octal ("755", "0644") or symbolic ("u=rwX,go=rX"), checked by expanded(); see parse_mode()
+    std::string chmod;  // octal ("755", "0644") or symbolic ("u=rwX,go=rX"): see FileMode, which has agreed to it when expanded
     bool link = false;
     bool parents = false;
     std::vector<std::string> exclude;  // patterns, see patterns.hpp
@@ -108,9 +111,9 @@ struct Copy {
 };
 
 struct Add : Copy {
-    std::string checksum;                // "sha256:...", for HTTP(S) and git sources; checked by expanded()
-    std::optional<bool> keep_git_dir;    // unset: not given (false)
-    std::optional<bool> unpack;          // unset: archives of the context are unpacked, downloaded ones are not
+    std::string checksum;              // "sha256:...", for HTTP(S) and git sources; checked by expanded()
+    std::optional<bool> keep_git_dir;  // unset: not given (false)
+    std::optional<bool> unpack;        // unset: archives of the context are unpacked, downloaded ones are not
     bool operator==(const Add&) const = default;
 };
 
@@ -220,12 +223,13 @@ struct Maintainer {
 };
 
 struct Instruction {
-    std::variant<From, Run, Copy, Add, Env, Arg, Label, Expose, Volume, User, Workdir, Cmd, Entrypoint, Shell, StopSignal, Healthcheck,
-                 Onbuild, Maintainer>
+    std::variant<From, Run, Copy, Add, Env, Arg, Label, Expose, Volume, User, Workdir, Cmd, Entrypoint, Shell, StopSignal,
+                 Healthcheck, Onbuild, Maintainer>
         what;
     Location where;        // from the keyword to the last line, here-documents included
     std::string original;  // the whole instruction on one line, continuations joined and comments left out: "RUN a   && b"
     std::string keyword;   // as written ("run")
+    std::vector<std::string> comments;  // the comment lines right above it, without "#" and blanks around
 };
 // "RUN", "COPY", ...
 const char* instruction_name(const Instruction& instruction);
@@ -245,19 +249,20 @@ struct Directives {
 
 struct Stage {
     From from;
-    Location where;         // of its FROM
-    std::string original;   // of its FROM
+    Location where;        // of its FROM
+    std::string original;  // of its FROM
     std::string keyword;
-    std::string name;       // lower case, as it is looked for; empty: only the index names it
-    std::string comment;    // the comment lines right above FROM, for lint and --call targets
+    std::string name;                   // lower case, as it is looked for; empty: only the index names it
+    std::vector<std::string> comments;  // see Instruction
     std::vector<Instruction> instructions;
 };
 
 struct Dockerfile {
     std::string file;  // for messages
     Directives directives;
-    std::vector<Instruction> global_args;  // ARG before the first FROM
-    std::vector<Stage> stages;             // never empty
+    std::vector<Instruction> global_args;          // ARG before the first FROM
+    std::vector<Stage> stages;                     // never empty
+    std::vector<std::size_t> empty_continuations;  // blank lines inside of instructions, for lint
 };
 
 }  // namespace gantry::dockerfile

@@ -33,17 +33,19 @@ struct Plan {
 };
 
 struct PlanOptions {
-    std::string target;                         // --target: a name (any case) or an index; empty: the last stage
-    Values globals;                             // of global_values()
+    std::string target;                           // --target: a name (any case) or an index; empty: the last stage
+    Values globals;                               // of global_values()
     std::set<std::string, std::less<>> contexts;  // names of --build-context: they win over stages and images of the same name
 };
 
-// Errors (with their place): FROM whose image is empty after expansion, a COPY --from or mount that names the stage itself, a cycle,
-// an index that does not exist, an unknown target (the error lists what there is). FROM sees only stages above it (below it: it is an
-// image's name); COPY and RUN see all, as BuildKit does.
+// Errors (with their place): FROM whose image is empty after expansion, an index that does not exist, an unknown target (the
+// error lists what there is); of a needed stage: a COPY --from or mount that names the stage itself or a later one (so that
+// nothing can go round in circles; BuildKit refuses them too). FROM sees only stages above it: what is not one is an image. The
+// triggers (ONBUILD) of a stage are sources of the stages that are built from it.
 Result<Plan> plan(const Dockerfile& dockerfile, const PlanOptions& options, Location* failed = nullptr);
 
 // What "--from=TEXT" means in the stage index. The executor uses it for instructions of ONBUILD triggers.
-Result<Source> resolve_source(const Dockerfile& dockerfile, const PlanOptions& options, std::size_t stage, std::string_view text);
+Result<Source> resolve_source(const Dockerfile& dockerfile, const PlanOptions& options, std::size_t stage,
+                              std::string_view text);
 
 }  // namespace gantry::dockerfile

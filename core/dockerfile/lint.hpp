@@ -24,8 +24,7 @@ struct LintOptions {
     Values build_args;
     Values platform_values;            // platform_args()
     const Patterns* ignore = nullptr;  // .dockerignore, for CopyIgnoredFile
-    // Variables that a base image's configuration has, for UndefinedVar: called with the expanded reference, nothing where it is not known
-    // (then names from there are not reported as undefined only where they are common: PATH).
+    // Names of the variables that a base image has (of its configuration), for UndefinedVar; where it is not set, PATH alone.
     std::function<std::vector<std::string>(const std::string& image)> base_environment;
 };
 
