@@ -2,6 +2,7 @@
 
 #include "driver/descriptor.hpp"
 #include "driver/object_file.hpp"
+#include "driver/storage_1_0.hpp"
 #include "os/file.hpp"
 
 #include <boost/dll/shared_library.hpp>
@@ -89,27 +90,29 @@ Result<Opened> open_checked(const std::string& file, const std::string& name, st
 Loader::Loader(std::string folder, std::string data_dir, std::string run_dir)
     : folder_(std::move(folder)), data_dir_(std::move(data_dir)), run_dir_(std::move(run_dir)) {}
 
-Result<void*> Loader::create(const std::string& name, std::uint32_t kind) {
+Result<Loader::Made> Loader::create(const std::string& name, std::uint32_t kind) {
     const std::string kind_folder = kind_name(kind);
     TRY_CONTEXT(check_driver_name(name), "{} driver", kind_folder);
     const std::string file = fmt::format("{}/{}/{}.so", folder_, kind_folder, name);
     Opened opened = TRY_CONTEXT(open_checked(file, name, kind), "{} driver '{}' ('{}')", kind_folder, name, file);
+    const std::uint16_t minor = opened.descriptor->abi_minor;
     auto* const make = opened.descriptor->create;
     std::string data = kind == GANTRY_DRIVER_STORAGE ? fmt::format("{}/storage/{}", data_dir_, name) : data_dir_ + "/network";
     const HostContext* context = keep(std::move(opened.library), std::move(data), run_dir_);
     void* driver = make(context);
     if (!driver) return error(Errc::internal, "{} driver '{}' ('{}'): it could not be created", kind_folder, name, file);
-    return driver;
+    return Made{driver, minor};
 }
 
 Result<std::unique_ptr<StorageDriver>> Loader::storage(const std::string& name) {
-    void* driver = TRY(create(name, GANTRY_DRIVER_STORAGE));
-    return std::unique_ptr<StorageDriver>(static_cast<StorageDriver*>(driver));
+    const Made made = TRY(create(name, GANTRY_DRIVER_STORAGE));
+    std::unique_ptr<StorageDriver> driver(static_cast<StorageDriver*>(made.driver));
+    return made.abi_minor < 1 ? adapt_storage_1_0(std::move(driver)) : std::move(driver);
 }
 
 Result<std::unique_ptr<NetworkDriver>> Loader::network(const std::string& name) {
-    void* driver = TRY(create(name, GANTRY_DRIVER_NETWORK));
-    return std::unique_ptr<NetworkDriver>(static_cast<NetworkDriver*>(driver));
+    const Made made = TRY(create(name, GANTRY_DRIVER_NETWORK));
+    return std::unique_ptr<NetworkDriver>(static_cast<NetworkDriver*>(made.driver));
 }
 
 std::vector<DriverInfo> Loader::list() {

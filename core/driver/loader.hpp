@@ -30,7 +30,11 @@ public:
     std::vector<DriverInfo> list();
 
 private:
-    Result<void*> create(const std::string& name, std::uint32_t kind);
+    struct Made {
+        void* driver;
+        std::uint16_t abi_minor;  // that it was built for
+    };
+    Result<Made> create(const std::string& name, std::uint32_t kind);
     std::string folder_, data_dir_, run_dir_;
 };
 

@@ -14,8 +14,10 @@ Result<HealthCheck> parse_health(const Json& object) {
     health.interval = TRY(detail::integer_member(object, "Interval", what));
     health.timeout = TRY(detail::integer_member(object, "Timeout", what));
     health.start_period = TRY(detail::integer_member(object, "StartPeriod", what));
+    health.start_interval = TRY(detail::integer_member(object, "StartInterval", what));
     const std::int64_t retries = TRY(detail::integer_member(object, "Retries", what));
-    if (health.interval < 0 || health.timeout < 0 || health.start_period < 0 || retries < 0 || retries > 1'000'000)
+    if (health.interval < 0 || health.timeout < 0 || health.start_period < 0 || health.start_interval < 0 || retries < 0 ||
+        retries > 1'000'000)
         return error(Errc::invalid, "{}: a number is out of range", what);
     health.retries = static_cast<int>(retries);
     return health;
@@ -45,6 +47,7 @@ Result<HistoryEntry> parse_history(const Json& object) {
     HistoryEntry entry;
     entry.created = TRY(detail::string_member(object, "created", what));
     entry.created_by = TRY(detail::string_member(object, "created_by", what));
+    entry.author = TRY(detail::string_member(object, "author", what));
     entry.comment = TRY(detail::string_member(object, "comment", what));
     entry.empty_layer = TRY(detail::bool_member(object, "empty_layer", what));
     return entry;

@@ -1,5 +1,5 @@
-// Configurations and manifests as text: what parse_image_config and parse_manifest read. Members in the order of image-spec, empty
-// ones left out, so that equal values give equal bytes on every host; parse(text(x)) == x.
+// Configurations and manifests as text: what parse_image_config and parse_manifest read. Members in the order of image-spec,
+// empty ones left out, so that equal values give equal bytes on every host; parse(text(x)) == x.
 #pragma once
 
 #include "image/store.hpp"

@@ -1,6 +1,7 @@
-// Layers as tar archives: POSIX.1-1988 ustar, with pax extended headers (POSIX.1-2001) exactly where ustar cannot say it. The same
-// entries give the same bytes on every host: no access or change times, no names of users and groups, times in whole seconds as
-// Docker and BuildKit write them (moby pkg/archive FileInfoHeader, containerd archive ChangeWriter: ModTime.Truncate(Second)).
+// Layers as tar archives: POSIX.1-1988 ustar, with pax extended headers (POSIX.1-2001) exactly where ustar cannot say it. The
+// same entries give the same bytes on every host: no access or change times, no names of users and groups, times in whole
+// seconds as Docker and BuildKit write them (moby pkg/archive FileInfoHeader, containerd archive ChangeWriter:
+// ModTime.Truncate(Second)).
 #pragma once
 
 #include "image/tar_reader.hpp"

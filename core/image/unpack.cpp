@@ -1,5 +1,6 @@
 #include "image/unpack.hpp"
 
+#include "image/layer_tar.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -23,13 +24,6 @@ std::array<timespec, 2> times_of(const TarTime& accessed, const TarTime& modifie
 
 std::array<timespec, 2> times_of(const TarEntry& entry) {
     return times_of(entry.accessed.value_or(entry.modified), entry.modified);
-}
-
-// Which extended attributes of an archive are the image's to set. trusted.* would let a layer write overlayfs' own marks
-// (whiteouts, redirects to other folders of the host's layers); labels of the security modules are the host's policy.
-bool wanted_xattr(std::string_view name) {
-    if (name.starts_with("user.overlay.")) return false;  // the same marks, for overlayfs mounted with userxattr
-    return name.starts_with("user.") || name == "security.capability" || name.starts_with("system.posix_acl_");
 }
 
 }  // namespace
@@ -109,7 +103,7 @@ Result<> Unpacker::set_owner_and_mode(const TarEntry& entry, int fd, const std::
 Result<> Unpacker::set_xattrs(const TarEntry& entry, const std::string& path,
                               const std::function<int(const char*, const std::string&)>& set) {
     for (const auto& [name, value] : entry.xattrs) {
-        if (!wanted_xattr(name) || name.find('\0') != std::string::npos) continue;
+        if (!image_xattr(name) || name.find('\0') != std::string::npos) continue;
         if (set(name.c_str(), value) == 0) continue;
         // A file system without user attributes or ACLs loses little; a lost file capability would break the program.
         if (name != "security.capability" && (errno == EOPNOTSUPP || errno == EPERM)) continue;

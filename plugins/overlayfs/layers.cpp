@@ -88,7 +88,7 @@ Result<LayerStaging> Layers::begin(const LayerKey& key) const {
     }
 }
 
-Result<> Layers::commit(LayerStaging staging_, std::uint64_t size) const {
+Result<> Layers::publish(const LayerStaging& staging_, std::uint64_t size) const {
     TRY(check_key(staging_.key));
     const std::string path = staging(staging_.key);
     if (!staging_.lock) return error(Errc::internal, "layer '{}' is not being staged", staging_.key);
@@ -97,6 +97,22 @@ Result<> Layers::commit(LayerStaging staging_, std::uint64_t size) const {
     if (syncfs(staging_.lock.get()) != 0) return errno_error("sync the file system of '{}'", path);
     TRY(os::rename(path, layer(staging_.key), false));
     return sync_folder(folder_ + "/layers");
+}
+
+Result<> Layers::commit(LayerStaging staging_, std::uint64_t size) const { return publish(staging_, size); }
+
+Result<> Layers::adopt(LayerStaging staging_, const std::string& files, std::uint64_t size) const {
+    const auto move_in = [&]() -> Result<> {
+        if (rmdir(staging_.path.c_str()) != 0) return errno_error("remove '{}'", staging_.path);
+        TRY(os::rename(files, staging_.path, false));
+        auto published = publish(staging_, size);
+        // Under the lock still: the files are where they were put, or in a layer that is whole.
+        if (!published.ok() && os::path_exists(staging_.path)) (void)os::rename(staging_.path, files, false).ok();
+        return published;
+    };
+    auto moved = move_in();
+    if (!moved.ok()) (void)abort(std::move(staging_)).ok();  // the first error is the one to tell
+    return moved;
 }
 
 Result<> Layers::abort(LayerStaging staging_) const {

@@ -21,6 +21,8 @@ public:
     [[nodiscard]] Result<driver::LayerStaging> begin(const driver::LayerKey& key) const;
     [[nodiscard]] Result<> commit(driver::LayerStaging staging, std::uint64_t size) const;
     [[nodiscard]] Result<> abort(driver::LayerStaging staging) const;
+    // The folder `files` becomes the files of the staged layer (rename), which is committed; back again where that fails.
+    [[nodiscard]] Result<> adopt(driver::LayerStaging staging, const std::string& files, std::uint64_t size) const;
     [[nodiscard]] Result<bool> exists(const driver::LayerKey& key) const;
     [[nodiscard]] Result<std::uint64_t> size(const driver::LayerKey& key) const;
     [[nodiscard]] Result<> remove(const driver::LayerKey& key) const;
@@ -34,6 +36,7 @@ public:
     [[nodiscard]] Result<> discard(const std::string& path) const;
 
 private:
+    [[nodiscard]] Result<> publish(const driver::LayerStaging& staging, std::uint64_t size) const;
     [[nodiscard]] Result<> bury(const std::string& grave) const;
     [[nodiscard]] std::string layer(const driver::LayerKey& key) const { return folder_ + "/layers/" + key; }
     [[nodiscard]] std::string staging(const driver::LayerKey& key) const { return folder_ + "/staging/" + key; }

@@ -7,6 +7,7 @@
 #include "os/mount.hpp"
 #include "quota.hpp"
 #include "skeleton.hpp"
+#include "strip.hpp"
 
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -209,6 +210,31 @@ Result<std::vector<std::string>> OverlayfsDriver::recover(bool dry_run) { return
 
 bool OverlayfsDriver::wants_mount_namespace(const RootfsRequest& request) const {
     return !request.uid_map.empty() || !detached_overlay_possible();
+}
+
+Result<driver::WritableFiles> OverlayfsDriver::writable_files(const std::string& container,
+                                                              const std::vector<LayerKey>& layers) {
+    TRY(ContainerName::parse(container));
+    constexpr int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+    driver::WritableFiles files{TRY(os::open(writable(container) + "/upper", flags)), {}};
+    for (const std::string& lower : TRY(layers_.lowers(layers))) files.below.push_back(TRY(os::open(lower, flags)));
+    return files;
+}
+
+Result<> OverlayfsDriver::layer_adopt(const std::string& container, const LayerKey& key, std::uint64_t size) {
+    TRY(ContainerName::parse(container));
+    const std::string upper = writable(container) + "/upper";
+    // A project stays with its files: it would go on to count them, and is one of 16 million.
+    if (TRY(project_of(upper)) != 0)
+        return error(Errc::unsupported, "the writable layer has a size limit: it cannot become a layer");
+    auto staging = layers_.begin(key);
+    if (staging.ok()) {
+        TRY(strip(upper));
+        TRY(layers_.adopt(std::move(staging).value(), upper, size));
+    } else if (staging.error().code() != Errc::exists) {
+        return std::move(staging).error();
+    }
+    return layers_.discard(writable(container));
 }
 
 }  // namespace gantry::overlayfs

@@ -30,6 +30,9 @@ public:
     Result<> teardown(const std::string& container) override;
     Result<std::vector<std::string>> recover(bool dry_run) override;
     [[nodiscard]] bool wants_mount_namespace(const driver::RootfsRequest& request) const override;
+    Result<driver::WritableFiles> writable_files(const std::string& container,
+                                                 const std::vector<driver::LayerKey>& layers) override;
+    Result<> layer_adopt(const std::string& container, const driver::LayerKey& key, std::uint64_t size) override;
 
 private:
     [[nodiscard]] std::string writable(const std::string& container) const { return folder_ + "/rw/" + container; }

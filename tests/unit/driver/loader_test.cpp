@@ -1,6 +1,8 @@
 #include "driver/loader.hpp"
 
 #include "driver/descriptor.hpp"
+#include "driver/storage_1_0.hpp"
+#include "noop_driver.hpp"
 #include "os/file.hpp"
 
 #include <gmock/gmock.h>
@@ -32,7 +34,7 @@ TEST_P(LoaderRefuses, WithOneClearError) {
 
 INSTANTIATE_TEST_SUITE_P(Descriptors, LoaderRefuses,
                          testing::Values(Bad{"magic", "magic 0x1234"}, Bad{"size", "size of 16 bytes"},
-                                         Bad{"too-big", "size of 4096 bytes"}, Bad{"major", "built for driver ABI 2.0"},
+                                         Bad{"too-big", "size of 4096 bytes"}, Bad{"major", "built for driver ABI 2."},
                                          Bad{"minor", "needs driver ABI 1.9, newer than"}, Bad{"kind", "driver of network"},
                                          Bad{"strange-kind", "driver of kind 7"}, Bad{"no-name", "calls itself ''"},
                                          Bad{"other-name", "calls itself 'renamed'"}, Bad{"no-version", "no version"},
@@ -107,6 +109,27 @@ TEST(Descriptor, AnOlderSizeOfTheSameAbiIsTaken) {
     EXPECT_TRUE(check_descriptor(&descriptor, 0, "x", GANTRY_DRIVER_STORAGE).ok());
     descriptor.version = "a\nb";
     EXPECT_FALSE(check_descriptor(&descriptor, 48, "x", GANTRY_DRIVER_STORAGE).ok());
+}
+
+// As if built before those functions were: calling them would jump to wherever the table ends.
+class Old final : public noop::NoopDriver {
+public:
+    using NoopDriver::NoopDriver;
+    Result<WritableFiles> writable_files(const std::string&, const std::vector<LayerKey>&) override { std::abort(); }
+    Result<> layer_adopt(const std::string&, const LayerKey&, std::uint64_t) override { std::abort(); }
+};
+
+TEST_F(LoaderFolder, ADriverOfAbi10IsNotAskedForWhatItDoesNotHave) {
+    const std::string data = folder_ + "/data";
+    const HostContext host{data.c_str(), "/nowhere"};
+    const auto driver = adapt_storage_1_0(std::make_unique<Old>(host));
+    ASSERT_TRUE(driver->probe().ok());
+    auto staging = driver->layer_begin(std::string(64, 'a'), "");
+    ASSERT_TRUE(staging.ok()) << staging.error().message();
+    EXPECT_TRUE(driver->layer_commit(std::move(staging).value(), 7).ok());
+    EXPECT_EQ(driver->layer_size(std::string(64, 'a')).value_or(0), 7U);
+    EXPECT_EQ(driver->writable_files("web", {}).error().code(), Errc::unsupported);
+    EXPECT_EQ(driver->layer_adopt("web", std::string(64, 'b'), 1).error().code(), Errc::unsupported);
 }
 
 }  // namespace

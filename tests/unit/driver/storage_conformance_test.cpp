@@ -219,6 +219,26 @@ TEST_P(StorageConformance, PrepareForManyContainersAtOnce) {
     EXPECT_EQ(GOT(driver_->list()).size(), 8U);
 }
 
+// A driver may say that it cannot; then it says so of everything, and touches nothing.
+TEST_P(StorageConformance, AWritableLayerBecomesALayerOrIsLeftAlone) {
+    add_layer(1);
+    with_rootfs(request("web", {1}), [&] { put(root() + "/file", "x"); });
+    auto files = driver_->writable_files("web", {key(1)});
+    auto adopted = driver_->layer_adopt("web", key(2), 1);
+    if (!adopted.ok()) {
+        EXPECT_EQ(adopted.error().code(), Errc::unsupported) << adopted.error().message();
+        EXPECT_REFUSED(std::move(files), Errc::unsupported);
+        EXPECT_TRUE(GOT(driver_->status("web")).exists);
+        EXPECT_THAT(GOT(driver_->layer_list()), ElementsAre(key(1)));
+        return;
+    }
+    EXPECT_EQ(GOT(std::move(files)).below.size(), 1U);
+    EXPECT_FALSE(GOT(driver_->status("web")).exists);
+    EXPECT_EQ(GOT(load()->layer_size(key(2))), 1U);
+    EXPECT_THAT(GOT(driver_->recover(true)), IsEmpty());
+    EXPECT_THAT(GOT(driver_->list()), IsEmpty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Drivers, StorageConformance, testing::Values(StorageCase{"overlayfs"}, StorageCase{"noop"}),
                          [](const auto& one) { return std::string(one.param.driver); });
 

@@ -201,6 +201,57 @@ TEST_P(StorageContent, AMapOfUsersNeedsAMapOfGroups) {
     EXPECT_REFUSED(driver_->prepare(wanted), Errc::invalid);
 }
 
+TEST_P(StorageContent, WritableFilesShowTheContainersOwnAndTheLayersBelow) {
+    two_layers();
+    EXPECT_REFUSED(driver_->writable_files("web", {key(1), key(2)}), Errc::not_found);
+    with_rootfs(request("web", {1, 2}), [&] { put(root() + "/new", "new"); });
+    EXPECT_REFUSED(driver_->writable_files("web", {key(1), key(7)}), Errc::not_found);
+    EXPECT_REFUSED(driver_->writable_files("../web", {key(1)}), Errc::invalid);
+    const auto files = GOT(driver_->writable_files("web", {key(1), key(2)}));
+    EXPECT_EQ(GOT(os::read_file_at(files.folder.get(), "new")), "new");
+    ASSERT_EQ(files.below.size(), 2U);
+    EXPECT_EQ(GOT(os::read_file_at(files.below[0].get(), "etc/motd")), "two") << "topmost first";
+    EXPECT_EQ(GOT(os::read_file_at(files.below[1].get(), "etc/motd")), "one");
+}
+
+TEST_P(StorageContent, AnAdoptedLayerShowsWhatTheContainerShowed) {
+    two_layers();
+    with_rootfs(request("web", {1, 2}), [&] {
+        put(root() + "/etc/motd", "mine");
+        ASSERT_TRUE(os::remove_tree(root() + "/old").ok());
+        put_folder(root() + "/old");
+        put(root() + "/old/c", "c");
+    });
+    EXPECT_GOOD(driver_->layer_adopt("web", key(3), 5));
+    EXPECT_EQ(GOT(driver_->layer_size(key(3))), 5U);
+    for (const char* container : {"one", "two"})
+        with_rootfs(request(container, {1, 2, 3}), [&] {
+            EXPECT_EQ(text("/etc/motd"), "mine");
+            EXPECT_EQ(text("/old/a"), "(missing)");
+            EXPECT_EQ(text("/old/c"), "c");
+            EXPECT_EQ(text("/etc/passwd"), "(missing)");
+        });
+}
+
+TEST_P(StorageContent, ALayerThatIsThereWinsOverTheWritableOne) {
+    two_layers();
+    with_rootfs(request("web", {1}), [&] { put(root() + "/etc/motd", "mine"); });
+    EXPECT_GOOD(driver_->layer_adopt("web", key(2), 5));
+    EXPECT_EQ(GOT(driver_->layer_size(key(2))), 102U);
+    EXPECT_FALSE(GOT(driver_->status("web")).exists);
+    with_rootfs(request("other", {1, 2}), [&] { EXPECT_EQ(text("/etc/motd"), "two"); });
+}
+
+TEST_P(StorageContent, AdoptingNeedsAGoodKeyAndAWritableLayer) {
+    two_layers();
+    with_rootfs(request("web", {1}), [&] { put(root() + "/file", "x"); });
+    EXPECT_REFUSED(driver_->layer_adopt("web", "../x", 5), Errc::invalid);
+    EXPECT_REFUSED(driver_->layer_adopt("never", key(3), 5), Errc::not_found);
+    EXPECT_TRUE(GOT(driver_->status("web")).exists);
+    EXPECT_FALSE(GOT(driver_->layer_exists(key(3))));
+    EXPECT_TRUE(GOT(driver_->recover(true)).empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Drivers, StorageContent, testing::Values(StorageCase{"overlayfs"}),
                          [](const auto& one) { return std::string(one.param.driver); });
 

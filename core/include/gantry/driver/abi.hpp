@@ -6,7 +6,8 @@
 //
 // Rules of the border: only types of base/ and os/ and of this folder cross it; no exception does; a driver sees nothing of
 // the core but those. Virtual functions and members of requests are only appended (a minor version); anything else is a new
-// major version.
+// major version. The loader puts an adapter with the defaults of what was appended before drivers of earlier minor versions.
+//     1.1: StorageDriver::writable_files, layer_adopt
 #pragma once
 
 #include <cstdint>

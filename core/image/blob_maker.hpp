@@ -1,0 +1,41 @@
+// A layer's blob whose digest nobody knows yet: plain bytes come in, are hashed (diff ID), compressed, hashed again and written.
+#pragma once
+
+#include "image/compress.hpp"
+#include "image/hasher.hpp"
+#include "image/store.hpp"
+
+namespace gantry::image {
+
+class BlobMaker {
+public:
+    static Result<std::unique_ptr<BlobMaker>> begin(Store& store, Compression compression);
+    ~BlobMaker();  // without finish(): what was written is thrown away
+
+    Result<> write(std::string_view plain);
+
+    struct Made {
+        Descriptor blob;
+        Digest diff_id;
+        bool is_new = false;  // the store did not have it before
+    };
+    // Durable and in its place. The caller has Store::hold(), else it may be swept at once.
+    Result<Made> finish();
+
+private:
+    BlobMaker(Store& store, Compression compression) : store_(store), compression_(compression) {}
+    Result<> open();
+
+    Store& store_;
+    Compression compression_;
+    std::string path_;
+    os::Fd file_;  // locked: `prune` leaves it alone
+    std::uint64_t size_ = 0;
+    Hasher plain_, packed_;
+    std::unique_ptr<Compressor> compressor_;  // last: its threads end before what they write to
+};
+
+// A blob that was made, but of no use: away with it, unless it was there before.
+void forget_blob(Store& store, const BlobMaker::Made& made);
+
+}  // namespace gantry::image
