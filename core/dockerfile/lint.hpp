@@ -29,7 +29,7 @@ struct LintOptions {
 };
 
 // In the order of the file; the check directive's skip= (and its experimental=) is honoured, its error= is the caller's.
-std::vector<Finding> lint(const Dockerfile& dockerfile, std::string_view text, const LintOptions& options = {});
+std::vector<Finding> lint(const Dockerfile& dockerfile, const LintOptions& options = {});
 
 // As `docker build --check` prints one:
 //     WARNING: StageNameCasing - https://docs.docker.com/go/dockerfile/rule/stage-name-casing/

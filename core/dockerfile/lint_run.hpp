@@ -1,0 +1,101 @@
+// One run of the build checks. For the .cpp files of this folder only.
+#pragma once
+
+#include "dockerfile/lint.hpp"
+
+#include <set>
+
+namespace gantry::dockerfile::detail {
+
+enum class Check {
+    ConsistentInstructionCasing,
+    CopyIgnoredFile,
+    DuplicateStageName,
+    ExposeInvalidFormat,
+    ExposeProtoCasing,
+    FromAsCasing,
+    FromPlatformFlagConstDisallowed,
+    InvalidDefaultArgInFrom,
+    InvalidDefinitionDescription,
+    JSONArgsRecommended,
+    LegacyKeyValueFormat,
+    MaintainerDeprecated,
+    MultipleInstructionsDisallowed,
+    NoEmptyContinuation,
+    RedundantTargetPlatform,
+    ReservedStageName,
+    SecretsUsedInArgOrEnv,
+    StageNameCasing,
+    UndefinedArgInFrom,
+    UndefinedVar,
+    WorkdirRelativePath,
+};
+
+class Findings {
+public:
+    explicit Findings(const CheckDirective& directive) : directive_(directive) {}
+    void add(Check check, Location where, std::string message);
+    // In the order of the file.
+    std::vector<Finding> take();
+
+private:
+    [[nodiscard]] bool wanted(const Rule& rule) const;
+
+    const CheckDirective& directive_;
+    std::vector<Finding> findings_;
+};
+
+// Looks variables up and remembers which it was asked for.
+class Recorder {
+public:
+    explicit Recorder(const Values& values) : values_(values) {}
+    [[nodiscard]] Lookup lookup() {
+        return [this](std::string_view name) -> std::optional<std::string> {
+            const auto found = values_.find(name);
+            (found == values_.end() ? missing : used).emplace(name);
+            return found == values_.end() ? std::nullopt : std::optional(found->second);
+        };
+    }
+    std::set<std::string> used, missing;
+
+private:
+    const Values& values_;
+};
+
+std::string quoted(std::string_view text);  // Go's %q
+// " (did you mean NAME?)", or nothing.
+std::string suggestion(std::string_view name, const Values& values, std::string_view prefix);
+
+// The rules that follow a stage from its FROM on.
+class StageLint {
+public:
+    StageLint(const Dockerfile& dockerfile, const LintOptions& options, Values globals, Findings& findings)
+        : dockerfile_(dockerfile), options_(options), globals_(std::move(globals)), findings_(findings) {}
+    void run();
+
+private:
+    struct State {
+        Values environment;
+        std::set<std::string, std::less<>> declared;  // ARGs, also without a value
+        bool workdir = false;                         // WORKDIR was given
+        bool shell = false;                           // SHELL was given
+    };
+    void begin(std::size_t index);
+    void visit(const Instruction& instruction);
+    void visit_arg(const Arg& arg, Location where);
+    void visit_expose(const Expose& expose, const Lookup& lookup, Location where);
+    void visit_command(const Instruction& instruction, const Command& command);
+    void visit_copy(const Copy& copy, bool add, Location where);
+    void report_undefined(const Recorder& recorder, Location where);
+    void report_secret(const char* instruction, const std::string& key, Location where);
+
+    const Dockerfile& dockerfile_;
+    const LintOptions& options_;
+    Values globals_;
+    Findings& findings_;
+    State state_;
+    std::vector<State> ends_;               // of each stage, for those built from it
+    std::map<std::string, Location> once_;  // instructions of which the last one counts
+};
+
+}  // namespace gantry::dockerfile::detail
