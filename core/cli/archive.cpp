@@ -246,4 +246,23 @@ Result<> copy_from_stream(int fd, int root, const std::string& path, const CopyO
     }
 }
 
+Result<bool> unpack_archive(int file, int root, const std::string& folder) {
+    if (lseek(file, 0, SEEK_SET) < 0) return errno_error("seek in the archive");
+    const Reader in(archive_read_new());
+    archive_read_support_format_tar(in.get());
+    archive_read_support_filter_all(in.get());
+    archive_entry* entry = nullptr;
+    // An empty file opens as an archive without entries.
+    if (archive_read_open_fd(in.get(), file, 65536) != ARCHIVE_OK) return false;
+    int got = archive_read_next_header(in.get(), &entry);
+    if (got < ARCHIVE_WARN || got == ARCHIVE_EOF) return false;
+    if (folder.empty()) return true;
+    TreeReader reader(in.get(), root, TRY(resolve_in_root(root, folder)), true);
+    for (; got != ARCHIVE_EOF; got = archive_read_next_header(in.get(), &entry)) {
+        if (got < ARCHIVE_WARN) return archive_error(in.get(), "read the archive");
+        TRY(reader.add(entry));
+    }
+    return true;
+}
+
 }  // namespace gantry::cli

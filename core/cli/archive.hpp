@@ -20,6 +20,9 @@ Result<> write_archive(int root, const std::string& path, const std::string& nam
 Result<> copy_out(int root, const std::string& path, const std::string& target, const CopyOptions& options);
 Result<> copy_in(const std::string& source, int root, const std::string& path, const CopyOptions& options);
 Result<> copy_to_stream(int root, const std::string& path, int fd, const CopyOptions& options);
+// An archive (tar, compressed as libarchive knows it) into a folder of root, owners kept; false for what is none. No folder: it
+// is only looked at.
+Result<bool> unpack_archive(int file, int root, const std::string& folder);
 Result<> copy_from_stream(int fd, int root, const std::string& path, const CopyOptions& options);
 
 }  // namespace gantry::cli

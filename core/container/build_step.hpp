@@ -15,7 +15,7 @@ namespace gantry::container {
 // What a bind mount of the definition shows instead of a folder of the host: the path that is its source, in these layers.
 struct StepTree {
     std::vector<driver::LayerKey> layers;  // lowest first
-    std::string writable;                  // the container name of a writable layer above them, which is thrown away; empty: none
+    std::string writable;  // the container name of a writable layer above them, which is thrown away; empty: none
 };
 
 struct BuildStep {

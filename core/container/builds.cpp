@@ -1,5 +1,5 @@
-// What a killed build leaves: steps that still run, their records and writable layers, and the build's folders, which go last, so
-// that a sweep that is killed can be repeated.
+// What a killed build leaves: steps that still run, their records and writable layers, and the build's folders, which go last,
+// so that a sweep that is killed can be repeated.
 #include "container/build_step.hpp"
 #include "container/engine_impl.hpp"
 
@@ -10,7 +10,8 @@ namespace {
 Result<> sweep_build(Engine& engine, const std::string& id) {
     FirstError first;
     systemd::Manager* manager = TRY(engine.systemd());
-    for (const auto& unit : TRY(manager->list(fmt::format("ctr-build-{}-*.service", id)))) first.note(manager->stop_now(unit.name));
+    for (const auto& unit : TRY(manager->list(fmt::format("ctr-build-{}-*.service", id))))
+        first.note(manager->stop_now(unit.name));
     const std::string prefix = fmt::format("build-{}-", id);
     for (const std::string& entry : TRY(list_records(engine.paths())))
         if (const auto name = ContainerName::parse(entry); name.ok() && entry.starts_with(prefix))

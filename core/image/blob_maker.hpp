@@ -1,4 +1,5 @@
-// A layer's blob whose digest nobody knows yet: plain bytes come in, are hashed (diff ID), compressed, hashed again and written.
+// A layer's blob whose digest nobody knows yet: plain bytes come in, are hashed (diff ID), compressed, hashed again and
+// written.
 #pragma once
 
 #include "image/compress.hpp"

@@ -10,8 +10,7 @@ namespace gantry::image {
 namespace {
 
 driver::LayerKey key_of(Store& store, const driver::LayerKey& parent, const Digest& diff_id) {
-    if (store.storage().layer_format() == driver::LayerFormat::overlay || parent.empty())
-        return std::string(diff_id.hex());
+    if (store.storage().layer_format() == driver::LayerFormat::overlay || parent.empty()) return std::string(diff_id.hex());
     return std::string(digest_of(fmt::format("sha256:{} {}", parent, diff_id.str())).hex());
 }
 
@@ -95,6 +94,10 @@ Result<NewLayer> layer_of_changes(Store& store, const std::string& container, co
                                   const LayerOptions& options) {
     const std::optional<driver::WritableFiles> files = TRY(open_changes(store, container, below));
     const Written written = TRY(write_changes(store, files, options));
+    if (written.empty && !options.keep_empty) {
+        forget_blob(store, written.made);
+        return NewLayer{written.made.blob, written.made.diff_id, 0, true};
+    }
     const driver::LayerKey parent = below.empty() ? driver::LayerKey() : below.back();
     const driver::LayerKey key = key_of(store, parent, written.made.diff_id);
     auto size = options.consume && files ? consume(store, container, written, key, parent)

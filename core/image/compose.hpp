@@ -22,6 +22,8 @@ struct LayerOptions {
     // nothing is copied) and the container has none any more; nobody may have it mounted. false: the container keeps its own,
     // the layer is unpacked from its blob; the container may run.
     bool consume = false;
+    // layer_of_changes only. false: where nothing changed, no layer is made, and `empty` is all that the result tells.
+    bool keep_empty = true;
     const std::atomic<bool>* cancel = nullptr;  // looked at often; Errc::cancelled
 };
 

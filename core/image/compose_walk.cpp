@@ -163,7 +163,8 @@ Result<> ChangeWalk::folder(const Place& place, const LayersBelow::Seen& below, 
     return settle_times(fd.get(), place);
 }
 
-// overlayfs marks new folders as well, to save itself look-ups (ovl_create_upper); a layer says it only of what hides something.
+// overlayfs marks new folders as well, to save itself look-ups (ovl_create_upper); a layer says it only of what hides
+// something.
 Result<> ChangeWalk::opaque(int fd, const std::string& path, LayersBelow::Seen& seen) {
     if (!is_opaque(fd)) return {};
     if (!seen.exists) {
@@ -208,8 +209,7 @@ Result<> ChangeWalk::content(int fd, std::uint64_t size, const std::string& path
     buffer_.resize(256U << 10);
     while (size > 0) {
         if (options_.cancel && *options_.cancel) return error(Errc::cancelled, "the layer was given up");
-        const ssize_t got =
-            read(fd, buffer_.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer_.size())));
+        const ssize_t got = read(fd, buffer_.data(), static_cast<std::size_t>(std::min<std::uint64_t>(size, buffer_.size())));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return errno_error("read '/{}'", path);
         std::size_t piece = static_cast<std::size_t>(got);
@@ -233,9 +233,9 @@ Result<> ChangeWalk::other(const Place& place) {
         entry = TRY(entry_of(TarType::symbolic_link, place.path, place.info));
         entry.link = target.substr(0, static_cast<std::size_t>(length));
     } else {
-        const TarType type = S_ISFIFO(place.info.st_mode)   ? TarType::fifo
+        const TarType type = S_ISFIFO(place.info.st_mode)  ? TarType::fifo
                              : S_ISCHR(place.info.st_mode) ? TarType::character
-                                                            : TarType::block;
+                                                           : TarType::block;
         entry = TRY(entry_of(type, place.path, place.info));
         if (type != TarType::fifo) entry.major = major(place.info.st_rdev), entry.minor = minor(place.info.st_rdev);
     }
@@ -265,7 +265,8 @@ Result<> ChangeWalk::take_xattrs(int fd, TarEntry& entry) const {
     for (ssize_t at = 0; at < length; at += static_cast<ssize_t>(std::strlen(names + at)) + 1) {
         const std::string name = names + at;
         if (!image_xattr(name)) {
-            const bool foreign = name.starts_with("user.") || (name.starts_with("trusted.") && !name.starts_with("trusted.overlay."));
+            const bool foreign =
+                name.starts_with("user.") || (name.starts_with("trusted.") && !name.starts_with("trusted.overlay."));
             if (options_.consume && foreign && fremovexattr(fd, name.c_str()) != 0)
                 return errno_error("remove '{}' of '/{}'", name, entry.path);
             continue;

@@ -1,5 +1,5 @@
-// A writable layer of overlayfs, read as an image's layer. Its files are hostile and may change while they are read: links are not
-// followed, what vanishes is left out, a file that shrinks is filled up with zeros.
+// A writable layer of overlayfs, read as an image's layer. Its files are hostile and may change while they are read: links are
+// not followed, what vanishes is left out, a file that shrinks is filled up with zeros.
 #pragma once
 
 #include "image/compose.hpp"
@@ -42,9 +42,9 @@ public:
 
 private:
     struct Place {
-        int parent;         // the folder it is in
-        std::string name;   // in it
-        std::string path;   // in the layer, without '/' in front
+        int parent;        // the folder it is in
+        std::string name;  // in it
+        std::string path;  // in the layer, without '/' in front
         struct stat info;
     };
 

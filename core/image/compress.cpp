@@ -164,7 +164,8 @@ private:
             work_.notify_one();
         }
         in_flight_.push_back(std::move(current_));
-        if (threads_.size() < std::min<std::size_t>(thread_limit_, in_flight_.size())) threads_.emplace_back([this] { work(); });
+        if (threads_.size() < std::min<std::size_t>(thread_limit_, in_flight_.size()))
+            threads_.emplace_back([this] { work(); });
         return deliver(2UL * thread_limit_);
     }
 
@@ -228,7 +229,8 @@ private:
 
 Result<int> checked_level(int level, int standard, int most, const char* what) {
     if (level == 0) return standard;
-    if (level < 1 || level > most) return error(Errc::invalid, "compression level {} of {}: 1 to {} are known", level, what, most);
+    if (level < 1 || level > most)
+        return error(Errc::invalid, "compression level {} of {}: 1 to {} are known", level, what, most);
     return level;
 }
 

@@ -10,7 +10,7 @@ constexpr std::size_t block_size = 512;
 constexpr std::size_t name_size = 100, prefix_size = 155;
 constexpr std::uint64_t id_limit = 1U << 21;      // seven octal digits
 constexpr std::uint64_t size_limit = 1ULL << 33;  // eleven, of sizes and times
-constexpr std::size_t pax_limit = 1U << 20;        // what Go's archive/tar and our own reader take
+constexpr std::size_t pax_limit = 1U << 20;       // what Go's archive/tar and our own reader take
 
 using Records = std::map<std::string, std::string>;  // sorted: their order must not depend on who asked
 
@@ -95,8 +95,8 @@ void put_number(Header& header, Records& records, std::size_t at, std::size_t di
     if (!fits) records[key] = std::to_string(value);
 }
 
-// The extended header that stands before an entry. Its own name is never seen by a reader that knows pax; Go's and GNU's tar make
-// it of the entry's.
+// The extended header that stands before an entry. Its own name is never seen by a reader that knows pax; Go's and GNU's tar
+// make it of the entry's.
 std::string pax_header(const Records& records, std::string_view path) {
     std::string body;
     for (const auto& [key, value] : records) body += pax_record(key, value);

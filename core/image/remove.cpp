@@ -104,6 +104,12 @@ void drop_all_names(const Store& store, Index& index, const Image& image, std::v
 
 }  // namespace
 
+Result<std::uint64_t> Store::sweep() {
+    const os::Fd lock = TRY(impl_->lock_index());
+    Removal nothing;
+    return carry_out(*this, TRY(read_index(impl_->folder)), nothing, true);
+}
+
 Result<std::vector<std::string>> Store::remove(std::string_view text, const std::vector<Digest>& users, bool force) {
     const os::Fd lock = TRY(impl_->lock_index());
     Index index = TRY(read_index(impl_->folder));

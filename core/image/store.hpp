@@ -126,6 +126,9 @@ public:
         std::uint64_t bytes = 0;
     };
     Result<Pruned> prune(bool all, const std::vector<Digest>& users, const std::map<std::string, std::string>& filters);
+    // Removes blobs and layers that no image and no root needs, and what transfers left; nothing while a transfer runs. Returns
+    // the bytes.
+    Result<std::uint64_t> sweep();
     // Index, blobs, layers, and what a crash left of them; the storage driver's recover() is the caller's. deep: every blob is
     // hashed again.
     Result<std::vector<Finding>> check(bool repair, bool deep);

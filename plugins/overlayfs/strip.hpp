@@ -7,9 +7,9 @@
 
 namespace gantry::overlayfs {
 
-// Removes every "trusted.overlay.*" attribute at and below `upper` but that of opaque folders: "origin" (the inode that a file was
-// copied up from) and "impure" (there may be some below) would be believed of layers that are not there, "uuid" is this mount's own;
-// "redirect" and "metacopy" are never written under our mount options and would point into other layers
+// Removes every "trusted.overlay.*" attribute at and below `upper` but that of opaque folders: "origin" (the inode that a file
+// was copied up from) and "impure" (there may be some below) would be believed of layers that are not there, "uuid" is this
+// mount's own; "redirect" and "metacopy" are never written under our mount options and would point into other layers
 // (Documentation/filesystems/overlayfs.rst). Nobody may have the layer mounted.
 Result<> strip(const std::string& upper);
 

@@ -25,6 +25,7 @@ Result<const Module*> load_module(const std::string& name) {
 }  // namespace
 
 Result<const RegistryModule*> RegistryModule::load() { return load_module<RegistryModule>("registry"); }
+Result<const BuildModule*> BuildModule::load() { return load_module<BuildModule>("build"); }
 Result<const ArchiveModule*> ArchiveModule::load() { return load_module<ArchiveModule>("archive"); }
 
 }  // namespace gantry::cli

@@ -3,6 +3,7 @@
 // loaded when a verb needs them.
 #pragma once
 
+#include "build/build.hpp"
 #include "cli/archive.hpp"
 #include "image/transfer.hpp"
 
@@ -15,14 +16,23 @@ struct RegistryModule {
     decltype(&image::list_tags) list_tags;
     decltype(&image::login) login;
     decltype(&image::logout) logout;
+    decltype(&image::download) download;
 
     static Result<const RegistryModule*> load();
+};
+struct BuildModule {
+    char version[32];
+    decltype(&build::build) build;
+    decltype(&build::check) check;
+
+    static Result<const BuildModule*> load();
 };
 struct ArchiveModule {
     char version[32];
     decltype(&cli::write_archive) write;
     decltype(&cli::copy_to_stream) copy_to_stream;
     decltype(&cli::copy_from_stream) copy_from_stream;
+    decltype(&cli::unpack_archive) unpack;
 
     static Result<const ArchiveModule*> load();
 };

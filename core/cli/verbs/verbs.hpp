@@ -26,6 +26,7 @@ void add_exec_verbs(Parents& parents, Context& context);      // exec, attach
 void add_file_verbs(Parents& parents, Context& context);      // cp, diff, export
 void add_image_verbs(Parents& parents, Context& context);     // images, rmi, tag, history
 void add_transfer_verbs(Parents& parents, Context& context);  // pull, load, save, login, logout
+void add_build_verbs(Parents& parents, Context& context);     // build
 void add_network_verbs(Parents& parents, Context& context);   // network ...
 void add_volume_verbs(Parents& parents, Context& context);    // volume ...
 void add_prune_verbs(Parents& parents, Context& context);     // prune, of everything

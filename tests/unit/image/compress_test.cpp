@@ -79,7 +79,7 @@ TEST_P(CompressTest, SameBytesHoweverItIsWrittenAndByHowMany) {
 TEST(CompressHeader, NoTimeAndNoSystem) {
     const std::string bytes = compress(Compression::gzip, sample(2'000'000), 70'000, 2).bytes;
     EXPECT_EQ(bytes.substr(0, 8), std::string("\x1f\x8b\x08\0\0\0\0\0", 8));  // method, FLG, MTIME (RFC 1952 2.3)
-    EXPECT_EQ(bytes[9], '\xff');                                                 // OS
+    EXPECT_EQ(bytes[9], '\xff');                                              // OS
 }
 
 TEST_P(CompressTest, CutsStandAlone) {
@@ -94,7 +94,8 @@ TEST_P(CompressTest, CutsStandAlone) {
     const std::size_t middle = GetParam() == Compression::gzip ? 3 : 1;
     ASSERT_EQ(output.members.size(), 2 + middle);
     EXPECT_EQ(decompress(GetParam(), std::string_view(output.bytes).substr(0, output.members.front())), parts[0]);
-    EXPECT_EQ(decompress(GetParam(), std::string_view(output.bytes).substr(output.bytes.size() - output.members.back())), parts[3]);
+    EXPECT_EQ(decompress(GetParam(), std::string_view(output.bytes).substr(output.bytes.size() - output.members.back())),
+              parts[3]);
     EXPECT_TRUE(decompress(GetParam(), output.bytes) == parts[0] + parts[1] + parts[3]);
 }
 
@@ -135,9 +136,7 @@ TEST(CompressLevels, Bounds) {
     EXPECT_EQ(make_compressor(Compression::unsupported, 0, sink).error().code(), Errc::unsupported);
 }
 
-TEST(CompressLevels, NonePassesOn) {
-    EXPECT_EQ(compress(Compression::none, "as it is", 3, 0).bytes, "as it is");
-}
+TEST(CompressLevels, NonePassesOn) { EXPECT_EQ(compress(Compression::none, "as it is", 3, 0).bytes, "as it is"); }
 
 }  // namespace
 }  // namespace gantry::image::test

@@ -48,8 +48,7 @@ TEST(ImageText, AHealthCheckThatIsSwitchedOffStaysSo) {
 }
 
 TEST(ImageText, TheOrderOfMembersIsTheSpecifications) {
-    EXPECT_EQ(image_config_text(ImageConfig{}),
-              R"({"architecture":"","os":"linux","rootfs":{"type":"layers","diff_ids":[]}})");
+    EXPECT_EQ(image_config_text(ImageConfig{}), R"({"architecture":"","os":"linux","rootfs":{"type":"layers","diff_ids":[]}})");
     const std::string text = image_config_text(full_config());
     EXPECT_TRUE(text.starts_with(
         R"({"created":"2024-01-02T03:04:05Z","author":"A \"quoted\" author","architecture":"arm64","os":"linux","variant":"v8",)"

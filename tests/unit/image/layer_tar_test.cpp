@@ -104,8 +104,8 @@ std::vector<Case> cases() {
         {"hard link", with(made(TarType::hard_link, "h"), [](TarEntry& e) { e.link = "file"; }), false},
         {"long hard link", with(made(TarType::hard_link, "h"), [&](TarEntry& e) { e.link = split; }), true},
         {"device", with(made(TarType::character, "null", 0666), [](TarEntry& e) { e.major = 1, e.minor = 3; }), false},
-        {"device of a large number", with(made(TarType::block, "b", 0660), [](TarEntry& e) { e.major = 259, e.minor = 1U << 20; }),
-         false},
+        {"device of a large number",
+         with(made(TarType::block, "b", 0660), [](TarEntry& e) { e.major = 259, e.minor = 1U << 20; }), false},
         {"fifo", made(TarType::fifo, "pipe"), false},
         {"attribute", with(plain, [](TarEntry& e) { e.xattrs["user.note"] = std::string("a\0b=\n", 5); }), true},
     };

@@ -1,0 +1,149 @@
+#include "build/cache.hpp"
+
+#include "image/filters.hpp"
+#include "image/hasher.hpp"
+#include "image/index.hpp"
+#include "image/references.hpp"
+#include "image/roots.hpp"
+#include "os/file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+namespace gantry::build {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t entry_limit = 1U << 20;
+
+std::string folder_of(const image::Store& store) { return image::roots_folder(store.paths(), "build"); }
+std::string file_of(const image::Store& store, const Digest& key) {
+    return fmt::format("{}/{}.json", folder_of(store), key.hex());
+}
+std::string facts_folder(const image::Store& store) { return store.paths().data + "/build/facts"; }
+
+Json json_of(const CachedStep& step) {
+    Json json{{"step", step.step}, {"created", step.created}};
+    if (!step.layer) return json;
+    json["blobs"] = {step.layer->blob.digest.str()};
+    json["layers"] = {step.layer->key};
+    json["layer"] = {{"mediaType", step.layer->blob.media_type},
+                     {"size", step.layer->blob.size},
+                     {"diffId", step.layer->diff_id.str()},
+                     {"unpacked", step.layer->size}};
+    return json;
+}
+
+// Members are taken by type; a missing or wrong one throws.
+Result<CachedStep> step_from(const Json& json) {
+    CachedStep step;
+    json.at("step").get_to(step.step);
+    json.at("created").get_to(step.created);
+    if (!json.contains("layer")) return step;
+    const Json& layer = json.at("layer");
+    image::Descriptor blob{layer.at("mediaType").get<std::string>(), TRY(Digest::parse(json.at("blobs").at(0).get<std::string>())),
+                           layer.at("size").get<std::uint64_t>(), {}};
+    step.layer = CachedStep::Layer{std::move(blob), json.at("layers").at(0).get<std::string>(),
+                                   TRY(Digest::parse(layer.at("diffId").get<std::string>())),
+                                   layer.at("unpacked").get<std::uint64_t>()};
+    return step;
+}
+
+Result<CachedStep> read_step(const std::string& file) {
+    const std::string text = TRY(os::read_file(file, entry_limit));
+    try {
+        return step_from(Json::parse(text));
+    } catch (const Json::exception& failure) {
+        return error(Errc::corrupt, "'{}': {}", file, failure.what());
+    }
+}
+
+// Layers that images have.
+std::set<driver::LayerKey> image_layers(const image::Store& store) {
+    std::set<driver::LayerKey> keys;
+    for (const image::Image& image : store.list().value_or({}))
+        if (const auto config = store.config(image); config.ok())
+            for (driver::LayerKey& key : store.layer_keys(*config)) keys.insert(std::move(key));
+    return keys;
+}
+
+}  // namespace
+
+Digest chained(const Digest& parent, std::string_view text) { return image::digest_of(fmt::format("{}\n{}", parent.str(), text)); }
+
+std::optional<CachedStep> Cache::find(const Digest& key) const {
+    const std::string file = file_of(store_, key);
+    auto step = read_step(file);
+    if (!step.ok()) return std::nullopt;
+    if (step->layer) {
+        const auto there = store_.storage().layer_exists(step->layer->key);
+        if (!store_.has_blob(step->layer->blob.digest) || !there.ok() || !*there) return std::nullopt;
+    }
+    utimensat(AT_FDCWD, file.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);  // of use now
+    return std::move(step).value();
+}
+
+Result<> Cache::put(const Digest& key, const CachedStep& step) const {
+    TRY(os::make_dirs(folder_of(store_), 0700));
+    const std::string text = json_of(step).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    // A lost entry is made again; a half one cannot be: the rename is atomic, synced or not.
+    return os::write_file_atomic(file_of(store_, key), text, 0600, false).context("build cache");
+}
+
+std::optional<Digest> Cache::fact(const Digest& key) const {
+    const auto text = os::read_file(fmt::format("{}/{}", facts_folder(store_), key.hex()), 256);
+    if (!text.ok()) return std::nullopt;
+    auto digest = Digest::parse(*text);
+    return digest.ok() ? std::optional(std::move(digest).value()) : std::nullopt;
+}
+
+Result<> Cache::put_fact(const Digest& key, const Digest& value) const {
+    TRY(os::make_dirs(facts_folder(store_), 0700));
+    return os::write_file_atomic(fmt::format("{}/{}", facts_folder(store_), key.hex()), value.str(), 0600, false);
+}
+
+Result<std::vector<CacheEntry>> list_cache(const image::Store& store) {
+    std::vector<CacheEntry> entries;
+    const auto shared = image_layers(store);
+    for (const std::string& name : TRY(os::list_dir(folder_of(store)))) {
+        if (!name.ends_with(".json")) continue;
+        auto key = Digest::parse("sha256:" + name.substr(0, name.size() - 5));
+        const std::string file = folder_of(store) + "/" + name;
+        struct stat info {};
+        if (!key.ok() || stat(file.c_str(), &info) != 0) continue;
+        const auto step = read_step(file);
+        if (!step.ok()) continue;
+        CacheEntry entry{std::move(key).value(), step->step, image::parse_timestamp(step->created).value_or(0), info.st_mtim.tv_sec};
+        if (step->layer) {
+            entry.size = step->layer->size;
+            entry.shared = shared.contains(step->layer->key);
+        }
+        entries.push_back(std::move(entry));
+    }
+    std::ranges::sort(entries, {}, &CacheEntry::used);
+    return entries;
+}
+
+Result<CachePruned> prune_cache(image::Store& store, const CachePrune& options) {
+    CachePruned pruned;
+    auto entries = TRY(list_cache(store));
+    std::uint64_t left = 0;
+    for (const CacheEntry& entry : entries) left += entry.size;
+    for (const CacheEntry& entry : entries) {
+        if (entry.shared && !options.all) continue;
+        if (options.unused_since && entry.used >= *options.unused_since) continue;
+        if (options.keep != 0 && left <= options.keep) break;
+        TRY(os::remove_tree(file_of(store, entry.key)));
+        left -= entry.size;
+        pruned.keys.push_back(entry.key);
+    }
+    if (options.all && !options.unused_since && options.keep == 0) TRY(os::remove_tree(facts_folder(store)));
+    pruned.bytes = TRY(store.sweep());
+    return pruned;
+}
+
+}  // namespace gantry::build

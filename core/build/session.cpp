@@ -1,0 +1,71 @@
+#include "build/session.hpp"
+
+#include "image/compose.hpp"
+
+#include <fcntl.h>
+
+#include <ctime>
+
+namespace gantry::build {
+
+ContainerName Session::next_container() {
+    return ContainerName::parse(fmt::format("build-{}-{}", folders.id(), ++last_container)).value();
+}
+
+void Session::fail(const Error& reason) {
+    const std::lock_guard lock(mutex_);
+    if (!failure_ || (failure_->code() == Errc::cancelled && reason.code() != Errc::cancelled)) failure_ = reason;
+    failed_ = true;
+}
+
+Error Session::failure() const {
+    const std::lock_guard lock(mutex_);
+    if (options.cancel && *options.cancel) return error(Errc::cancelled, "cancelled");
+    return failure_.value_or(error(Errc::internal, "a stage failed without a reason"));
+}
+
+std::string Session::now() const {
+    const std::time_t time = epoch ? static_cast<std::time_t>(*epoch) : std::time(nullptr);
+    std::tm parts{};
+    gmtime_r(&time, &parts);
+    char text[32];
+    const std::size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    return {text, length};
+}
+
+Result<Tree> Session::mount(const image::ImageConfig& config, const std::string& name) {
+    driver::RootfsRequest request;
+    request.container = fmt::format("build-{}-0", folders.id());
+    request.layers = store.layer_keys(config);
+    request.read_only = true;
+    Tree tree;
+    tree.root = TRY_CONTEXT(storage.prepare(request), "{}", name).mount;
+    tree.name = name;
+    tree.keep_owner = true;
+    return tree;
+}
+
+Result<os::Fd> Session::mount_writable(const image::ImageConfig& config, const ContainerName& name) {
+    driver::RootfsRequest request;
+    request.container = name.str();
+    request.layers = store.layer_keys(config);
+    return std::move(TRY_CONTEXT(storage.prepare(request), "root file system").mount);
+}
+
+Result<std::optional<CachedStep::Layer>> Session::layer_of(const image::ImageConfig& config, const ContainerName& name) {
+    image::LayerOptions wanted;
+    wanted.clamp = epoch;
+    wanted.consume = true;
+    wanted.keep_empty = false;
+    wanted.cancel = options.cancel;
+    auto made = image::layer_of_changes(store, name.str(), store.layer_keys(config), wanted);
+    if (!made.ok() || made->empty) [[maybe_unused]]
+        const auto removed = storage.teardown(name.str());
+    if (!made.ok()) return std::move(made).error();
+    if (made->empty) return std::nullopt;
+    image::ImageConfig above = config;
+    above.diff_ids.push_back(made->diff_id);
+    return CachedStep::Layer{made->blob, store.layer_keys(above).back(), made->diff_id, made->size};
+}
+
+}  // namespace gantry::build
