@@ -12,6 +12,7 @@ namespace {
 
 using namespace detail;
 
+constexpr std::size_t total_limit = 16U << 20;              // bytes of all words of an instruction
 constexpr std::size_t port_limit = std::size_t{3} * 65536;  // every port of every protocol
 
 bool to_port(std::string_view text, unsigned& port) {
@@ -57,17 +58,19 @@ class Expansion {
 public:
     Expansion(const Lookup& lookup, char escape) : lookup_(lookup), escape_(escape) {}
 
-    [[nodiscard]] Result<> word(std::string& text) const {
+    Result<> word(std::string& text) {
         text = TRY(expand_word(text, lookup_, escape_));
+        total_ += text.size();
+        if (total_ > total_limit) return error(Errc::invalid, "more than {} bytes after expansion", total_limit);
         // What it goes into ends at a zero byte: paths, environment, image configuration.
         if (text.find('\0') != std::string::npos) return error(Errc::invalid, "a zero byte after expansion");
         return {};
     }
-    [[nodiscard]] Result<> words(std::vector<std::string>& texts) const {
+    Result<> words(std::vector<std::string>& texts) {
         for (std::string& text : texts) TRY(word(text));
         return {};
     }
-    [[nodiscard]] Result<> pairs(std::vector<KeyValue>& values) const {
+    Result<> pairs(std::vector<KeyValue>& values) {
         for (KeyValue& pair : values) {
             TRY(word(pair.key));
             TRY(word(pair.value));
@@ -76,56 +79,56 @@ public:
         return {};
     }
 
-    Result<> operator()(From& from) const {
+    Result<> operator()(From& from) {
         TRY(word(from.image));
         return word(from.platform);
     }
-    Result<> operator()(Run& run) const {
+    Result<> operator()(Run& run) {
         for (RunMount& mount : run.mounts) {
             const auto expand = [&](std::string_view text) { return expand_word(text, lookup_, escape_); };
             mount = TRY_CONTEXT(parse_mount(mount.text, expand), "--mount");
         }
         return {};
     }
-    Result<> operator()(Copy& copy) const { return paths(copy); }
-    Result<> operator()(Add& add) const {
+    Result<> operator()(Copy& copy) { return paths(copy); }
+    Result<> operator()(Add& add) {
         TRY(paths(add));
         TRY(word(add.checksum));
         return check_checksum(add.checksum);
     }
-    Result<> operator()(Env& env) const {
+    Result<> operator()(Env& env) {
         TRY(pairs(env.values));
         const auto bad = [](const KeyValue& pair) { return pair.key.find('=') != std::string::npos; };
         if (std::ranges::any_of(env.values, bad)) return error(Errc::invalid, "a name of ENV has a '=' after expansion");
         return {};
     }
-    Result<> operator()(Label& label) const { return pairs(label.values); }
-    Result<> operator()(Expose& expose) const {
+    Result<> operator()(Label& label) { return pairs(label.values); }
+    Result<> operator()(Expose& expose) {
         std::vector<std::string> ports;
         for (const std::string& text : expose.ports)
             for (std::string& word : TRY(expand_words(text, lookup_, escape_))) ports.push_back(std::move(word));
         expose.ports = TRY(exposed_ports(ports));
         return {};
     }
-    Result<> operator()(Volume& volume) const {
+    Result<> operator()(Volume& volume) {
         TRY(words(volume.paths));
         if (std::ranges::any_of(volume.paths, &std::string::empty))
             return error(Errc::invalid, "a path of VOLUME must not be empty");
         return {};
     }
-    Result<> operator()(User& user) const { return word(user.user); }
-    Result<> operator()(Workdir& workdir) const { return word(workdir.path); }
-    Result<> operator()(StopSignal& stop) const {
+    Result<> operator()(User& user) { return word(user.user); }
+    Result<> operator()(Workdir& workdir) { return word(workdir.path); }
+    Result<> operator()(StopSignal& stop) {
         TRY(word(stop.signal));
         return check_signal(stop.signal);
     }
     template <class T>
-    Result<> operator()(T& /*what*/) const {
+    Result<> operator()(T& /*what*/) {
         return {};
     }
 
 private:
-    Result<> paths(Copy& copy) const {
+    Result<> paths(Copy& copy) {
         TRY(words(copy.sources));
         TRY(word(copy.destination));
         TRY(word(copy.chown));
@@ -138,6 +141,7 @@ private:
 
     const Lookup& lookup_;
     char escape_;
+    std::size_t total_ = 0;
 };
 
 }  // namespace

@@ -13,6 +13,9 @@ namespace {
 
 using namespace detail;
 
+// Triggers multiply: a thousand of them in the base of a thousand stages are a million references.
+constexpr std::size_t reference_limit = 20'000;
+
 struct Problem {
     Error error;
     Location where;
@@ -75,6 +78,15 @@ Error unknown_target(const Dockerfile& dockerfile, std::string_view target) {
                  fmt::join(names, ", "), more);
 }
 
+// COPY --from and RUN --mount=from of an instruction.
+std::vector<std::string> references_of(const Instruction& instruction) {
+    std::vector<std::string> names;
+    if (const auto* copy = std::get_if<Copy>(&instruction.what)) names.push_back(copy->from);
+    if (const auto* run = std::get_if<Run>(&instruction.what))
+        for (const RunMount& mount : run->mounts) names.push_back(mount.from);
+    return names;
+}
+
 class Planner {
 public:
     Planner(const Dockerfile& dockerfile, const PlanOptions& options) : dockerfile_(dockerfile), options_(options) {}
@@ -82,8 +94,9 @@ public:
 
 private:
     Result<PlannedStage> plan_stage(std::size_t index);
-    void add_sources(PlannedStage& planned, const Instruction& instruction, Location where);
-    void add_source(PlannedStage& planned, std::string_view from, Location where);
+    void add_source(PlannedStage& planned, const std::string& from, Location where);
+    // What the triggers of a stage copy and mount from.
+    const std::vector<std::string>& trigger_sources(std::size_t stage);
     [[nodiscard]] Result<std::size_t> find_target() const;
     // Fills Plan::needed.
     Result<> choose(Location& failed);
@@ -93,10 +106,17 @@ private:
     Plan plan_;
     // A stage's references to itself and to later ones: errors of those that are built only.
     std::map<std::size_t, Problem> problems_;
+    std::map<std::size_t, std::vector<std::string>> triggers_;
+    std::size_t references_ = 0;
 };
 
-void Planner::add_source(PlannedStage& planned, std::string_view from, Location where) {
+void Planner::add_source(PlannedStage& planned, const std::string& from, Location where) {
     if (from.empty() || problems_.contains(planned.index)) return;
+    if (++references_ > reference_limit) {
+        problems_.emplace(planned.index,
+                          Problem{error(Errc::invalid, "more than {} references between stages", reference_limit), where});
+        return;
+    }
     auto resolved = resolve_source(dockerfile_, options_, planned.index, from);
     if (!resolved)
         problems_.emplace(planned.index, Problem{resolved.error(), where});
@@ -104,10 +124,19 @@ void Planner::add_source(PlannedStage& planned, std::string_view from, Location 
         planned.sources.push_back(*std::move(resolved));
 }
 
-void Planner::add_sources(PlannedStage& planned, const Instruction& instruction, Location where) {
-    if (const auto* copy = std::get_if<Copy>(&instruction.what)) add_source(planned, copy->from, where);
-    if (const auto* run = std::get_if<Run>(&instruction.what))
-        for (const RunMount& mount : run->mounts) add_source(planned, mount.from, where);
+const std::vector<std::string>& Planner::trigger_sources(std::size_t stage) {
+    const auto [found, fresh] = triggers_.try_emplace(stage);
+    if (!fresh) return found->second;
+    std::set<std::string> seen;
+    for (const Instruction& instruction : dockerfile_.stages[stage].instructions) {
+        const auto* onbuild = std::get_if<Onbuild>(&instruction.what);
+        if (!onbuild) continue;
+        const auto trigger = parse_trigger(onbuild->trigger);
+        if (!trigger) continue;  // never: parse() has read it
+        for (const std::string& from : references_of(*trigger))
+            if (seen.insert(from).second) found->second.push_back(from);
+    }
+    return found->second;
 }
 
 Result<PlannedStage> Planner::plan_stage(std::size_t index) {
@@ -131,14 +160,10 @@ Result<PlannedStage> Planner::plan_stage(std::size_t index) {
     else if (image != "scratch")
         planned.base = Source{Source::Kind::image, 0, image};
     // The base stage's triggers run first.
-    if (planned.base && planned.base->kind == Source::Kind::stage) {
-        for (const Instruction& instruction : dockerfile_.stages[planned.base->stage].instructions) {
-            const auto* onbuild = std::get_if<Onbuild>(&instruction.what);
-            if (!onbuild) continue;
-            if (const auto trigger = parse_trigger(onbuild->trigger)) add_sources(planned, *trigger, stage.where);
-        }
-    }
-    for (const Instruction& instruction : stage.instructions) add_sources(planned, instruction, instruction.where);
+    if (planned.base && planned.base->kind == Source::Kind::stage)
+        for (const std::string& from : trigger_sources(planned.base->stage)) add_source(planned, from, stage.where);
+    for (const Instruction& instruction : stage.instructions)
+        for (const std::string& from : references_of(instruction)) add_source(planned, from, instruction.where);
     std::set<std::size_t> needs;
     if (planned.base && planned.base->kind == Source::Kind::stage) needs.insert(planned.base->stage);
     for (const Source& source : planned.sources)

@@ -100,9 +100,9 @@ void check_default_args(const Dockerfile& dockerfile, const Values& defaults, Fi
 void report_undeclared(const Recorder& recorder, const std::set<std::string, std::less<>>& declared, const Values& globals,
                        Location where, Findings& findings) {
     for (const std::string& name : recorder.missing) {
-        if (declared.contains(name)) continue;
+        if (findings.full() || declared.contains(name)) continue;
         findings.add(Check::UndefinedArgInFrom, where,
-                     fmt::format("FROM argument '{}' is not declared{}", name, suggestion(name, globals, "")));
+                     fmt::format("FROM argument '{}' is not declared{}", name, suggestion(name, names_of(globals), "")));
     }
 }
 

@@ -28,6 +28,8 @@ struct LintOptions {
     std::function<std::vector<std::string>(const std::string& image)> base_environment;
 };
 
+constexpr std::size_t finding_limit = 1000;  // more are not looked for
+
 // In the order of the file; the check directive's skip= (and its experimental=) is honoured, its error= is the caller's.
 std::vector<Finding> lint(const Dockerfile& dockerfile, const LintOptions& options = {});
 

@@ -76,7 +76,7 @@ bool Findings::wanted(const Rule& rule) const {
 
 void Findings::add(Check check, Location where, std::string message) {
     const Rule& rule = rules()[static_cast<std::size_t>(check)];
-    if (wanted(rule)) findings_.push_back({&rule, std::move(message), where});
+    if (!full() && wanted(rule)) findings_.push_back({&rule, std::move(message), where});
 }
 
 std::vector<Finding> Findings::take() {
@@ -97,12 +97,22 @@ std::string quoted(std::string_view text) {
     return result + "\"";
 }
 
-std::string suggestion(std::string_view name, const Values& values, std::string_view prefix) {
-    std::vector<std::string> names;
-    for (const auto& [key, value] : values) names.push_back(key);
-    const std::string near = nearest(name, names);
+std::string suggestion(std::string_view name, const std::vector<std::string>& known, std::string_view prefix) {
+    const std::string near = nearest(name, known);
     return near.empty() ? "" : fmt::format(" (did you mean {}{}?)", prefix, near);
 }
+
+std::vector<std::string> names_of(const Values& values) {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : values) names.push_back(key);
+    return names;
+}
+
+Recorder::Recorder(const Values& values)
+    : source_([&values](std::string_view name) -> std::optional<std::string> {
+          const auto found = values.find(name);
+          return found == values.end() ? std::nullopt : std::optional(found->second);
+      }) {}
 
 }  // namespace detail
 

@@ -35,6 +35,7 @@ class Findings {
 public:
     explicit Findings(const CheckDirective& directive) : directive_(directive) {}
     void add(Check check, Location where, std::string message);
+    [[nodiscard]] bool full() const { return findings_.size() >= finding_limit; }
     // In the order of the file.
     std::vector<Finding> take();
 
@@ -48,23 +49,25 @@ private:
 // Looks variables up and remembers which it was asked for.
 class Recorder {
 public:
-    explicit Recorder(const Values& values) : values_(values) {}
+    explicit Recorder(Lookup source) : source_(std::move(source)) {}
+    explicit Recorder(const Values& values);
     [[nodiscard]] Lookup lookup() {
-        return [this](std::string_view name) -> std::optional<std::string> {
-            const auto found = values_.find(name);
-            (found == values_.end() ? missing : used).emplace(name);
-            return found == values_.end() ? std::nullopt : std::optional(found->second);
+        return [this](std::string_view name) {
+            std::optional<std::string> value = source_(name);
+            (value ? used : missing).emplace(name);
+            return value;
         };
     }
     std::set<std::string> used, missing;
 
 private:
-    const Values& values_;
+    Lookup source_;
 };
 
 std::string quoted(std::string_view text);  // Go's %q
 // " (did you mean NAME?)", or nothing.
-std::string suggestion(std::string_view name, const Values& values, std::string_view prefix);
+std::string suggestion(std::string_view name, const std::vector<std::string>& known, std::string_view prefix);
+std::vector<std::string> names_of(const Values& values);
 
 // The rules that follow a stage from its FROM on.
 class StageLint {
@@ -75,7 +78,8 @@ public:
 
 private:
     struct State {
-        Values environment;
+        const State* base = nullptr;                  // of the stage that it is built from
+        Values environment;                           // without the base's
         std::set<std::string, std::less<>> declared;  // ARGs, also without a value
         bool workdir = false;                         // WORKDIR was given
         bool shell = false;                           // SHELL was given
@@ -86,6 +90,10 @@ private:
     void visit_expose(const Expose& expose, const Lookup& lookup, Location where);
     void visit_command(const Instruction& instruction, const Command& command);
     void visit_copy(const Copy& copy, bool add, Location where);
+    [[nodiscard]] State& state() { return *states_.back(); }
+    [[nodiscard]] Lookup lookup();
+    [[nodiscard]] bool is_declared(const std::string& name);
+    [[nodiscard]] std::vector<std::string> known_names();
     void report_undefined(const Recorder& recorder, Location where);
     void report_secret(const char* instruction, const std::string& key, Location where);
 
@@ -93,9 +101,8 @@ private:
     const LintOptions& options_;
     Values globals_;
     Findings& findings_;
-    State state_;
-    std::vector<State> ends_;               // of each stage, for those built from it
-    std::map<std::string, Location> once_;  // instructions of which the last one counts
+    std::vector<std::unique_ptr<State>> states_;  // of each stage
+    std::map<std::string, Location> once_;        // instructions of which the last one counts
 };
 
 }  // namespace gantry::dockerfile::detail

@@ -32,31 +32,55 @@ void StageLint::run() {
     for (std::size_t index = 0; index < dockerfile_.stages.size(); ++index) {
         begin(index);
         for (const Instruction& instruction : dockerfile_.stages[index].instructions) visit(instruction);
-        ends_.push_back(state_);
     }
 }
 
 void StageLint::begin(std::size_t index) {
     once_.clear();
+    states_.push_back(std::make_unique<State>());
     Recorder recorder(globals_);
     const auto image = expand_word(dockerfile_.stages[index].from.image, recorder.lookup(), dockerfile_.directives.escape);
     const std::string base = lower(image ? *image : "");
     for (std::size_t above = index; above-- > 0;) {
         if (dockerfile_.stages[above].name.empty() || dockerfile_.stages[above].name != base) continue;
-        state_ = ends_[above];
+        state().base = states_[above].get();
+        state().workdir = state().base->workdir;
+        state().shell = state().base->shell;
         return;
     }
-    state_ = {};
-    state_.environment["PATH"] = "";
+    state().environment["PATH"] = "";
     if (!options_.base_environment || !image || base == "scratch") return;
-    for (std::string& name : options_.base_environment(*image)) state_.environment[std::move(name)] = "";
+    for (std::string& name : options_.base_environment(*image)) state().environment[std::move(name)] = "";
+}
+
+Lookup StageLint::lookup() {
+    return [stage = &state()](std::string_view name) -> std::optional<std::string> {
+        for (const State* state = stage; state; state = state->base)
+            if (const auto found = state->environment.find(name); found != state->environment.end()) return found->second;
+        return std::nullopt;
+    };
+}
+
+bool StageLint::is_declared(const std::string& name) {
+    for (const State* state = &this->state(); state; state = state->base)
+        if (state->declared.contains(name)) return true;
+    return false;
+}
+
+std::vector<std::string> StageLint::known_names() {
+    constexpr std::size_t enough = 1000;  // to look for a near one
+    std::vector<std::string> names;
+    for (const State* state = &this->state(); state && names.size() < enough; state = state->base)
+        for (const auto& [name, value] : state->environment)
+            if (names.size() < enough) names.push_back(name);
+    return names;
 }
 
 void StageLint::report_undefined(const Recorder& recorder, Location where) {
     for (const std::string& name : recorder.missing) {
-        if (state_.declared.contains(name)) continue;
+        if (findings_.full() || is_declared(name)) continue;
         findings_.add(Check::UndefinedVar, where,
-                      fmt::format("Usage of undefined variable '${}'{}", name, suggestion(name, state_.environment, "$")));
+                      fmt::format("Usage of undefined variable '${}'{}", name, suggestion(name, known_names(), "$")));
     }
 }
 
@@ -72,11 +96,11 @@ void StageLint::report_secret(const char* instruction, const std::string& key, L
 void StageLint::visit_arg(const Arg& arg, Location where) {
     for (const Arg::Item& item : arg.items) {
         report_secret("ARG", item.name, where);
-        Recorder recorder(state_.environment);
+        Recorder recorder(lookup());
         const auto value = arg_value(item, options_.build_args, globals_, recorder.lookup(), dockerfile_.directives.escape);
         report_undefined(recorder, where);
-        if (value && *value) state_.environment[item.name] = **value;
-        state_.declared.insert(item.name);
+        if (value && *value) state().environment[item.name] = **value;
+        state().declared.insert(item.name);
     }
 }
 
@@ -106,7 +130,7 @@ void StageLint::visit_command(const Instruction& instruction, const Command& com
             fmt::format("Multiple {} instructions should not be used in the same stage because only the last one will be used",
                         instruction.keyword));
     once_[name] = instruction.where;
-    if (name != "HEALTHCHECK" && !command.exec && !state_.shell)
+    if (name != "HEALTHCHECK" && !command.exec && !state().shell)
         findings_.add(Check::JSONArgsRecommended, instruction.where,
                       fmt::format("JSON arguments recommended for {} to prevent unintended behavior related to OS signals",
                                   instruction.keyword));
@@ -128,7 +152,7 @@ void StageLint::visit_copy(const Copy& copy, bool add, Location where) {
 void StageLint::visit(const Instruction& instruction) {
     const Location where = instruction.where;
     if (const auto* arg = std::get_if<Arg>(&instruction.what)) return visit_arg(*arg, where);
-    Recorder recorder(state_.environment);
+    Recorder recorder(lookup());
     if (const auto* expose = std::get_if<Expose>(&instruction.what)) visit_expose(*expose, recorder.lookup(), where);
     const auto result = expanded(instruction, recorder.lookup(), dockerfile_.directives.escape);
     report_undefined(recorder, where);
@@ -139,22 +163,22 @@ void StageLint::visit(const Instruction& instruction) {
                           fmt::format("\"{0} key=value\" should be used instead of legacy \"{0} key value\" format",
                                       instruction.keyword));
         for (const KeyValue& pair : env->values) report_secret("ENV", pair.key, where);
-        for (const KeyValue& pair : env->values) state_.environment[pair.key] = pair.value;
+        for (const KeyValue& pair : env->values) state().environment[pair.key] = pair.value;
     }
     if (const auto* label = std::get_if<Label>(&now.what); label && label->legacy)
         findings_.add(
             Check::LegacyKeyValueFormat, where,
             fmt::format("\"{0} key=value\" should be used instead of legacy \"{0} key value\" format", instruction.keyword));
     if (const auto* workdir = std::get_if<Workdir>(&now.what)) {
-        if (!state_.workdir && !workdir->path.starts_with('/'))
+        if (!state().workdir && !workdir->path.starts_with('/'))
             findings_.add(Check::WorkdirRelativePath, where,
                           fmt::format("Relative workdir {} can have unexpected results if the base image changes",
                                       quoted(workdir->path)));
-        state_.workdir = true;
+        state().workdir = true;
     }
     if (std::holds_alternative<Maintainer>(now.what))
         findings_.add(Check::MaintainerDeprecated, where, "Maintainer instruction is deprecated in favor of using label");
-    if (std::holds_alternative<Shell>(now.what)) state_.shell = true;
+    if (std::holds_alternative<Shell>(now.what)) state().shell = true;
     if (const auto* cmd = std::get_if<Cmd>(&now.what)) visit_command(instruction, cmd->command);
     if (const auto* entrypoint = std::get_if<Entrypoint>(&now.what)) visit_command(instruction, entrypoint->command);
     if (const auto* check = std::get_if<Healthcheck>(&now.what)) visit_command(instruction, check->command);

@@ -92,6 +92,43 @@ name = "c"
 value = "v"
 T
         ;;
+    dockerfile)
+        cp "$(dirname "$0")"/../unit/dockerfile/corpus/*.Dockerfile "$out"
+        cat >"$out/all" <<'D'
+# escape=`
+# check=skip=UndefinedVar;experimental=all
+ARG A=1 B=${A:-2}
+FROM --platform=$BUILDPLATFORM a:${B%1} AS x
+RUN --mount=type=cache,id=a,target=/c,sharing=locked,mode=0700,uid=1,gid=2 --mount=type=secret,id=s,env=S,required `
+    --mount=type=tmpfs,target=/t,size=1m --mount=type=ssh --mount=from=ctx,target=/b,rw --network=none --security=insecure `
+
+    cat <<E >a; cat <<-'F'
+$x
+E
+	y
+	F
+ENV a=${b/c/d} c="${d//e*/f}" g='h' i=${j##k} l=${m:+n}
+ENV o p
+LABEL "q"="r s"
+EXPOSE 80 81-83/udp 1.2.3.4:5:6/SCTP
+ONBUILD COPY --from=y . /
+FROM x
+COPY --from=x --chown=a:b --chmod=u=rwX,go=rX --link --parents --exclude=*.o a* [b-d] <<G /h/
+i$a
+G
+ADD --checksum=sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 --keep-git-dir --unpack=false https://j/k /l
+HEALTHCHECK --interval=1m30s --timeout=1.5s --start-period=5ms --start-interval=1h --retries=3 CMD ["m"]
+SHELL ["n", "-c"]
+STOPSIGNAL SIGRTMIN+3
+VOLUME ["/o", "/p"]
+USER q:r
+WORKDIR s
+MAINTAINER t
+ENTRYPOINT u
+CMD ["v", "w"]
+D
+        printf '# comment\n*\n!src/**/*.[ch]\n/a/../b/\n**/x\n!**y\nz?\\*\n' >"$out/ignore"
+        ;;
     tar)
         tree=$(mktemp -d)
         trap 'rm -rf "$tree"' EXIT
