@@ -36,14 +36,15 @@ Result<Script> read_script(const Options& options, const ContextFolder& context)
     if (!options.dockerfile.empty() && !is_url(options.context) && !is_git_reference(options.context) && options.context != "-")
         if (os::path_exists(options.dockerfile)) {
             const std::string path = std::filesystem::absolute(options.dockerfile).lexically_normal().string();
-            return Script{std::filesystem::path(path).filename().string(),
-                          TRY(os::read_file(path, dockerfile::file_limit + 1)), path};
+            return Script{std::filesystem::path(path).filename().string(), TRY(os::read_file(path, dockerfile::file_limit + 1)),
+                          path};
         }
     for (const std::string& name : names) {
         const auto file = os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK);
         if (!file.ok() && file.error().sys() == ENOENT) continue;
-        return Script{name, TRY(os::read_fd(TRY(os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK)).get(), name,
-                                            dockerfile::file_limit + 1)),
+        return Script{name,
+                      TRY(os::read_fd(TRY(os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK)).get(), name,
+                                      dockerfile::file_limit + 1)),
                       context.path + "/" + name};
     }
     return error(Errc::not_found, "failed to read dockerfile: open {}: no such file or directory", names.front());
@@ -179,7 +180,7 @@ private:
         image::ImageConfig& config = state.config;
         for (const auto& [name, value] : session_.options.labels) {
             config.labels[name] = value;
-            state.key = chained(state.key, fmt::format("label {}={}", name, value));
+            state.key = image::chained(state.key, fmt::format("label {}={}", name, value));
         }
         if (session_.options.squash) TRY(squash(session_, base_layers(), state));
         TRY(date(state));
@@ -190,7 +191,8 @@ private:
         const auto name = [&]() -> Result<> {
             outcome.manifest = TRY(image::put_image(session_.store, config, state.layers));
             vertex.status("writing image " + outcome.id.str());
-            if (session_.options.names.empty()) outcome.image = TRY(session_.store.add(outcome.manifest, std::nullopt, std::nullopt));
+            if (session_.options.names.empty())
+                outcome.image = TRY(session_.store.add(outcome.manifest, std::nullopt, std::nullopt));
             for (const ImageRef& ref : session_.options.names) {
                 outcome.image = TRY(session_.store.add(outcome.manifest, ref, std::nullopt));
                 vertex.status("naming to " + ref.normalized().str());
@@ -217,10 +219,10 @@ private:
 
     // What was made when: a build that made nothing new gives the image that was there before.
     Result<> date(StageState& state) {
-        const Digest key = chained(state.key, fmt::format("image {}", session_.epoch.value_or(-1)));
+        const Digest key = image::chained(state.key, fmt::format("image {}", session_.epoch.value_or(-1)));
         auto known = session_.cached ? session_.cache.find(key) : std::nullopt;
         if (!known) {
-            known = CachedStep{"image", session_.now(), std::nullopt};
+            known = image::CachedStep{"image", session_.now(), std::nullopt};
             TRY(session_.cache.put(key, *known));
         }
         state.config.created = known->created;

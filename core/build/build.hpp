@@ -1,7 +1,9 @@
-// `gantry build`: a Dockerfile and a context become an image. Runs as root in the host's namespaces; steps run as transient units.
+// `gantry build`: a Dockerfile and a context become an image. Runs as root in the host's namespaces; steps run as transient
+// units.
 //
-// Everything that a build makes on its way is in two folders of its own (container/build_step.hpp) and among the store's roots of
-// kind "build" (cache.hpp): interrupted or killed, it leaves a clean store, and the next build goes on from its cache.
+// Everything that a build makes on its way is in two folders of its own (container/build_step.hpp) and among the store's roots
+// of kind "build" (image/build_cache.hpp): interrupted or killed, it leaves a clean store, and the next build goes on from its
+// cache.
 #pragma once
 
 #include "build/events.hpp"
@@ -28,7 +30,8 @@ struct Fetchers {
 };
 
 struct Options {
-    std::string context;     // a folder, a URL of an archive or Dockerfile, a git reference, "-" for an archive or Dockerfile on input
+    std::string
+        context;  // a folder, a URL of an archive or Dockerfile, a git reference, "-" for an archive or Dockerfile on input
     std::string dockerfile;  // -f: a path, "-" for standard input; empty: "Dockerfile" in the context
     int input = -1;          // standard input for either "-"
     std::vector<ImageRef> names;
@@ -41,20 +44,20 @@ struct Options {
     std::vector<std::string> no_cache_stages;  // --no-cache-filter
     bool pull = false;                         // base images are looked for in their registries even if they are here
     bool squash = false;
-    bool remember = true;                      // an image is made and named; else only the root file system is wanted
-    std::string network;                       // of RUN steps that say nothing: "default", "none", "host" or a network's name
-    std::vector<std::string> allow;            // "network.host", "security.insecure"
+    bool remember = true;            // an image is made and named; else only the root file system is wanted
+    std::string network;             // of RUN steps that say nothing: "default", "none", "host" or a network's name
+    std::vector<std::string> allow;  // "network.host", "security.insecure"
     std::vector<std::pair<std::string, std::string>> extra_hosts;
     std::vector<Secret> secrets;
     std::vector<SshSource> ssh;
-    config::Limits limits;                     // of each step: memory, cpus, ulimits, shm size
+    config::Limits limits;  // of each step: memory, cpus, ulimits, shm size
     const std::atomic<bool>* cancel = nullptr;
     EventFn events;
 };
 
 struct Outcome {
-    std::optional<image::Image> image;     // with Options::remember
-    Digest id;                             // of the configuration
+    std::optional<image::Image> image;  // with Options::remember
+    Digest id;                          // of the configuration
     Digest manifest;
     std::vector<driver::LayerKey> layers;  // lowest first
     bool cached = true;                    // every step was

@@ -119,7 +119,8 @@ private:
 
 class Copying {
 public:
-    Copying(int root, const Destination& destination, bool several) : root_(root), destination_(destination), several_(several) {}
+    Copying(int root, const Destination& destination, bool several)
+        : root_(root), destination_(destination), several_(several) {}
 
     Result<> add(const Source& source) {
         Copier copier(source, root_, destination_);
@@ -138,7 +139,8 @@ private:
     [[nodiscard]] std::string target_of(const Source& source) const {
         if (destination_.parents) return below(destination_.path, source.kept);
         const std::string name = base_name(source.wanted);
-        if (several_ || destination_.path.ends_with('/') || is_folder(root_, destination_.path)) return below(destination_.path, name);
+        if (several_ || destination_.path.ends_with('/') || is_folder(root_, destination_.path))
+            return below(destination_.path, name);
         return destination_.path;
     }
 

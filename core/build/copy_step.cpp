@@ -29,8 +29,8 @@ bool means_folder(const std::string& path) { return path.ends_with('/') || path 
 
 }  // namespace
 
-CopyStep::CopyStep(Session& session, Inputs& inputs, const dockerfile::Copy& copy, const dockerfile::Add* add, std::size_t stage,
-                   const image::ImageConfig& config)
+CopyStep::CopyStep(Session& session, Inputs& inputs, const dockerfile::Copy& copy, const dockerfile::Add* add,
+                   std::size_t stage, const image::ImageConfig& config)
     : session_(session), inputs_(inputs), copy_(copy), add_(add), stage_(stage) {
     for (const std::string& source : copy.sources)
         (add && (is_url(source) || is_git_reference(source)) ? remote_ : words_).push_back(source);
@@ -123,7 +123,8 @@ Result<Destination> CopyStep::destination(int root) {
         // "--chown=web" without a group: the group of that name or number, as Docker has it, where a number is no user's.
         destination.owner = Owner{who.uid, copy_.chown.find(':') == std::string::npos && who.name.empty() ? who.uid : who.gid};
     }
-    if (!copy_.chmod.empty()) destination.mode = TRY_CONTEXT(dockerfile::FileMode::parse(copy_.chmod), "--chmod={}", copy_.chmod);
+    if (!copy_.chmod.empty())
+        destination.mode = TRY_CONTEXT(dockerfile::FileMode::parse(copy_.chmod), "--chmod={}", copy_.chmod);
     return destination;
 }
 
@@ -170,7 +171,7 @@ Result<> CopyStep::fill(int root, const image::ImageConfig& config, Vertex& vert
     return copy_sources(archives, root, wanted);
 }
 
-Result<std::optional<CachedStep::Layer>> CopyStep::work(const image::ImageConfig& config, Vertex& vertex) {
+Result<std::optional<image::CachedStep::Layer>> CopyStep::work(const image::ImageConfig& config, Vertex& vertex) {
     const ContainerName name = session_.next_container();
     // --link: a layer that does not depend on what is below it, so that it stays the same on another base.
     image::ImageConfig below = config;

@@ -15,7 +15,7 @@ public:
     // Everything that decides what comes out, besides the root file system below. Downloads what has no digest otherwise.
     Result<std::string> key();
     // The layer. config: of the stage so far.
-    Result<std::optional<CachedStep::Layer>> work(const image::ImageConfig& config, Vertex& vertex);
+    Result<std::optional<image::CachedStep::Layer>> work(const image::ImageConfig& config, Vertex& vertex);
 
 private:
     Result<> fetch_remote(const std::string& source, Vertex* vertex);
@@ -32,9 +32,9 @@ private:
     std::size_t stage_;
     std::string target_;
     dockerfile::Patterns exclude_;
-    std::vector<std::string> words_;                // of the input: neither URLs nor git references
+    std::vector<std::string> words_;  // of the input: neither URLs nor git references
     std::vector<std::string> remote_;
-    std::vector<std::unique_ptr<Tree>> fetched_;    // each with what is to be copied at its top
+    std::vector<std::unique_ptr<Tree>> fetched_;  // each with what is to be copied at its top
     bool several_ = false;
 };
 

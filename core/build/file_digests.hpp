@@ -1,7 +1,7 @@
-// Digests of a context's files from one build to the next, so that a build that changes nothing reads nothing. A file is taken for
-// unchanged while device, inode, size, modification and change time are what they were; the change time cannot be set by hand.
-// What changed so shortly before it was read that the clock may not have moved since is read again next time (as git does with
-// its index, "racy git").
+// Digests of a context's files from one build to the next, so that a build that changes nothing reads nothing. A file is taken
+// for unchanged while device, inode, size, modification and change time are what they were; the change time cannot be set by
+// hand. What changed so shortly before it was read that the clock may not have moved since is read again next time (as git does
+// with its index, "racy git").
 #pragma once
 
 #include "base/digest.hpp"

@@ -84,8 +84,9 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
         bool fits = found.ok();
         if (fits && platform) {
             const auto config = TRY(store.config(*found));
-            fits = config.platform.architecture == platform->architecture && config.platform.os == platform->os &&
-                   (platform->variant.empty() || config.platform.variant.empty() || config.platform.variant == platform->variant);
+            fits =
+                config.platform.architecture == platform->architecture && config.platform.os == platform->os &&
+                (platform->variant.empty() || config.platform.variant.empty() || config.platform.variant == platform->variant);
         }
         if (!fits || session_.options.pull) {
             if (!session_.fetchers.pull) return error(Errc::not_found, "image '{}' is not here", reference);

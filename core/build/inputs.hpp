@@ -20,8 +20,8 @@ public:
     // A tree and, where it is a whole root file system, the image that it belongs to.
     struct Input {
         const Tree* tree = nullptr;
-        std::string host_path;               // of a context
-        const StageState* state = nullptr;   // of a stage or image
+        std::string host_path;              // of a context
+        const StageState* state = nullptr;  // of a stage or image
     };
     // The main context with its ignore patterns. dockerfile: its file's path, beside which NAME.dockerignore may be.
     Result<> open_context(const ContextFolder& folder, const std::string& dockerfile);

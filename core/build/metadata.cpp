@@ -137,7 +137,8 @@ std::string resolved_folder(const std::string& folder, const std::string& path) 
 
 std::optional<std::string> variable(const std::vector<std::string>& environment, std::string_view name) {
     for (const std::string& entry : environment)
-        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
+            return entry.substr(name.size() + 1);
     return std::nullopt;
 }
 

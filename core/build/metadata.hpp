@@ -11,8 +11,8 @@ namespace gantry::build {
 // A shell-form command is run by the image's shell, /bin/sh -c where it names none.
 std::vector<std::string> words_of(const dockerfile::Command& command, const image::ImageConfig& config);
 
-// instruction: expanded. Errc::invalid for one that changes more than the configuration (RUN, COPY, ADD, FROM, ARG). ENTRYPOINT takes
-// a CMD of the base image away: keep_command says that the stage (or the command line) set one of its own.
+// instruction: expanded. Errc::invalid for one that changes more than the configuration (RUN, COPY, ADD, FROM, ARG). ENTRYPOINT
+// takes a CMD of the base image away: keep_command says that the stage (or the command line) set one of its own.
 Result<> apply_metadata(image::ImageConfig& config, const dockerfile::Instruction& instruction, bool keep_command);
 
 // WORKDIR's rule: relative to the one before, cleaned, absolute.

@@ -137,8 +137,8 @@ Result<> git_checkout(const GitSource& source, const std::string& commit, bool k
     if (!keep_git_dir) TRY(os::remove_tree(clone + "/.git"));
     if (source.folder.empty()) return os::rename(clone, folder, false);
     const os::Fd root = TRY(os::open(clone, O_RDONLY | O_DIRECTORY));
-    const os::Fd part = TRY_CONTEXT(os::open_in_root(root.get(), source.folder, O_RDONLY | O_DIRECTORY), "git: folder '{}'",
-                                    source.folder);
+    const os::Fd part =
+        TRY_CONTEXT(os::open_in_root(root.get(), source.folder, O_RDONLY | O_DIRECTORY), "git: folder '{}'", source.folder);
     TRY(os::make_dirs(folder, 0755));
     const os::Fd to = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
     TRY(os::copy_into(part.get(), ".", to.get(), ".", {}, source.folder));
@@ -162,7 +162,8 @@ Result<std::string> fetch_url(Session& session, const std::string& url, const st
     std::string address = url.substr(0, url.find_first_of("?#"));
     while (address.ends_with('/')) address.pop_back();
     std::string name = done.file_name;
-    if (name.empty() && address.find('/', address.find("://") + 3) != std::string::npos) name = address.substr(address.rfind('/') + 1);
+    if (name.empty() && address.find('/', address.find("://") + 3) != std::string::npos)
+        name = address.substr(address.rfind('/') + 1);
     if (name.empty() || name == "." || name == "..")
         return error(Errc::invalid, "'{}' has no file name, and neither does the server say one", url);
     TRY(os::make_dirs(folder, 0755));
@@ -177,7 +178,8 @@ Result<ContextFolder> fetch_context(Session& session) {
         TRY(copy_all(options.input, file));
         return context_of_file(session, file, "standard input");
     }
-    if (is_git_reference(options.context)) return ContextFolder{TRY(fetch_git_context(session, options.context, "context")), {}};
+    if (is_git_reference(options.context))
+        return ContextFolder{TRY(fetch_git_context(session, options.context, "context")), {}};
     if (is_url(options.context)) {
         Vertex vertex(session.reporter, "[internal] load remote context " + options.context);
         const std::string folder = session.scratch() + "/remote";
@@ -199,7 +201,8 @@ Result<ContextFolder> fetch_context(Session& session) {
 
 Result<std::string> fetch_named_context(Session& session, const std::string& name, const std::string& source) {
     if (source.starts_with("docker-image://")) return source;
-    if (is_git_reference(source)) return fetch_git_context(session, source, "context-" + std::string(image::digest_of(name).hex()));
+    if (is_git_reference(source))
+        return fetch_git_context(session, source, "context-" + std::string(image::digest_of(name).hex()));
     std::error_code failure;
     const auto path = std::filesystem::canonical(source, failure);
     if (failure || !std::filesystem::is_directory(path, failure))

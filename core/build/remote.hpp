@@ -5,7 +5,8 @@
 
 namespace gantry::build {
 
-// docs.docker.com/build/concepts/context: "git://...", "git@host:...", "ssh://...", "github.com/...", "https://host/path.git[#ref[:folder]]".
+// docs.docker.com/build/concepts/context: "git://...", "git@host:...", "ssh://...", "github.com/...",
+// "https://host/path.git[#ref[:folder]]".
 [[nodiscard]] bool is_git_reference(std::string_view text);
 [[nodiscard]] bool is_url(std::string_view text);  // http and https
 
@@ -19,7 +20,8 @@ Result<std::string> git_commit(const GitSource& source);
 Result<> git_checkout(const GitSource& source, const std::string& commit, bool keep_git_dir, const std::string& folder,
                       const std::string& scratch);
 
-// Into folder/NAME; returns the name: of the address, or what the server calls it. mode 0600, its time the server's, as Docker's ADD.
+// Into folder/NAME; returns the name: of the address, or what the server calls it. mode 0600, its time the server's, as
+// Docker's ADD.
 Result<std::string> fetch_url(Session& session, const std::string& url, const std::string& folder, Vertex* vertex);
 
 // Options::context and options::input as a folder (or only a Dockerfile).

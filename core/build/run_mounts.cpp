@@ -177,11 +177,13 @@ Result<> RunMounts::add_secret(const RunMount& mount, StepRequest& request) {
     if (mount.env) request.environment.emplace_back(mount.env->empty() ? id : *mount.env, value);
     if (mount.env && mount.target.empty()) return {};
     // Below /run, which is memory: a secret never reaches the disk.
-    const std::string file = fmt::format("{}/{}-secret-{}", container::build_folder(session_.engine.paths(), session_.folders.id()),
-                                         request.name.str(), request.mounts.size());
+    const std::string file =
+        fmt::format("{}/{}-secret-{}", container::build_folder(session_.engine.paths(), session_.folders.id()),
+                    request.name.str(), request.mounts.size());
     TRY(os::write_file_atomic(file, value, 0400, false));
     TRY(own(file, mount, 0400));
-    const std::string target = mount.target.empty() ? "/run/secrets/" + id : resolved_folder(request.config.workdir, mount.target);
+    const std::string target =
+        mount.target.empty() ? "/run/secrets/" + id : resolved_folder(request.config.workdir, mount.target);
     add_host(request, file, target, true, false);
     return {};
 }

@@ -13,8 +13,8 @@ public:
     // The part of the step's key that the mounts are: contents of binds, names of the rest.
     Result<std::string> key(const std::vector<dockerfile::RunMount>& mounts, std::size_t stage, const std::string& workdir);
 
-    // Puts them into the request. The locks of cache mounts are held until this object goes; folders and files of the step are in
-    // the build's own folders.
+    // Puts them into the request. The locks of cache mounts are held until this object goes; folders and files of the step are
+    // in the build's own folders.
     Result<> prepare(const std::vector<dockerfile::RunMount>& mounts, std::size_t stage, StepRequest& request);
 
     // A here-document that is a script of its own ("#!"): a file that the step can execute.

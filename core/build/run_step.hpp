@@ -19,8 +19,8 @@ struct StepRequest {
     std::vector<driver::MountPoint> mount_points;
 };
 
-// Runs it to its end; what it writes goes to the vertex. Its changes are in the container's writable layer, whatever the outcome.
-// Returns the exit status; an error where it could not be started, and Errc::cancelled.
+// Runs it to its end; what it writes goes to the vertex. Its changes are in the container's writable layer, whatever the
+// outcome. Returns the exit status; an error where it could not be started, and Errc::cancelled.
 Result<int> run_step(Session& session, const StepRequest& request, Vertex& vertex);
 
 }  // namespace gantry::build

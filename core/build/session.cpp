@@ -52,7 +52,7 @@ Result<os::Fd> Session::mount_writable(const image::ImageConfig& config, const C
     return std::move(TRY_CONTEXT(storage.prepare(request), "root file system").mount);
 }
 
-Result<std::optional<CachedStep::Layer>> Session::layer_of(const image::ImageConfig& config, const ContainerName& name) {
+Result<std::optional<image::CachedStep::Layer>> Session::layer_of(const image::ImageConfig& config, const ContainerName& name) {
     image::LayerOptions wanted;
     wanted.clamp = epoch;
     wanted.consume = true;
@@ -65,7 +65,7 @@ Result<std::optional<CachedStep::Layer>> Session::layer_of(const image::ImageCon
     if (made->empty) return std::nullopt;
     image::ImageConfig above = config;
     above.diff_ids.push_back(made->diff_id);
-    return CachedStep::Layer{made->blob, store.layer_keys(above).back(), made->diff_id, made->size};
+    return image::CachedStep::Layer{made->blob, store.layer_keys(above).back(), made->diff_id, made->size};
 }
 
 }  // namespace gantry::build

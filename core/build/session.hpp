@@ -2,7 +2,7 @@
 #pragma once
 
 #include "build/build.hpp"
-#include "build/cache.hpp"
+#include "image/build_cache.hpp"
 #include "build/file_digests.hpp"
 #include "build/tree.hpp"
 #include "build/vertex.hpp"
@@ -24,8 +24,15 @@ struct StageState {
 struct Session {
     Session(container::Engine& owner, const Fetchers& functions, const Options& wanted, image::Store& images,
             driver::StorageDriver& driver, container::BuildFolders own, os::Fd held)
-        : engine(owner), fetchers(functions), options(wanted), store(images), storage(driver), folders(std::move(own)),
-          hold(std::move(held)), reporter(wanted.events), cache(images) {}
+        : engine(owner),
+          fetchers(functions),
+          options(wanted),
+          store(images),
+          storage(driver),
+          folders(std::move(own)),
+          hold(std::move(held)),
+          reporter(wanted.events),
+          cache(images) {}
 
     container::Engine& engine;
     const Fetchers& fetchers;
@@ -35,9 +42,9 @@ struct Session {
     container::BuildFolders folders;
     os::Fd hold;  // of the store: nothing of ours is swept
     Reporter reporter;
-    Cache cache;
+    image::BuildCache cache;
     std::atomic<unsigned> last_container = 0;
-    std::atomic<bool> cached = true;   // no step has been carried out
+    std::atomic<bool> cached = true;  // no step has been carried out
     std::counting_semaphore<> commands{static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency()))};
     std::optional<std::int64_t> epoch;  // SOURCE_DATE_EPOCH
     std::string file, text;             // the Dockerfile: its name for messages, and what is in it
@@ -56,7 +63,7 @@ struct Session {
     // With a writable layer of that container's.
     Result<os::Fd> mount_writable(const image::ImageConfig& config, const ContainerName& name);
     // The container's writable layer becomes a layer of the store; nothing where there is no change.
-    Result<std::optional<CachedStep::Layer>> layer_of(const image::ImageConfig& config, const ContainerName& name);
+    Result<std::optional<image::CachedStep::Layer>> layer_of(const image::ImageConfig& config, const ContainerName& name);
 
 private:
     std::atomic<bool> failed_ = false;

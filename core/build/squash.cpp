@@ -50,7 +50,7 @@ Result<> squash(Session& session, std::size_t keep, StageState& state) {
     Vertex vertex(session.reporter, "squashing layers");
     image::ImageConfig below = state.config;
     below.diff_ids.erase(below.diff_ids.begin() + static_cast<std::ptrdiff_t>(keep), below.diff_ids.end());
-    const Digest key = chained(state.key, fmt::format("squash {}", keep));
+    const Digest key = image::chained(state.key, fmt::format("squash {}", keep));
     auto known = session.cache.find(key);
     if (!known) {
         const ContainerName name = session.next_container();
@@ -69,7 +69,7 @@ Result<> squash(Session& session, std::size_t keep, StageState& state) {
             vertex.failed(made.error());
             return made;
         }
-        known = CachedStep{"squash", session.now(), TRY(session.layer_of(below, name))};
+        known = image::CachedStep{"squash", session.now(), TRY(session.layer_of(below, name))};
         TRY(session.cache.put(key, *known));
     }
     state.key = key;

@@ -91,7 +91,8 @@ Result<StageState> StageBuilder::run() {
             auto done = execute(instruction);
             if (done.ok()) continue;
             if (done.error().code() == Errc::cancelled) return std::move(done).error();
-            if (!session_.stopped()) session_.reporter.notice(dockerfile::excerpt(session_.text, session_.file, instruction.where));
+            if (!session_.stopped())
+                session_.reporter.notice(dockerfile::excerpt(session_.text, session_.file, instruction.where));
             return dockerfile::located(done.error(), session_.file, instruction.where);
         }
         return std::move(*state_);
@@ -132,8 +133,8 @@ Result<> StageBuilder::declare(const dockerfile::Arg& arg) {
     const auto values = [this](std::string_view name) { return lookup(name); };
     std::string shown = "ARG";
     for (const auto& item : arg.items) {
-        auto value = TRY(dockerfile::arg_value(item, session_.options.build_args, task_.globals, values,
-                                               task_.file.directives.escape));
+        auto value =
+            TRY(dockerfile::arg_value(item, session_.options.build_args, task_.globals, values, task_.file.directives.escape));
         shown += " " + item.name + (value ? "=" + *value : "");
         args_.emplace_back(item.name, std::move(value));
     }
@@ -150,19 +151,19 @@ Result<> StageBuilder::change_metadata(const dockerfile::Instruction& instructio
     TRY(apply_metadata(state_->config, instruction, command_set_));
     command_set_ |= command;
     // The configuration after it says all of it, with variables expanded.
-    state_->key = chained(state_->key, instruction.original + "\n" + std::to_string(state_->config.env.size()));
-    for (const std::string& entry : state_->config.env) state_->key = chained(state_->key, entry);
-    for (const auto& [name, value] : state_->config.labels) state_->key = chained(state_->key, name + "=" + value);
-    state_->key = chained(state_->key, state_->config.user + "\n" + state_->config.stop_signal);
-    for (const std::string& port : state_->config.exposed_ports) state_->key = chained(state_->key, port);
-    for (const std::string& path : state_->config.volumes) state_->key = chained(state_->key, path);
+    state_->key = image::chained(state_->key, instruction.original + "\n" + std::to_string(state_->config.env.size()));
+    for (const std::string& entry : state_->config.env) state_->key = image::chained(state_->key, entry);
+    for (const auto& [name, value] : state_->config.labels) state_->key = image::chained(state_->key, name + "=" + value);
+    state_->key = image::chained(state_->key, state_->config.user + "\n" + state_->config.stop_signal);
+    for (const std::string& port : state_->config.exposed_ports) state_->key = image::chained(state_->key, port);
+    for (const std::string& path : state_->config.volumes) state_->key = image::chained(state_->key, path);
     add_history("", instruction.original, true);
     return {};
 }
 
 Result<> StageBuilder::step(const std::string& shown, const std::string& history, const Digest& key, const Work& work) {
     Vertex vertex(session_.reporter, next_label(shown));
-    std::optional<CachedStep> known;
+    std::optional<image::CachedStep> known;
     if (may_use_cache()) known = session_.cache.find(key);
     if (!known) {
         session_.cached = false;
@@ -171,7 +172,7 @@ Result<> StageBuilder::step(const std::string& shown, const std::string& history
             vertex.failed(layer.error());
             return std::move(layer).error();
         }
-        known = CachedStep{one_line(history), session_.now(), std::move(layer).value()};
+        known = image::CachedStep{one_line(history), session_.now(), std::move(layer).value()};
         TRY(session_.cache.put(key, *known));
         vertex.done();
     } else {
@@ -189,7 +190,8 @@ Result<> StageBuilder::step(const std::string& shown, const std::string& history
 Result<> StageBuilder::run_command(const dockerfile::Run& run, const std::string& shown) {
     const auto args = visible_args();
     const std::string workdir = state_->config.workdir.empty() ? "/" : state_->config.workdir;
-    std::string text = fmt::format("run {} {} {}\n", run.command.exec, static_cast<int>(run.network), static_cast<int>(run.security));
+    std::string text =
+        fmt::format("run {} {} {}\n", run.command.exec, static_cast<int>(run.network), static_cast<int>(run.security));
     std::string history = "RUN ";
     if (!args.empty()) history += fmt::format("|{} ", args.size());
     for (const auto& [name, value] : args) history += fmt::format("{}={} ", name, value);
@@ -203,11 +205,12 @@ Result<> StageBuilder::run_command(const dockerfile::Run& run, const std::string
     RunMounts mounts(session_, inputs_);
     text += TRY(mounts.key(run.mounts, task_.plan.index, workdir));
     history += quoted(words);
-    return step(shown, history, chained(state_->key, text), [&](Vertex& vertex) { return run_unit(run, shown, vertex); });
+    return step(shown, history, image::chained(state_->key, text),
+                [&](Vertex& vertex) { return run_unit(run, shown, vertex); });
 }
 
-Result<std::optional<CachedStep::Layer>> StageBuilder::run_unit(const dockerfile::Run& run, const std::string& shown,
-                                                                Vertex& vertex) {
+Result<std::optional<image::CachedStep::Layer>> StageBuilder::run_unit(const dockerfile::Run& run, const std::string& shown,
+                                                                       Vertex& vertex) {
     StepRequest request{session_.next_container(), "Build: " + one_line(shown), state_->config};
     const auto shell = dockerfile::shell_text(run);
     RunMounts mounts(session_, inputs_);
@@ -227,9 +230,12 @@ Result<std::optional<CachedStep::Layer>> StageBuilder::run_unit(const dockerfile
     if (run.network == dockerfile::RunNetwork::host) network = "host";
     if (run.network == dockerfile::RunNetwork::host && session_.options.network != "host" && !allowed("network.host"))
         return error(Errc::denied, "--network=host is not allowed (--allow network.host)");
-    if (network == "none") request.network_mode = config::NetworkMode::none;
-    else if (network == "host") request.network_mode = config::NetworkMode::host;
-    else if (network != "default") request.network = network;
+    if (network == "none")
+        request.network_mode = config::NetworkMode::none;
+    else if (network == "host")
+        request.network_mode = config::NetworkMode::host;
+    else if (network != "default")
+        request.network = network;
     request.insecure = run.security == dockerfile::RunSecurity::insecure;
     if (request.insecure && !allowed("security.insecure"))
         return error(Errc::denied, "--security=insecure is not allowed (--allow security.insecure)");
@@ -253,15 +259,16 @@ Result<> StageBuilder::copy(const dockerfile::Copy& copy, const dockerfile::Add*
     const Digest parent = copy.link ? image::digest_of("link") : state_->key;
     const std::string text = fmt::format("{}epoch {}\n", TRY(work.key()), session_.epoch.value_or(-1));
     const Digest before = state_->key;
-    TRY(step(shown, one_line(shown), chained(parent, text), [&](Vertex& vertex) { return work.work(state_->config, vertex); }));
-    if (copy.link) state_->key = chained(before, state_->key.str());
+    TRY(step(shown, one_line(shown), image::chained(parent, text),
+             [&](Vertex& vertex) { return work.work(state_->config, vertex); }));
+    if (copy.link) state_->key = image::chained(before, state_->key.str());
     return {};
 }
 
 Result<> StageBuilder::change_folder(const dockerfile::Workdir& folder, const std::string& shown) {
     const std::string path = resolved_folder(state_->config.workdir, folder.path);
     state_->config.workdir = path;
-    const auto work = [&](Vertex&) -> Result<std::optional<CachedStep::Layer>> {
+    const auto work = [&](Vertex&) -> Result<std::optional<image::CachedStep::Layer>> {
         const ContainerName name = session_.next_container();
         auto made = [&]() -> Result<bool> {
             const os::Fd root = TRY(session_.mount_writable(state_->config, name));
@@ -270,9 +277,10 @@ Result<> StageBuilder::change_folder(const dockerfile::Workdir& folder, const st
         if (made.ok() && *made) return session_.layer_of(state_->config, name);
         [[maybe_unused]] const auto removed = session_.storage.teardown(name.str());
         if (!made.ok()) return std::move(made).error();
-        return std::optional<CachedStep::Layer>();
+        return std::optional<image::CachedStep::Layer>();
     };
-    return step(shown, "WORKDIR " + path, chained(state_->key, fmt::format("workdir {} {}", path, session_.epoch.value_or(-1))), work);
+    return step(shown, "WORKDIR " + path,
+                image::chained(state_->key, fmt::format("workdir {} {}", path, session_.epoch.value_or(-1))), work);
 }
 
 }  // namespace gantry::build

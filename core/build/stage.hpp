@@ -12,7 +12,8 @@ struct StageTask {
     std::string label;  // before the numbers of its steps: "build "; empty where it is the only one
 };
 
-// Runs in a thread of its own; waits for the stages that it needs where it needs them. A failure is told to the session as well.
+// Runs in a thread of its own; waits for the stages that it needs where it needs them. A failure is told to the session as
+// well.
 class StageBuilder {
 public:
     StageBuilder(Session& session, Inputs& inputs, const StageTask& task);
@@ -21,9 +22,9 @@ public:
 private:
     struct Outcome {  // of a step that may change files
         std::string created;
-        std::optional<CachedStep::Layer> layer;
+        std::optional<image::CachedStep::Layer> layer;
     };
-    using Work = std::function<Result<std::optional<CachedStep::Layer>>(Vertex& vertex)>;
+    using Work = std::function<Result<std::optional<image::CachedStep::Layer>>(Vertex& vertex)>;
 
     Result<StageState> start();
     Result<> run_triggers();
@@ -31,7 +32,8 @@ private:
     Result<> carry_out(const dockerfile::Instruction& expanded);
     Result<> declare(const dockerfile::Arg& arg);
     Result<> run_command(const dockerfile::Run& run, const std::string& shown);
-    Result<std::optional<CachedStep::Layer>> run_unit(const dockerfile::Run& run, const std::string& shown, Vertex& vertex);
+    Result<std::optional<image::CachedStep::Layer>> run_unit(const dockerfile::Run& run, const std::string& shown,
+                                                             Vertex& vertex);
     Result<> copy(const dockerfile::Copy& copy, const dockerfile::Add* add, const std::string& shown);
     Result<> change_folder(const dockerfile::Workdir& folder, const std::string& shown);
     Result<> change_metadata(const dockerfile::Instruction& instruction);

@@ -34,7 +34,8 @@ public:
 
     // path: in the tree; below: in the source.
     Result<> walk(int folder, const std::string& path, const std::string& below, int depth) {
-        if (depth > tree_depth) return error(Errc::invalid, "'{}...' is nested deeper than {} folders", path.substr(0, 64), tree_depth);
+        if (depth > tree_depth)
+            return error(Errc::invalid, "'{}...' is nested deeper than {} folders", path.substr(0, 64), tree_depth);
         for (const std::string& name : TRY(os::list_dir(folder_path(folder)))) {
             Item item{joined(below, name), {}};
             const std::string place = joined(path, name);
@@ -95,7 +96,8 @@ Result<Source> open_source(const Tree& tree, const std::string& wanted, const do
         return not_there(tree, wanted, true);
     source.items.push_back({"", info});
     if (!S_ISDIR(info.st_mode)) return source;
-    const os::Fd folder = TRY(os::open_in_root(tree.root.get(), source.path.empty() ? "." : source.path, O_RDONLY | O_DIRECTORY));
+    const os::Fd folder =
+        TRY(os::open_in_root(tree.root.get(), source.path.empty() ? "." : source.path, O_RDONLY | O_DIRECTORY));
     TRY(Lister(tree, exclude, source.items).walk(folder.get(), source.path, "", 0));
     return source;
 }

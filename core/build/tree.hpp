@@ -1,5 +1,5 @@
-// Trees of files that COPY, ADD and bind mounts read: contexts, stages, images. Nothing outside of a tree is ever read: links are
-// resolved inside of it (openat2(2) RESOLVE_IN_ROOT).
+// Trees of files that COPY, ADD and bind mounts read: contexts, stages, images. Nothing outside of a tree is ever read: links
+// are resolved inside of it (openat2(2) RESOLVE_IN_ROOT).
 #pragma once
 
 #include "build/file_digests.hpp"
@@ -15,7 +15,7 @@ struct Tree {
     os::Fd root;       // a folder
     std::string name;  // for messages: "the build context", "stage 'base'"
     dockerfile::Patterns ignore;
-    bool keep_owner = false;  // else its files belong to root (a context's owners are the builder's, not the image's)
+    bool keep_owner = false;         // else its files belong to root (a context's owners are the builder's, not the image's)
     FileDigests* digests = nullptr;  // what is known of its files from earlier builds; null: all are read
 };
 
@@ -37,11 +37,12 @@ struct Source {
 
 constexpr int tree_depth = 512;  // levels of folders
 
-// What a word of COPY or ADD means in a tree: itself, or all that it matches as a wildcard, sorted. Leading "/" and ".." are the
-// tree's root. Errc::not_found: "'/x' is not in the build context" (with "..., .dockerignore leaves it out").
+// What a word of COPY or ADD means in a tree: itself, or all that it matches as a wildcard, sorted. Leading "/" and ".." are
+// the tree's root. Errc::not_found: "'/x' is not in the build context" (with "..., .dockerignore leaves it out").
 Result<std::vector<Source>> find_sources(const Tree& tree, const std::string& word, const dockerfile::Patterns& exclude);
 
-// Of everything that a copy of these would show: names, types, modes, owners where the tree keeps them, contents, links; not times.
+// Of everything that a copy of these would show: names, types, modes, owners where the tree keeps them, contents, links; not
+// times.
 Result<Digest> digest_of_sources(const std::vector<Source>& sources);
 
 }  // namespace gantry::build

@@ -121,7 +121,8 @@ void BuildView::show_plain(const Event& event) {
     turn_to(event.vertex);
     switch (event.kind) {
     case Event::Kind::output:
-        for (const std::string& text : lines_of(line, event)) put(fmt::format("#{} {:.3f} {}\n", event.vertex, seconds(event.elapsed), text));
+        for (const std::string& text : lines_of(line, event))
+            put(fmt::format("#{} {:.3f} {}\n", event.vertex, seconds(event.elapsed), text));
         break;
     case Event::Kind::status:
         if (line.seen.text != event.text) put(fmt::format("#{} {}\n", event.vertex, printable(event.text)));
@@ -134,8 +135,8 @@ void BuildView::show_plain(const Event& event) {
         put(fmt::format("#{} DONE {:.1f}s\n", event.vertex, seconds(event.elapsed)));
         break;
     case Event::Kind::failed:
-        put(fmt::format("#{} {} {}\n", event.vertex, event.text == "cancelled" ? "CANCELED" : "ERROR:",
-                        event.text == "cancelled" ? "" : event.text));
+        put(fmt::format("#{} {} {}\n", event.vertex,
+                        event.text == "cancelled" ? "CANCELED" : "ERROR:", event.text == "cancelled" ? "" : event.text));
         break;
     default: break;
     }
@@ -151,8 +152,7 @@ void BuildView::draw() {
     const std::size_t width = columns() - 1;
     for (const auto& [vertex, line] : lines_) {
         std::string text = fmt::format(" => {}  {:.1f}s", printable(line.name), seconds(line.seen.elapsed));
-        if (line.seen.total > 0)
-            text += fmt::format("  {} / {}", human_size(line.seen.current), human_size(line.seen.total));
+        if (line.seen.total > 0) text += fmt::format("  {} / {}", human_size(line.seen.current), human_size(line.seen.total));
         put(cut(std::move(text), width) + "\n");
         ++drawn_;
         for (const std::string& last : line.last) {
@@ -197,10 +197,11 @@ void BuildView::show_json(const Event& event) {
     const std::string time = now();
     Json json;
     if (event.kind == Kind::output) {
-        json["logs"] = {{{"vertex", digest}, {"stream", event.error_stream ? 2 : 1}, {"data", base64(event.text)}, {"timestamp", time}}};
+        json["logs"] = {
+            {{"vertex", digest}, {"stream", event.error_stream ? 2 : 1}, {"data", base64(event.text)}, {"timestamp", time}}};
     } else if (event.kind == Kind::status) {
-        json["statuses"] = {{{"id", event.text}, {"vertex", digest}, {"current", event.current}, {"total", event.total},
-                             {"timestamp", time}}};
+        json["statuses"] = {
+            {{"id", event.text}, {"vertex", digest}, {"current", event.current}, {"total", event.total}, {"timestamp", time}}};
     } else if (event.kind == Kind::notice) {
         json["warnings"] = {{{"level", 1}, {"short", base64(event.text)}}};
     } else {

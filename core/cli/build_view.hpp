@@ -1,5 +1,5 @@
-// The progress of a build on standard error, in the forms of `docker build --progress`: plain (a line for everything), tty (what
-// runs now, below what is done), rawjson (BuildKit's SolveStatus, an object a line) and none.
+// The progress of a build on standard error, in the forms of `docker build --progress`: plain (a line for everything), tty
+// (what runs now, below what is done), rawjson (BuildKit's SolveStatus, an object a line) and none.
 #pragma once
 
 #include "build/events.hpp"

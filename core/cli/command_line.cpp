@@ -11,7 +11,8 @@ void declare_tree(Verb top, Context& context) {
                     top.add_group("image", "Manage images"),
                     top.add_group("network", "Manage networks"),
                     top.add_group("volume", "Manage volumes"),
-                    top.add_group("system", "Manage the engine")};
+                    top.add_group("system", "Manage the engine"),
+                    top.add_group("builder", "Manage builds")};
     add_run_verbs(parents, context);
     add_control_verbs(parents, context);
     add_change_verbs(parents, context);

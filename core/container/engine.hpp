@@ -11,6 +11,7 @@
 #include "container/units.hpp"
 #include "container/volume_store.hpp"
 #include "driver/loader.hpp"
+#include "image/build_cache.hpp"
 #include "image/store.hpp"
 #include "systemd/manager.hpp"
 
@@ -95,6 +96,8 @@ public:
     Result<Pruned> prune_containers(const Filters& filters);
     Result<Pruned> prune_networks(const Filters& filters);
     Result<Pruned> prune_volumes(const Filters& filters);
+    // Of `builder prune`; waits for nothing: what a build uses now stays, or is made again.
+    Result<Pruned> prune_build_cache(const image::CachePrune& options);
     Result<image::Store::Pruned> prune_images(bool all, const std::map<std::string, std::string>& filters);
 
     struct Usage {  // of `system df`
@@ -106,6 +109,7 @@ public:
             bool active = false;
         };
         std::vector<Item> images, containers, volumes;
+        std::vector<image::CacheEntry> build_cache;
         std::uint64_t layer_bytes = 0, layer_reclaimable = 0;  // all layers, shared ones once; those of unused images
     };
     Result<Usage> usage();

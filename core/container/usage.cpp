@@ -129,6 +129,11 @@ Result<image::Store::Pruned> Engine::prune_images(bool all, const std::map<std::
     return TRY(images())->prune(all, TRY(images_in_use()), filters);
 }
 
+Result<Engine::Pruned> Engine::prune_build_cache(const image::CachePrune& options) {
+    auto pruned = TRY(image::prune_cache(*TRY(images()), options));
+    return Pruned{std::move(pruned.ids), pruned.bytes};
+}
+
 Result<Engine::Usage> Engine::usage() {
     Usage usage;
     const auto containers = TRY(this->containers());
@@ -147,6 +152,7 @@ Result<Engine::Usage> Engine::usage() {
         const std::size_t users = image_users[one.image.id];
         usage.images.push_back({one.image.id.str(), one.shared + one.unique, one.unique, users, users != 0});
     }
+    usage.build_cache = TRY(image::list_cache(*TRY(images())));
     usage.layer_bytes = store.layers;
     usage.layer_reclaimable = store.reclaimable;
     for (const VolumeInfo& volume : TRY(volumes())) {

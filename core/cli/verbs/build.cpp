@@ -30,8 +30,10 @@ void stop_on_interrupt() {
 }
 
 struct BuildVerb {
-    std::string context, file, target, platform, progress = "auto", network = "default", iidfile, metadata_file, memory, shm_size;
-    std::vector<std::string> names, build_args, labels, secrets, ssh, contexts, outputs, allow, no_cache_filter, add_hosts, ulimits;
+    std::string context, file, target, platform, progress = "auto", network = "default", iidfile, metadata_file, memory,
+                                                 shm_size;
+    std::vector<std::string> names, build_args, labels, secrets, ssh, contexts, outputs, allow, no_cache_filter, add_hosts,
+        ulimits;
     std::string cpus;
     bool no_cache = false, pull = false, quiet = false, squash = false, check = false, remove = true, force_remove = false,
          load = false, provenance = false;
@@ -39,7 +41,8 @@ struct BuildVerb {
 };
 
 void declare_build(Verb& verb, BuildVerb& options) {
-    verb.add_option("CONTEXT", options.context, "folder, URL, git reference, or - for an archive or Dockerfile on standard input")
+    verb.add_option("CONTEXT", options.context,
+                    "folder, URL, git reference, or - for an archive or Dockerfile on standard input")
         .required();
     verb.add_option("-f,--file", options.file, "the Dockerfile (CONTEXT/Dockerfile), - for standard input").value("FILE");
     verb.add_option("-t,--tag", options.names, "name of the image, NAME[:TAG]").value("NAME[:TAG]");
@@ -52,13 +55,16 @@ void declare_build(Verb& verb, BuildVerb& options) {
     verb.add_flag("--pull", options.pull, "look for newer base images");
     verb.add_option("--progress", options.progress, "auto, plain, tty, rawjson or quiet").value("FORM");
     verb.add_flag("-q,--quiet", options.quiet, "only the image's id");
-    verb.add_option("--secret", options.secrets, "secret for RUN --mount=type=secret: id=ID[,src=FILE][,env=NAME]").value("SECRET");
-    verb.add_option("--ssh", options.ssh, "agent's socket for RUN --mount=type=ssh: default or ID[=SOCKET]").value("ID[=SOCKET]");
+    verb.add_option("--secret", options.secrets, "secret for RUN --mount=type=secret: id=ID[,src=FILE][,env=NAME]")
+        .value("SECRET");
+    verb.add_option("--ssh", options.ssh, "agent's socket for RUN --mount=type=ssh: default or ID[=SOCKET]")
+        .value("ID[=SOCKET]");
     verb.add_option("--network", options.network, "network of RUN: default, none, host or a network's name").value("NETWORK");
     verb.add_option("--add-host", options.add_hosts, "line of /etc/hosts for RUN, HOST:IP").value("HOST:IP");
     verb.add_option("--allow", options.allow, "network.host or security.insecure").value("RIGHT");
     verb.add_option("-o,--output", options.outputs, "type=image|oci|docker|local|tar[,dest=PATH], or a folder").value("OUTPUT");
-    verb.add_option("--build-context", options.contexts, "named context, NAME=FOLDER|URL|docker-image://REF").value("NAME=SOURCE");
+    verb.add_option("--build-context", options.contexts, "named context, NAME=FOLDER|URL|docker-image://REF")
+        .value("NAME=SOURCE");
     verb.add_option("--iidfile", options.iidfile, "write the image's id to this file").value("FILE");
     verb.add_option("--metadata-file", options.metadata_file, "write what came out to this file, as JSON").value("FILE");
     verb.add_flag("--squash", options.squash, "one layer for all steps");
@@ -96,18 +102,26 @@ Result<build::Secret> parse_secret(const std::string& text) {
     build::Secret secret;
     std::string type;
     for (const auto& [key, value] : fields_of(text)) {
-        if (key == "id") secret.id = value;
-        else if (key == "src" || key == "source") secret.file = value;
-        else if (key == "env") secret.variable = value;
-        else if (key == "type") type = value;
-        else return error(Errc::invalid, "--secret: unexpected key '{}' in '{}'", key, text);
+        if (key == "id")
+            secret.id = value;
+        else if (key == "src" || key == "source")
+            secret.file = value;
+        else if (key == "env")
+            secret.variable = value;
+        else if (key == "type")
+            type = value;
+        else
+            return error(Errc::invalid, "--secret: unexpected key '{}' in '{}'", key, text);
     }
     if (secret.id.empty()) return error(Errc::invalid, "--secret: '{}' has no id=", text);
-    if (!type.empty() && type != "file" && type != "env") return error(Errc::invalid, "--secret: type '{}' is neither file nor env", type);
+    if (!type.empty() && type != "file" && type != "env")
+        return error(Errc::invalid, "--secret: type '{}' is neither file nor env", type);
     // Docker's: an id alone is an environment variable where there is one of that name, else a file.
-    if (type == "env" && secret.variable.empty()) secret.variable = secret.file.empty() ? secret.id : std::exchange(secret.file, "");
+    if (type == "env" && secret.variable.empty())
+        secret.variable = secret.file.empty() ? secret.id : std::exchange(secret.file, "");
     if (secret.file.empty() && secret.variable.empty()) (getenv(secret.id.c_str()) ? secret.variable : secret.file) = secret.id;
-    if (!secret.file.empty() && !os::path_exists(secret.file)) return error(Errc::not_found, "--secret {}: no such file '{}'", secret.id, secret.file);
+    if (!secret.file.empty() && !os::path_exists(secret.file))
+        return error(Errc::not_found, "--secret {}: no such file '{}'", secret.id, secret.file);
     return secret;
 }
 
@@ -134,15 +148,18 @@ Result<Output> parse_output(const std::string& text) {
     if (text == "-") return Output{"tar", "-"};
     if (text.find('=') == std::string::npos) return Output{"local", text};
     for (const auto& [key, value] : fields_of(text)) {
-        if (key == "type") output.type = value;
-        else if (key == "dest") output.destination = value;
+        if (key == "type")
+            output.type = value;
+        else if (key == "dest")
+            output.destination = value;
         else if (key != "name" && key != "push" && key != "rewrite-timestamp" && key != "tar")
             return error(Errc::invalid, "--output: unexpected key '{}' in '{}'", key, text);
     }
     static constexpr std::array types{"image", "oci", "docker", "local", "tar"};
     if (std::ranges::find(types, output.type) == types.end())
         return error(Errc::invalid, "--output: type '{}' is none of image, oci, docker, local, tar", output.type);
-    if (output.type == "local" && output.destination.empty()) return error(Errc::invalid, "--output: type=local needs dest=FOLDER");
+    if (output.type == "local" && output.destination.empty())
+        return error(Errc::invalid, "--output: type=local needs dest=FOLDER");
     if (output.destination.empty()) output.destination = "-";
     if (output.type != "image" && output.type != "local" && output.destination == "-" && isatty(STDOUT_FILENO))
         return error(Errc::invalid, "--output: cowardly refusing to write an archive to a terminal: give dest=FILE");
@@ -155,7 +172,8 @@ Result<> fill_limits(const BuildVerb& options, config::Limits& limits) {
     if (!options.cpus.empty()) {
         char* end = nullptr;
         limits.cpus = std::strtod(options.cpus.c_str(), &end);
-        if (*end || !(*limits.cpus > 0)) return error(Errc::invalid, "--cpus: '{}' is not a number of processors", options.cpus);
+        if (*end || !(*limits.cpus > 0))
+            return error(Errc::invalid, "--cpus: '{}' is not a number of processors", options.cpus);
     }
     for (const std::string& text : options.ulimits) {
         const auto [name, value] = split(text);
@@ -179,8 +197,10 @@ Result<build::Options> build_options(const BuildVerb& verb) {
     for (const std::string& text : verb.build_args) {
         const auto [name, value] = split(text);
         // A name alone takes the environment's value, or none.
-        if (value) options.build_args[name] = *value;
-        else if (const char* own = getenv(name.c_str())) options.build_args[name] = own;
+        if (value)
+            options.build_args[name] = *value;
+        else if (const char* own = getenv(name.c_str()))
+            options.build_args[name] = own;
     }
     if (const char* epoch = getenv("SOURCE_DATE_EPOCH")) options.build_args.try_emplace("SOURCE_DATE_EPOCH", epoch);
     for (const std::string& text : verb.labels) {
@@ -235,7 +255,8 @@ Result<> write_files(container::Engine& engine, const build::Outcome& outcome, c
 Result<> write_outputs(container::Engine& engine, const BuildVerb& verb, const build::Outcome& outcome,
                        const std::vector<Output>& outputs) {
     for (const Output& output : outputs) {
-        if (output.type == "local" || output.type == "tar") TRY_CONTEXT(write_files(engine, outcome, output), "--output type={}", output.type);
+        if (output.type == "local" || output.type == "tar")
+            TRY_CONTEXT(write_files(engine, outcome, output), "--output type={}", output.type);
         if (output.type != "oci" && output.type != "docker") continue;
         const auto format = output.type == "oci" ? image::ArchiveFormat::oci_archive : image::ArchiveFormat::docker_archive;
         std::vector<std::string> names = verb.names;
@@ -247,7 +268,8 @@ Result<> write_outputs(container::Engine& engine, const BuildVerb& verb, const b
     nlohmann::json json{{"containerimage.config.digest", outcome.id.str()}};
     if (outcome.image) json["containerimage.digest"] = outcome.manifest.str();
     std::string names;
-    for (const std::string& name : verb.names) names += (names.empty() ? "" : ",") + TRY(ImageRef::parse(name)).normalized().str();
+    for (const std::string& name : verb.names)
+        names += (names.empty() ? "" : ",") + TRY(ImageRef::parse(name)).normalized().str();
     if (!names.empty()) json["image.name"] = names;
     return os::write_file_atomic(verb.metadata_file, json.dump(2) + "\n", 0644, false);
 }
@@ -270,7 +292,8 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
     if (verb.check || verb.call == "check" || verb.call == "lint") {
         const auto [text, count] = TRY(module->check(*engine, fetchers, options));
         if (count == 0) return print("Check complete, no warnings found.\n");
-        TRY(print(fmt::format("{}Check complete, {} warning{} found!\n", text, count, count == 1 ? " has been" : "s have been")));
+        TRY(print(
+            fmt::format("{}Check complete, {} warning{} found!\n", text, count, count == 1 ? " has been" : "s have been")));
         return 1;
     }
     BuildView view(*form);
@@ -284,7 +307,7 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
 }  // namespace
 
 void add_build_verbs(Parents& parents, Context& context) {
-    for (Verb* parent : {&parents.top, &parents.image})
+    for (Verb* parent : {&parents.top, &parents.image, &parents.builder})
         add_verb(*parent, context, "build", "Build an image from a Dockerfile", declare_build, run_build);
 }
 

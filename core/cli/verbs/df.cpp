@@ -90,6 +90,26 @@ std::string volume_table(const Usage& usage) {
     return "Local Volumes space usage:\n\n" + align(lines);
 }
 
+// What only the cache keeps; layers of images are the images'.
+Json cache_row(const Usage& usage) {
+    std::uint64_t bytes = 0;
+    for (const auto& entry : usage.build_cache)
+        if (!entry.shared) bytes += entry.size;
+    return row("Build Cache", usage.build_cache.size(), 0, bytes, bytes);
+}
+
+std::string cache_table(const Usage& usage) {
+    std::uint64_t bytes = 0;
+    std::vector<std::string> lines{"CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\tSHARED\tSTEP"};
+    for (const auto& entry : usage.build_cache) {
+        if (!entry.shared) bytes += entry.size;
+        lines.push_back(fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}", entry.id.substr(0, 12),
+                                    entry.mount ? "exec.cachemount" : "regular", human_size(entry.size),
+                                    time_ago(entry.created), time_ago(entry.used), entry.shared, truncated(entry.step, 40)));
+    }
+    return fmt::format("Build cache usage: {}\n\n", human_size(bytes)) + align(lines);
+}
+
 Result<int> run_df(Context& context, DfOptions& options) {
     if (options.verbose && !options.format.empty())
         return error(Errc::unsupported, "--verbose and --format contradict each other");
@@ -97,9 +117,9 @@ Result<int> run_df(Context& context, DfOptions& options) {
     const Usage usage = TRY(engine->usage());
     if (options.verbose)
         return print(TRY(image_table(*engine, usage)) + "\n" + TRY(container_table(*engine, usage)) + "\n" +
-                     volume_table(usage) + "\n");
+                     volume_table(usage) + "\n" + cache_table(usage) + "\n");
     const std::vector<Json> rows{image_row(usage), row_of("Containers", usage.containers),
-                                 row_of("Local Volumes", usage.volumes), row("Build Cache", 0, 0, 0, 0)};
+                                 row_of("Local Volumes", usage.volumes), cache_row(usage)};
     return print(TRY(print_listing(df_listing, {options.format, false}, rows)));
 }
 

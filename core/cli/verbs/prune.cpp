@@ -10,6 +10,7 @@ namespace {
 
 struct PruneOptions {
     bool force = false, all = false, volumes = false;
+    std::string keep;
     std::vector<std::string> filters;
 };
 
@@ -30,6 +31,12 @@ void declare_image_prune(Verb& verb, PruneOptions& options) {
 void declare_volume_prune(Verb& verb, PruneOptions& options) {
     verb.add_flag("-a,--all", options.all, "named volumes too, not only anonymous ones");
     declare_common(verb, options, "label=KEY[=VALUE], label!=KEY[=VALUE], all=BOOL");
+}
+
+void declare_builder_prune(Verb& verb, PruneOptions& options) {
+    verb.add_flag("-a,--all", options.all, "steps that images share and cache mounts too");
+    verb.add_option("--keep-storage", options.keep, "how much may stay").value("BYTES");
+    declare_common(verb, options, "until=TIME: only what was not used since");
 }
 
 void declare_system_prune(Verb& verb, PruneOptions& options) {
@@ -88,6 +95,21 @@ Result<Pruned> prune_images(container::Engine& engine, const PruneOptions& optio
     return listed("Deleted Images", pruned.lines, pruned.bytes);
 }
 
+Result<image::CachePrune> cache_options(const PruneOptions& options) {
+    image::CachePrune wanted;
+    wanted.all = options.all;
+    const Filters parsed = TRY(Filters::parse(options.filters, {"until", "unused-for", "label", "label!"}));
+    for (const char* key : {"until", "unused-for"})
+        for (const auto& value : parsed.values(key)) wanted.unused_since = TRY(parse_time(value)) / 1000000;
+    if (!options.keep.empty()) wanted.keep = TRY_CONTEXT(parse_bytes(options.keep), "--keep-storage");
+    return wanted;
+}
+
+Result<Pruned> prune_build_cache(container::Engine& engine, const PruneOptions& options) {
+    const auto pruned = TRY(engine.prune_build_cache(TRY(cache_options(options))));
+    return listed("Deleted build cache objects", pruned.names, pruned.bytes);
+}
+
 Result<int> print_pruned(const Pruned& pruned) {
     return print(fmt::format("{}Total reclaimed space: {}\n", pruned.text, human_size(pruned.bytes)));
 }
@@ -119,6 +141,13 @@ Result<int> run_image_prune(Context& context, PruneOptions& options) {
     return print_pruned(TRY(prune_images(*TRY(context.engine()), options)));
 }
 
+Result<int> run_builder_prune(Context& context, PruneOptions& options) {
+    if (!options.force && !TRY(confirm(options.all ? "WARNING! This will remove all build cache."
+                                                   : "WARNING! This will remove all dangling build cache.")))
+        return 0;
+    return print_pruned(TRY(prune_build_cache(*TRY(context.engine()), options)));
+}
+
 Result<int> run_system_prune(Context& context, PruneOptions& options) {
     // Volumes have no time that says anything about their content.
     if (options.volumes && TRY(Filters::parse(options.filters, {"until", "label", "label!"})).has("until"))
@@ -127,18 +156,21 @@ Result<int> run_system_prune(Context& context, PruneOptions& options) {
         "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one container\n{}  - "
         "{}\n",
         options.volumes ? "  - all anonymous volumes not used by at least one container\n" : "",
-        options.all ? "all images without at least one container associated to them" : "all dangling images");
+        options.all ? "all images without at least one container associated to them\n  - all build cache"
+                    : "all dangling images\n  - unused build cache");
     if (!options.force && !TRY(confirm(warning))) return 0;
     auto* engine = TRY(context.engine());
     // Containers first: they are what the rest is used by.
     std::vector<Result<Pruned> (*)(container::Engine&, const PruneOptions&)> steps{prune_containers, prune_networks};
     if (options.volumes) steps.push_back(prune_volumes);
+    // Before the images: a layer goes when neither an image nor a step has it.
+    steps.push_back(prune_build_cache);
     steps.push_back(prune_images);
     Pruned all;
     int status = 0;
     for (const auto step : steps) {
         PruneOptions own = options;
-        own.all = options.all && step == prune_images;
+        own.all = options.all && (step == prune_images || step == prune_build_cache);
         const auto pruned = step(*engine, own);
         if (!pruned.ok()) {
             complain(pruned.error());
@@ -159,6 +191,7 @@ void add_prune_verbs(Parents& parents, Context& context) {
     add_verb(parents.image, context, "prune", "Remove unused images", declare_image_prune, run_image_prune);
     add_verb(parents.network, context, "prune", "Remove all unused networks", declare_prune, run_network_prune);
     add_verb(parents.volume, context, "prune", "Remove unused volumes", declare_volume_prune, run_volume_prune);
+    add_verb(parents.builder, context, "prune", "Remove build cache", declare_builder_prune, run_builder_prune);
     add_verb(parents.system, context, "prune", "Remove unused objects", declare_system_prune, run_system_prune);
 }
 

@@ -13,6 +13,7 @@ struct Parents {
     Verb network;
     Verb volume;
     Verb system;
+    Verb builder;
 };
 
 void add_run_verbs(Parents& parents, Context& context);       // run, create

@@ -70,8 +70,7 @@ private:
         };
         request.sink = [this](std::string_view data) -> Result<> {
             received_ += data.size();
-            if (received_ > options_.limit)
-                return error(Errc::invalid, "'{}' is larger than {} bytes", url_, options_.limit);
+            if (received_ > options_.limit) return error(Errc::invalid, "'{}' is larger than {} bytes", url_, options_.limit);
             if (options_.progress) options_.progress({"", "Downloading", received_, total_});
             return options_.sink(data);
         };
