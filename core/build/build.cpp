@@ -26,26 +26,31 @@ struct Script {
 };
 
 Result<Script> read_script(const Options& options, const ContextFolder& context) {
-    if (context.script) return Script{"Dockerfile", *context.script, ""};
-    if (options.dockerfile == "-")
-        return Script{"Dockerfile", TRY(os::read_fd(options.input, "standard input", dockerfile::file_limit + 1)), ""};
+    constexpr std::size_t limit = dockerfile::file_limit + 1;  // so that the parser says what is wrong with it
+    Script script{"Dockerfile", "", ""};
+    if (context.script || options.dockerfile == "-") {
+        script.text = context.script ? *context.script : TRY(os::read_fd(options.input, "standard input", limit));
+        return script;
+    }
     const os::Fd root = TRY(os::open(context.path, O_PATH | O_DIRECTORY));
     std::vector<std::string> names{options.dockerfile};
     if (options.dockerfile.empty()) names = {"Dockerfile", "dockerfile", "Containerfile"};
     // A path that was given is the caller's, relative to where the caller is; then the context is looked at.
     if (!options.dockerfile.empty() && !is_url(options.context) && !is_git_reference(options.context) && options.context != "-")
         if (os::path_exists(options.dockerfile)) {
-            const std::string path = std::filesystem::absolute(options.dockerfile).lexically_normal().string();
-            return Script{std::filesystem::path(path).filename().string(), TRY(os::read_file(path, dockerfile::file_limit + 1)),
-                          path};
+            script.path = std::filesystem::absolute(options.dockerfile).lexically_normal().string();
+            script.name = std::filesystem::path(script.path).filename().string();
+            script.text = TRY(os::read_file(script.path, limit));
+            return script;
         }
     for (const std::string& name : names) {
         const auto file = os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK);
         if (!file.ok() && file.error().sys() == ENOENT) continue;
-        return Script{name,
-                      TRY(os::read_fd(TRY(os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK)).get(), name,
-                                      dockerfile::file_limit + 1)),
-                      context.path + "/" + name};
+        if (!file.ok()) return error(file.error().code(), "{}", file.error().message());
+        script.name = name;
+        script.path = context.path + "/" + name;
+        script.text = TRY(os::read_fd(file->get(), name, limit));
+        return script;
     }
     return error(Errc::not_found, "failed to read dockerfile: open {}: no such file or directory", names.front());
 }

@@ -163,7 +163,8 @@ public:
 
     Result<int> run() {
         const config::Definition definition = definition_of(session_, request_);
-        container::BuildStep step{definition, TRY(config_text()), request_.trees, request_.mount_points};
+        container::BuildStep step{definition, "", request_.trees, request_.mount_points};
+        step.image_config = TRY(config_text());
         const auto& paths = session_.engine.paths();
         TRY(container::write_build_step(paths, session_.folders.id(), request_.name, step));
         const auto note = TRY(container::ExitNote::open(paths, request_.name));

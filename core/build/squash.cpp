@@ -69,7 +69,8 @@ Result<> squash(Session& session, std::size_t keep, StageState& state) {
             vertex.failed(made.error());
             return made;
         }
-        known = image::CachedStep{"squash", session.now(), TRY(session.layer_of(below, name))};
+        known = image::CachedStep{"squash", session.now(), std::nullopt};
+        known->layer = TRY(session.layer_of(below, name));
         TRY(session.cache.put(key, *known));
     }
     state.key = key;

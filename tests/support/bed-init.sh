@@ -1,7 +1,7 @@
 #!/bin/bash
 # PID 1 of a bed until systemd takes over: puts the root file system together. All mounts here live in the bed's own mount namespace.
 set -euo pipefail
-work=$1 root=$2 installed=$3 source=$4
+work=$1 root=$2 installed=$3 source=$4 mirror=$5
 
 mount -t tmpfs -o mode=755 bed "$work/mnt"
 mkdir "$work/mnt"/{upper,work,root}
@@ -39,6 +39,11 @@ mount --bind "$work/data/tmp" "$new/var/tmp"
 mount --bind "$source" "$new/src"
 mount -o remount,ro,bind "$new/src"
 mount --bind "$work/share" "$new/run/bed"
+if [ -n "$mirror" ]; then
+    mkdir -p "$new/srv/mirror"
+    mount --bind "$mirror" "$new/srv/mirror"
+    mount -o remount,ro,bind "$new/srv/mirror"
+fi
 
 tr -d - </proc/sys/kernel/random/uuid >"$new/etc/machine-id"
 echo bed >"$new/etc/hostname"

@@ -9,6 +9,7 @@ Standard input, output and error are CMD's, and so is the exit status (125: the 
   -e NAME=VALUE     set a variable for CMD (GANTRY_* and TERM are passed on anyway)
   --no-build        install what is built already
   --bare            install nothing of Gantry
+  --mirror          a Debian base image and packages for builds in /srv/mirror
   --peers           a root file system that also has podman, crun, docker.io and systemd-container
   --timeout SECS    kill the bed and exit with 124 after that time
   --journal FILE    write the bed's journal there at the end
@@ -16,12 +17,13 @@ U
 }
 
 bed_main() {
-    local variant=base build=1 bare=0 limit=0 journal='' variables=()
+    local variant=base build=1 bare=0 limit=0 journal='' mirror='' variables=()
     while [ $# -gt 0 ]; do
         case $1 in
             -e) variables+=("$2"); shift ;;
             --no-build) build=0 ;;
             --bare) bare=1 ;;
+            --mirror) mirror=yes ;;
             --peers) variant=peers ;;
             --timeout) limit=$2; shift ;;
             --journal) journal=$2; shift ;;
@@ -35,6 +37,7 @@ bed_main() {
     need_root bed
     local root installed
     root=$(rootfs "$variant") || die "bed: no root file system"
+    [ -z "$mirror" ] || mirror=$(mirror) || die "bed: no package mirror"
     [ $bare = 1 ] || [ $build = 0 ] || [ -n "${GANTRY_BED_INSTALL:-}" ] || build_tree release || die "bed: the tree does not build"
 
     bed_work=$(mktemp -d "/var/tmp/gantry-bed.$$.XXXXXX")
@@ -47,7 +50,7 @@ bed_main() {
     if [ $bare = 1 ]; then installed=$bed_work/install
     elif [ -z "${GANTRY_BED_INSTALL:-}" ]; then install_tree "$installed" || die "bed: cannot install"
     fi
-    bed_boot "$root" "$installed"
+    bed_boot "$root" "$installed" "$mirror"
     bed_command "${variables[@]}" -- "$@" >"$bed_work/share/command"
     if [ "$limit" -gt 0 ]; then
         # The bed's end ends the command too.
@@ -85,7 +88,7 @@ bed_command() {  # NAME=VALUE... -- CMD...
     echo
 }
 
-bed_boot() {  # ROOT INSTALLED
+bed_boot() {  # ROOT INSTALLED [MIRROR]
     local tree
     tree=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
     [ -n "$tree" ] || die "bed: no cgroup2 mount on this machine"
@@ -97,7 +100,7 @@ bed_boot() {  # ROOT INSTALLED
     (
         echo 0 >"$bed_cgroup/cgroup.procs" || exit 1
         exec setpriv --pdeathsig KILL unshare --kill-child --fork --pid --mount --uts --ipc --cgroup --net --propagation private \
-            "$support/bed-init.sh" "$bed_work" "$1" "$2" "$top" </dev/null >"$bed_work/console" 2>&1 9>&-
+            "$support/bed-init.sh" "$bed_work" "$1" "$2" "$top" "$3" </dev/null >"$bed_work/console" 2>&1 9>&-
     ) &
     local outer=$! tries=0
     disown $outer

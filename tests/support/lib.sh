@@ -136,6 +136,16 @@ load_busybox() {
     gantry tag "$(gantry load -q -i /tmp/busybox.tar | sed 's/.*: //')" busybox
 }
 
+# --- builds -------------------------------------------------------------------------------------------------------------------------
+
+# mirror_start: serves /srv/mirror ("# options: --mirror") to hosts and containers as http://mirror.test:8181, which builds find with
+# --add-host mirror.test:host-gateway, and makes the image "debian" of its base.
+mirror_start() {
+    systemctl is-active --quiet mirror.service || systemd-run --quiet --unit=mirror python3 -m http.server -d /srv/mirror 8181
+    eventually 10 curl -sfo /dev/null http://127.0.0.1:8181/debian/Packages.gz
+    gantry image inspect debian >/dev/null 2>&1 || gantry import -c 'CMD ["bash"]' /srv/mirror/base.tar debian >/dev/null
+}
+
 # --- what must not be left over -----------------------------------------------------------------------------------------------------
 
 # A picture of all that a container may hold outside its data: compare one from before with one from after.
