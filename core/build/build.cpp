@@ -1,6 +1,5 @@
 #include "build/build.hpp"
 
-#include "build/metadata.hpp"
 #include "build/remote.hpp"
 #include "build/squash.hpp"
 #include "build/stage.hpp"

@@ -8,6 +8,7 @@
 
 #include "build/events.hpp"
 #include "container/engine.hpp"
+#include "image/download.hpp"
 #include "image/transfer.hpp"
 
 #include <atomic>

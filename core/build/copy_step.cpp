@@ -1,7 +1,7 @@
 #include "build/copy_step.hpp"
 
-#include "build/metadata.hpp"
 #include "build/remote.hpp"
+#include "container/image_changes.hpp"
 #include "os/file.hpp"
 #include "sandbox/user.hpp"
 
@@ -34,7 +34,7 @@ CopyStep::CopyStep(Session& session, Inputs& inputs, const dockerfile::Copy& cop
     : session_(session), inputs_(inputs), copy_(copy), add_(add), stage_(stage) {
     for (const std::string& source : copy.sources)
         (add && (is_url(source) || is_git_reference(source)) ? remote_ : words_).push_back(source);
-    target_ = resolved_folder(config.workdir, copy.destination);
+    target_ = container::resolved_folder(config.workdir, copy.destination);
     several_ = copy.sources.size() + copy.heredocs.size() > 1;
     if (means_folder(copy.destination) && !target_.ends_with('/')) target_ += '/';
 }

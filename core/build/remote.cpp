@@ -150,12 +150,12 @@ Result<std::string> fetch_url(Session& session, const std::string& url, const st
     const os::Fd file = TRY(os::open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
     image::DownloadOptions options;
     options.cancel = session.options.cancel;
-    options.sink = [&](std::string_view data) { return os::write_all(file.get(), data, partial); };
     if (vertex)
-        options.progress = [vertex](const image::Progress& progress) {
-            vertex->status(progress.status, progress.current, progress.total);
+        options.progress = [vertex](std::uint64_t current, std::uint64_t total) {
+            vertex->status("Downloading", current, total);
         };
-    const auto done = TRY(session.fetchers.download(session.engine.paths(), session.engine.config(), url, options));
+    const auto sink = [&](std::string_view data) { return os::write_all(file.get(), data, partial); };
+    const auto done = TRY(session.fetchers.download(session.engine.paths(), session.engine.config(), url, sink, options));
     const timespec time{done.modified.value_or(0), 0};
     const timespec times[2] = {time, time};
     if (futimens(file.get(), times) != 0) return errno_error("set times of '{}'", partial);

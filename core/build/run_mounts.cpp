@@ -1,7 +1,7 @@
 #include "build/run_mounts.hpp"
 
 #include "build/copy_files.hpp"
-#include "build/metadata.hpp"
+#include "container/image_changes.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
 
@@ -58,7 +58,7 @@ Result<std::string> RunMounts::key(const std::vector<RunMount>& mounts, std::siz
             const auto input = TRY_CONTEXT(inputs_.from(mount.from, stage), "--mount={}", mount.text);
             text += TRY_CONTEXT(inputs_.digest(input, {mount.source}, {}, ""), "--mount={}", mount.text).str();
         }
-        text += resolved_folder(workdir, mount.target) + "\n";
+        text += container::resolved_folder(workdir, mount.target) + "\n";
     }
     return text;
 }
@@ -81,7 +81,7 @@ Result<> RunMounts::prepare(const std::vector<RunMount>& mounts, std::size_t sta
 }
 
 Result<> RunMounts::add_bind(const RunMount& mount, std::size_t stage, StepRequest& request) {
-    const std::string target = resolved_folder(request.config.workdir, mount.target);
+    const std::string target = container::resolved_folder(request.config.workdir, mount.target);
     const bool read_only = mount.read_only.value_or(true);
     const auto input = TRY(inputs_.from(mount.from, stage));
     const auto found = TRY(inputs_.sources(input, {mount.source}, {}));
@@ -147,7 +147,7 @@ Result<> RunMounts::fill_cache(const RunMount& mount, std::size_t stage, const s
 }
 
 Result<> RunMounts::add_cache(const RunMount& mount, std::size_t stage, StepRequest& request) {
-    const std::string target = resolved_folder(request.config.workdir, mount.target);
+    const std::string target = container::resolved_folder(request.config.workdir, mount.target);
     const std::string folder = TRY(cache_folder(mount, target));
     if (!os::path_exists(folder)) TRY(fill_cache(mount, stage, folder));
     add_host(request, folder, target, mount.read_only.value_or(false), true);
@@ -157,7 +157,7 @@ Result<> RunMounts::add_cache(const RunMount& mount, std::size_t stage, StepRequ
 Result<> RunMounts::add_tmpfs(const RunMount& mount, StepRequest& request) {
     config::Mount tmpfs;
     tmpfs.type = config::MountType::tmpfs;
-    tmpfs.target = resolved_folder(request.config.workdir, mount.target);
+    tmpfs.target = container::resolved_folder(request.config.workdir, mount.target);
     tmpfs.size = mount.size.value_or(0);
     tmpfs.options = {"exec"};
     request.mount_points.push_back({tmpfs.target, true});
@@ -183,7 +183,7 @@ Result<> RunMounts::add_secret(const RunMount& mount, StepRequest& request) {
     TRY(os::write_file_atomic(file, value, 0400, false));
     TRY(own(file, mount, 0400));
     const std::string target =
-        mount.target.empty() ? "/run/secrets/" + id : resolved_folder(request.config.workdir, mount.target);
+        mount.target.empty() ? "/run/secrets/" + id : container::resolved_folder(request.config.workdir, mount.target);
     add_host(request, file, target, true, false);
     return {};
 }
@@ -197,7 +197,7 @@ Result<> RunMounts::add_ssh(const RunMount& mount, StepRequest& request) {
         return {};
     }
     const std::string target = mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", request.mounts.size())
-                                                    : resolved_folder(request.config.workdir, mount.target);
+                                                    : container::resolved_folder(request.config.workdir, mount.target);
     if (request.mounts.end() == std::ranges::find(request.mounts, target, &config::Mount::target))
         add_host(request, source->socket, target, false, false);
     request.environment.emplace_back("SSH_AUTH_SOCK", target);

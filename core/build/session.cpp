@@ -56,7 +56,7 @@ Result<std::optional<image::CachedStep::Layer>> Session::layer_of(const image::I
     image::LayerOptions wanted;
     wanted.clamp = epoch;
     wanted.consume = true;
-    wanted.keep_empty = false;
+    wanted.skip_empty = true;
     wanted.cancel = options.cancel;
     auto made = image::layer_of_changes(store, name.str(), store.layer_keys(config), wanted);
     if (!made.ok() || made->empty) [[maybe_unused]]

@@ -1,8 +1,8 @@
 #include "build/stage.hpp"
 
 #include "build/copy_step.hpp"
-#include "build/metadata.hpp"
 #include "build/run_mounts.hpp"
+#include "container/image_changes.hpp"
 #include "dockerfile/parse.hpp"
 #include "image/hasher.hpp"
 
@@ -45,7 +45,7 @@ bool StageBuilder::may_use_cache() const {
 }
 
 std::optional<std::string> StageBuilder::lookup(std::string_view name) const {
-    if (auto value = variable(state_->config.env, name)) return value;
+    if (auto value = container::variable(state_->config.env, name)) return value;
     for (auto arg = args_.rbegin(); arg != args_.rend(); ++arg)
         if (arg->first == name) return arg->second;
     return std::nullopt;
@@ -55,7 +55,7 @@ std::optional<std::string> StageBuilder::lookup(std::string_view name) const {
 std::vector<std::pair<std::string, std::string>> StageBuilder::visible_args() const {
     std::map<std::string, std::string> values;
     for (const auto& [name, value] : args_)
-        if (value && !variable(state_->config.env, name)) values[name] = *value;
+        if (value && !container::variable(state_->config.env, name)) values[name] = *value;
     return {values.begin(), values.end()};
 }
 
@@ -147,9 +147,7 @@ void StageBuilder::add_history(std::string created, std::string created_by, bool
 }
 
 Result<> StageBuilder::change_metadata(const dockerfile::Instruction& instruction) {
-    const bool command = std::holds_alternative<dockerfile::Cmd>(instruction.what);
-    TRY(apply_metadata(state_->config, instruction, command_set_));
-    command_set_ |= command;
+    TRY_CONTEXT(container::apply_expanded(state_->config, instruction, command_set_), "{}", dockerfile::instruction_name(instruction));
     // The configuration after it says all of it, with variables expanded.
     state_->key = image::chained(state_->key, instruction.original + "\n" + std::to_string(state_->config.env.size()));
     for (const std::string& entry : state_->config.env) state_->key = image::chained(state_->key, entry);
@@ -196,7 +194,7 @@ Result<> StageBuilder::run_command(const dockerfile::Run& run, const std::string
     if (!args.empty()) history += fmt::format("|{} ", args.size());
     for (const auto& [name, value] : args) history += fmt::format("{}={} ", name, value);
     const auto shell = dockerfile::shell_text(run);
-    std::vector<std::string> words = run.command.exec ? run.command.args : words_of({false, {shell.text}}, state_->config);
+    std::vector<std::string> words = run.command.exec ? run.command.args : container::words_of({false, {shell.text}}, state_->config);
     for (const std::string& word : words) text += fmt::format("{}:{}", word.size(), word);
     if (shell.script) text += shell.script->content;
     for (const auto& [name, value] : args) text += fmt::format("\n{}={}", name, value);
@@ -214,7 +212,7 @@ Result<std::optional<image::CachedStep::Layer>> StageBuilder::run_unit(const doc
     StepRequest request{session_.next_container(), "Build: " + one_line(shown), state_->config};
     const auto shell = dockerfile::shell_text(run);
     RunMounts mounts(session_, inputs_);
-    request.words = run.command.exec ? run.command.args : words_of({false, {shell.text}}, state_->config);
+    request.words = run.command.exec ? run.command.args : container::words_of({false, {shell.text}}, state_->config);
     if (shell.script) request.words = {TRY(mounts.add_script(*shell.script, request))};
     request.environment = visible_args();
     for (const auto& [name, value] : session_.options.build_args)
@@ -266,7 +264,7 @@ Result<> StageBuilder::copy(const dockerfile::Copy& copy, const dockerfile::Add*
 }
 
 Result<> StageBuilder::change_folder(const dockerfile::Workdir& folder, const std::string& shown) {
-    const std::string path = resolved_folder(state_->config.workdir, folder.path);
+    const std::string path = container::resolved_folder(state_->config.workdir, folder.path);
     state_->config.workdir = path;
     const auto work = [&](Vertex&) -> Result<std::optional<image::CachedStep::Layer>> {
         const ContainerName name = session_.next_container();

@@ -12,6 +12,7 @@
 #include "container/volume_store.hpp"
 #include "driver/loader.hpp"
 #include "image/build_cache.hpp"
+#include "image/compose.hpp"
 #include "image/store.hpp"
 #include "systemd/manager.hpp"
 
@@ -29,6 +30,21 @@ struct Container {
     std::string health;                  // "", "starting", "healthy", "unhealthy"
     std::optional<Record> record;        // while started
     std::optional<std::string> problem;  // why the definition cannot be read; the rest is then empty
+};
+
+struct CommitOptions {
+    std::optional<ImageRef> name;  // with a tag; none: the image has no name
+    std::string author, message;
+    std::vector<std::string> changes;  // Dockerfile instructions (container/image_changes.hpp)
+    bool pause = true;                 // a running container stands still while its files are read
+    const std::atomic<bool>* cancel = nullptr;
+};
+struct ImportOptions {
+    std::optional<ImageRef> name;
+    std::string message;
+    std::vector<std::string> changes;
+    std::optional<image::Platform> platform;  // none: this host's
+    const std::atomic<bool>* cancel = nullptr;
 };
 
 class Engine {
@@ -98,6 +114,12 @@ public:
     Result<Pruned> prune_volumes(const Filters& filters);
     // Of `builder prune`; waits for nothing: what a build uses now stays, or is made again.
     Result<Pruned> prune_build_cache(const image::CachePrune& options);
+    // An image of the container's image, what the container changed, and its settings as an image's configuration; running or
+    // not. An empty change adds no layer. What is mounted in the container (volumes, /etc/hosts) is not part of it. A pause
+    // ends also when this process is killed. Nothing is left on an error.
+    Result<image::Image> commit(const Container& container, const CommitOptions& options);
+    // An image of one layer: the archive's files.
+    Result<image::Image> import_image(image::ByteSource& source, const ImportOptions& options);
     Result<image::Store::Pruned> prune_images(bool all, const std::map<std::string, std::string>& filters);
 
     struct Usage {  // of `system df`

@@ -51,10 +51,11 @@ Result<> BlobMaker::write(std::string_view plain) {
     return compressor_->write(plain);
 }
 
-Result<BlobMaker::Made> BlobMaker::finish() {
+Result<BlobMaker::Made> BlobMaker::finish(bool keep) {
     TRY(compressor_->end());
     const Digest digest = packed_.finish();
     Made made{{layer_type(compression_), digest, size_, {}}, plain_.finish(), !store_.has_blob(digest)};
+    if (!keep) return made;
     if (fdatasync(file_.get()) != 0) return errno_error("fsync a layer's blob");
     if (fchmod(file_.get(), 0644) != 0) return errno_error("chmod a layer's blob");
     TRY(commit_blob(store_.impl(), path_, digest));

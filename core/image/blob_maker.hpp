@@ -20,8 +20,8 @@ public:
         Digest diff_id;
         bool is_new = false;  // the store did not have it before
     };
-    // Durable and in its place. The caller has Store::hold(), else it may be swept at once.
-    Result<Made> finish();
+    // keep: durable and in its place; the caller has Store::hold(), else it may be swept at once. Else only what it would be.
+    Result<Made> finish(bool keep = true);
 
 private:
     BlobMaker(Store& store, Compression compression) : store_(store), compression_(compression) {}

@@ -43,7 +43,8 @@ Result<Written> write_changes(Store& store, const std::optional<driver::Writable
         empty = walk.empty();
     }
     TRY(tar.end());
-    return Written{TRY(maker->finish()), bytes, empty};
+    if (options.read_done) options.read_done();
+    return Written{TRY(maker->finish(!empty || !options.skip_empty)), bytes, empty};
 }
 
 Result<std::optional<driver::WritableFiles>> open_changes(Store& store, const std::string& container,
@@ -94,8 +95,8 @@ Result<NewLayer> layer_of_changes(Store& store, const std::string& container, co
                                   const LayerOptions& options) {
     const std::optional<driver::WritableFiles> files = TRY(open_changes(store, container, below));
     const Written written = TRY(write_changes(store, files, options));
-    if (written.empty && !options.keep_empty) {
-        forget_blob(store, written.made);
+    if (written.empty && options.skip_empty) {
+        if (options.consume) TRY(store.storage().teardown(container));
         return NewLayer{written.made.blob, written.made.diff_id, 0, true};
     }
     const driver::LayerKey parent = below.empty() ? driver::LayerKey() : below.back();

@@ -10,6 +10,7 @@
 #include "image/store.hpp"
 
 #include <atomic>
+#include <functional>
 #include <optional>
 
 namespace gantry::image {
@@ -22,8 +23,10 @@ struct LayerOptions {
     // nothing is copied) and the container has none any more; nobody may have it mounted. false: the container keeps its own,
     // the layer is unpacked from its blob; the container may run.
     bool consume = false;
-    // layer_of_changes only. false: where nothing changed, no layer is made, and `empty` is all that the result tells.
-    bool keep_empty = true;
+    // layer_of_changes only: an empty change makes nothing in the store; digests and sizes are told all the same.
+    bool skip_empty = false;
+    // layer_of_changes only: called once, when the container's files are read no more (a paused one may go on).
+    std::function<void()> read_done;
     const std::atomic<bool>* cancel = nullptr;  // looked at often; Errc::cancelled
 };
 

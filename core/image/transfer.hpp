@@ -40,22 +40,6 @@ Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageR
 Result<std::vector<std::string>> list_tags(const config::Paths& paths, const config::Engine& engine, const ImageRef& ref,
                                            const std::atomic<bool>* cancel);
 
-// A file of any web server, by http or https as the address says (never from https to http), into sink. TLS as configured for a
-// registry of that host. Errors name the address; what the sink got before an error is the caller's to throw away.
-struct DownloadOptions {
-    std::function<Result<>(std::string_view)> sink;
-    std::uint64_t limit = 64ULL << 30;  // bytes; more is Errc::invalid
-    ProgressFn progress;
-    const std::atomic<bool>* cancel = nullptr;
-};
-struct Downloaded {
-    std::uint64_t size = 0;
-    std::optional<std::int64_t> modified;  // Last-Modified, seconds since 1970
-    std::string file_name;                 // of Content-Disposition; empty: none
-};
-Result<Downloaded> download(const config::Paths& paths, const config::Engine& engine, const std::string& url,
-                            const DownloadOptions& options);
-
 // Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
 // ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).
 struct Credentials {

@@ -5,6 +5,7 @@
 
 #include "build/build.hpp"
 #include "cli/archive.hpp"
+#include "image/download.hpp"
 #include "image/transfer.hpp"
 
 namespace gantry::cli {

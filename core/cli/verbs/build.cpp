@@ -1,5 +1,6 @@
 // build, and `builder prune`.
 #include "cli/build_view.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/modules/module.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "config/reader.hpp"
@@ -10,7 +11,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
@@ -18,16 +18,6 @@
 namespace gantry::cli {
 
 namespace {
-
-std::atomic<bool> interrupted{false};
-
-void stop_on_interrupt() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one is meant
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
 
 struct BuildVerb {
     std::string context, file, target, platform, progress = "auto", network = "default", iidfile, metadata_file, memory,
@@ -229,7 +219,6 @@ Result<build::Options> build_options(const BuildVerb& verb) {
     options.network = verb.network;
     options.allow = verb.allow;
     TRY(fill_limits(verb, options.limits));
-    options.cancel = &interrupted;
     return options;
 }
 
@@ -288,7 +277,7 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
     const auto* registry = TRY(RegistryModule::load());
     const auto* archive = TRY(ArchiveModule::load());
     const build::Fetchers fetchers{registry->pull, registry->download, archive->unpack};
-    stop_on_interrupt();
+    options.cancel = &stop_on_interrupt();
     if (verb.check || verb.call == "check" || verb.call == "lint") {
         const auto [text, count] = TRY(module->check(*engine, fetchers, options));
         if (count == 0) return print("Check complete, no warnings found.\n");

@@ -1,13 +1,12 @@
 // pull, load, save, login, logout.
 #include "cli/confirm.hpp"
+#include "cli/interrupt.hpp"
 #include "cli/modules/module.hpp"
 #include "cli/progress.hpp"
 #include "cli/verbs/pull_image.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "image/transfer.hpp"
 
-#include <atomic>
-#include <csignal>
 #include <iostream>
 #include <unistd.h>
 
@@ -15,20 +14,9 @@ namespace gantry::cli {
 
 namespace {
 
-std::atomic<bool> interrupted{false};
-
-// Ctrl-C stops a transfer in good order: what was fetched is kept for the next one.
-void stop_on_interrupt() {
-    struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = true; };
-    action.sa_flags = static_cast<int>(SA_RESETHAND);  // the second one is meant
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
-
 Result<image::PullResult> pull_image(container::Engine& engine, const std::string& reference, const std::string& platform,
                                      bool quiet) {
-    stop_on_interrupt();
+    const std::atomic<bool>& interrupted = stop_on_interrupt();
     const ImageRef ref = TRY(ImageRef::parse(reference));
     image::PullOptions options;
     if (!platform.empty()) options.platform = TRY_CONTEXT(image::Platform::parse(platform), "--platform");
@@ -68,7 +56,7 @@ Result<> pull_one(container::Engine& engine, const std::string& reference, const
 Result<> pull_all_tags(container::Engine& engine, const std::string& reference, const PullVerb& options) {
     const ImageRef ref = TRY(ImageRef::parse(reference));
     if (!ref.tag.empty() || ref.digest) return error(Errc::invalid, "tag can't be used with --all-tags/-a");
-    stop_on_interrupt();
+    const std::atomic<bool>& interrupted = stop_on_interrupt();
     const auto tags = TRY_CONTEXT(TRY(RegistryModule::load())->list_tags(engine.paths(), engine.config(), ref, &interrupted),
                                   "pull '{}'", reference);
     if (tags.empty()) return error(Errc::not_found, "pull '{}': the repository has no tags", reference);

@@ -28,6 +28,7 @@ void add_file_verbs(Parents& parents, Context& context);      // cp, diff, expor
 void add_image_verbs(Parents& parents, Context& context);     // images, rmi, tag, history
 void add_transfer_verbs(Parents& parents, Context& context);  // pull, load, save, login, logout
 void add_build_verbs(Parents& parents, Context& context);     // build
+void add_commit_verbs(Parents& parents, Context& context);    // commit, import
 void add_network_verbs(Parents& parents, Context& context);   // network ...
 void add_volume_verbs(Parents& parents, Context& context);    // volume ...
 void add_prune_verbs(Parents& parents, Context& context);     // prune, of everything
