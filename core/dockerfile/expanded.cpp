@@ -35,7 +35,12 @@ std::optional<Range> to_range(std::string_view text) {
     return range;
 }
 
-Result<> add_ports(std::string_view word, std::vector<std::string>& ports) {
+struct Ports {
+    Range range;
+    std::string protocol;
+};
+
+Result<Ports> read_ports(std::string_view word) {
     const auto bad = [&](std::string_view why) { return error(Errc::invalid, "invalid port '{}': {}", shown(word), why); };
     // "[ADDRESS:][HOST_PORT:]PORT[/PROTOCOL]": what is in front is legal (lint warns of it) and means nothing.
     const std::size_t colon = word.rfind(':');
@@ -48,10 +53,19 @@ Result<> add_ports(std::string_view word, std::vector<std::string>& ports) {
     if (port.empty()) return bad("no port specified");
     const auto range = to_range(port);
     if (!range) return bad("it is a number up to 65535 or a range like 8000-8010");
-    if (ports.size() + range->last - range->first >= port_limit) return bad("too many ports");
-    for (unsigned number = range->first; number <= range->last; ++number)
-        ports.push_back(fmt::format("{}/{}", number, protocol));
-    return {};
+    return Ports{*range, std::move(protocol)};
+}
+
+Result<std::vector<std::string>> write_out(const std::vector<std::string>& words) {
+    std::vector<std::string> texts;
+    for (const std::string& word : words) {
+        const Ports ports = TRY(read_ports(word));
+        if (texts.size() + ports.range.last - ports.range.first >= port_limit)
+            return error(Errc::invalid, "invalid port '{}': too many ports", shown(word));
+        for (unsigned number = ports.range.first; number <= ports.range.last; ++number)
+            texts.push_back(fmt::format("{}/{}", number, ports.protocol));
+    }
+    return texts;
 }
 
 class Expansion {
@@ -107,7 +121,7 @@ public:
         std::vector<std::string> ports;
         for (const std::string& text : expose.ports)
             for (std::string& word : TRY(expand_words(text, lookup_, escape_))) ports.push_back(std::move(word));
-        expose.ports = TRY(exposed_ports(ports));
+        expose.ports = TRY(write_out(ports));
         return {};
     }
     Result<> operator()(Volume& volume) {
@@ -148,10 +162,9 @@ private:
 
 namespace detail {
 
-Result<std::vector<std::string>> exposed_ports(const std::vector<std::string>& words) {
-    std::vector<std::string> ports;
-    for (const std::string& word : words) TRY(add_ports(word, ports));
-    return ports;
+Result<> check_ports(const std::vector<std::string>& words) {
+    for (const std::string& word : words) TRY(read_ports(word));
+    return {};
 }
 
 Result<> check_signal(std::string_view text) {

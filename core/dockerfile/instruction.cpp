@@ -49,7 +49,7 @@ Result<What> make_volume(const Statement& statement) {
 Result<What> make_expose(const Statement& statement) {
     TRY(need_text(statement));
     Expose expose{split_blanks(statement.rest)};
-    if (statement.rest.find_first_of("$\"'\\`") == std::string::npos) TRY(exposed_ports(expose.ports));
+    if (statement.rest.find_first_of("$\"'\\`") == std::string::npos) TRY(check_ports(expose.ports));
     return What(std::move(expose));
 }
 

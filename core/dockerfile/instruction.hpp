@@ -32,6 +32,6 @@ Result<RunMount> parse_mount(std::string_view text, const Expand& expand = {});
 Result<> check_copy(const Copy& copy);
 Result<> check_checksum(std::string_view text);
 Result<> check_signal(std::string_view text);
-Result<std::vector<std::string>> exposed_ports(const std::vector<std::string>& words);
+Result<> check_ports(const std::vector<std::string>& words);
 
 }  // namespace gantry::dockerfile::detail

@@ -153,7 +153,10 @@ void StageLint::visit(const Instruction& instruction) {
     const Location where = instruction.where;
     if (const auto* arg = std::get_if<Arg>(&instruction.what)) return visit_arg(*arg, where);
     Recorder recorder(lookup());
-    if (const auto* expose = std::get_if<Expose>(&instruction.what)) visit_expose(*expose, recorder.lookup(), where);
+    if (const auto* expose = std::get_if<Expose>(&instruction.what)) {
+        visit_expose(*expose, recorder.lookup(), where);
+        return report_undefined(recorder, where);
+    }
     const auto result = expanded(instruction, recorder.lookup(), dockerfile_.directives.escape);
     report_undefined(recorder, where);
     const Instruction& now = result ? *result : instruction;

@@ -1,5 +1,6 @@
 #include "dockerfile/shell_pattern.hpp"
 
+#include "dockerfile/expand.hpp"
 #include "dockerfile/utf8.hpp"
 #include "dockerfile/words.hpp"
 
@@ -107,7 +108,7 @@ Result<std::string> replaced(std::string_view value, std::string_view pattern, s
         const bool match = more && ends[at] != no_match && !(after_match && ends[at] == at);
         if (match) {
             result += replacement;
-            if (result.size() > pattern_work_limit) return error(Errc::invalid, "the replaced text is too long");
+            if (result.size() > expansion_limit) return error(Errc::invalid, "the replaced text is too long");
             more = all;
         }
         after_match = match && ends[at] > at;

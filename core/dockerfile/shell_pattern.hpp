@@ -11,7 +11,7 @@
 namespace gantry::dockerfile::detail {
 
 // Tokens of the pattern times characters of the value that are worked through at most: above it is an error.
-inline constexpr std::size_t pattern_work_limit = 64U << 20;
+inline constexpr std::size_t pattern_work_limit = 1U << 20;
 
 // The value without its shortest (longest: greedy) beginning or end that the pattern matches.
 Result<std::string> cut_prefix(std::string_view value, std::string_view pattern, bool greedy);

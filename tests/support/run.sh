@@ -75,7 +75,8 @@ fuzz_one() {  # PROGRAM SECONDS
     corpus=$top/build-fuzz/corpus/$name
     mkdir -p "$corpus"
     "$top/tests/fuzz/seeds.sh" "$name" "$corpus-seeds" && seeds=("$corpus-seeds")
-    "$1" -max_total_time="$2" -timeout=20 -rss_limit_mb=2560 -max_len=65536 -print_final_stats=1 -artifact_prefix="$logs/fuzz-$name-" \
+    # Without its entropic scheduler, whose book-keeping takes nine tenths of the time of a fuzzer with as many branches as dockerfile's.
+    "$1" -entropic=0 -max_total_time="$2" -timeout=20 -rss_limit_mb=2560 -max_len=65536 -print_final_stats=1 -artifact_prefix="$logs/fuzz-$name-" \
         "$corpus" "${seeds[@]}" >"$logs/fuzz-$name.log" 2>&1 </dev/null || status=$?
     if [ $status = 0 ]; then
         echo "PASS fuzz $name: $(awk '/number_of_executed_units/ {print $2}' "$logs/fuzz-$name.log") inputs in $2 s"

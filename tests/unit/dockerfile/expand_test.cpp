@@ -174,11 +174,11 @@ TEST(Expand, is_bounded) {
     std::string often;
     for (int count = 0; count < 200; ++count) often += "${a+}";
     EXPECT_THAT(expand_word(often, large).error().message(), HasSubstr("bytes of variables"));
-    EXPECT_THAT(expand_word("${a#" + std::string(1000, 'x') + "*y}", large).error().message(), HasSubstr("too long"));
+    EXPECT_THAT(expand_word("${a#xxxx*y}", large).error().message(), HasSubstr("too long"));
     // Patterns that take a backtracking matcher for ever.
-    const Lookup evil = lookup_in({{"a", std::string(3000, 'a')}});
+    const Lookup evil = lookup_in({{"a", std::string(2000, 'a')}});
     std::string pattern;
-    for (int count = 0; count < 500; ++count) pattern += "a*";
-    EXPECT_EQ(expand_word("${a##" + pattern + "b}", evil).value().size(), 3000U);
-    EXPECT_EQ(expand_word("${a//" + pattern + "b/}", evil).value().size(), 3000U);
+    for (int count = 0; count < 200; ++count) pattern += "a*";
+    EXPECT_EQ(expand_word("${a##" + pattern + "b}", evil).value().size(), 2000U);
+    EXPECT_EQ(expand_word("${a//" + pattern + "b/}", evil).value().size(), 2000U);
 }
