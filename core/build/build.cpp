@@ -43,12 +43,11 @@ Result<Script> read_script(const Options& options, const ContextFolder& context)
             return script;
         }
     for (const std::string& name : names) {
-        const auto file = os::open_in_root(root.get(), name, O_RDONLY | O_NONBLOCK);
-        if (!file.ok() && file.error().sys() == ENOENT) continue;
-        if (!file.ok()) return error(file.error().code(), "{}", file.error().message());
+        auto text = read_text_file(root.get(), name, limit);
+        if (!text.ok() && text.error().sys() == ENOENT) continue;
         script.name = name;
         script.path = context.path + "/" + name;
-        script.text = TRY(os::read_fd(file->get(), name, limit));
+        script.text = TRY(std::move(text));
         return script;
     }
     return error(Errc::not_found, "failed to read dockerfile: open {}: no such file or directory", names.front());
@@ -227,7 +226,7 @@ private:
         auto known = session_.cached ? session_.cache.find(key) : std::nullopt;
         if (!known) {
             known = image::CachedStep{"image", session_.now(), std::nullopt};
-            TRY(session_.cache.put(key, *known));
+            TRY(session_.remember(key, *known));
         }
         state.config.created = known->created;
         for (image::HistoryEntry& entry : state.config.history)
@@ -241,7 +240,7 @@ private:
 };
 
 Result<std::unique_ptr<Session>> open_session(container::Engine& engine, const Fetchers& fetchers, const Options& options) {
-    TRY(engine.sweep_builds(true));
+    const auto killed = TRY(engine.sweep_builds(true));
     image::Store* store = TRY(engine.images());
     driver::StorageDriver* storage = TRY(engine.storage());
     os::Fd hold = TRY(store->hold());
@@ -252,14 +251,20 @@ Result<std::unique_ptr<Session>> open_session(container::Engine& engine, const F
     if (storage->wants_mount_namespace(sample)) TRY(os::unshare_mounts());
     auto session = std::make_unique<Session>(engine, fetchers, options, *store, *storage, std::move(folders), std::move(hold));
     session->epoch = TRY(epoch_of(options));
+    session->replaced = !killed.empty();  // what they had made is nobody's
     return session;
 }
 
 }  // namespace
 
 Result<Outcome> build(container::Engine& engine, const Fetchers& fetchers, const Options& options) {
-    const auto session = TRY(open_session(engine, fetchers, options));
-    return Build(*session).run();
+    auto session = TRY(open_session(engine, fetchers, options));
+    auto outcome = Build(*session).run();
+    const bool replaced = session->replaced;
+    session.reset();  // with its hold of the store
+    if (replaced) [[maybe_unused]]
+        const auto swept = TRY(engine.images())->sweep();
+    return outcome;
 }
 
 Result<std::pair<std::string, std::size_t>> check(container::Engine& engine, const Fetchers& fetchers, const Options& options) {

@@ -1,5 +1,6 @@
 #include "build/copy_files.hpp"
 
+#include "container/image_changes.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
 
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 
 namespace gantry::build {
 
@@ -117,6 +119,44 @@ private:
     OpenFolder from_, to_;
 };
 
+constexpr int link_depth = 40;  // as the kernel follows (path_resolution(7))
+
+Result<bool> make_folders_below(int root, const std::string& path, const Owner& owner, int depth);
+
+// One folder whose parent is there. A link that leads to nothing yet gets its folder.
+Result<bool> make_one(int root, const std::string& path, const Owner& owner, int depth) {
+    const std::string above = folder_name(path), name = base_name(path);
+    const os::Fd parent = TRY(os::open_in_root(root, above.empty() ? "." : above, O_RDONLY | O_DIRECTORY));
+    if (mkdirat(parent.get(), name.c_str(), 0755) != 0) {
+        char target[PATH_MAX];
+        const ssize_t length = errno == EEXIST ? readlinkat(parent.get(), name.c_str(), target, sizeof target) : -1;
+        if (length < 0 || depth == link_depth) return errno_error("make folder '{}'", path);
+        const std::string link(target, static_cast<std::size_t>(length));
+        return make_folders_below(root, container::resolved_folder(above, link), owner, depth + 1);
+    }
+    if (fchownat(parent.get(), name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0 ||
+        fchmodat(parent.get(), name.c_str(), 0755, 0) != 0)
+        return errno_error("change owner and mode of '{}'", path);
+    return true;
+}
+
+Result<bool> make_folders_below(int root, const std::string& path, const Owner& owner, int depth) {
+    bool made = false;
+    for (std::size_t at = 0; at < path.size();) {
+        const std::size_t end = std::min(path.find('/', at + 1), path.size());
+        const std::string part = path.substr(0, end);
+        at = end;
+        if (part == "/" || part.empty() || part.ends_with('/')) continue;
+        struct stat info {};
+        if (const auto there = os::open_in_root(root, part, O_PATH); there.ok()) {
+            if (fstat(there->get(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
+            return error(Errc::invalid, "'{}' is not a folder", part);
+        }
+        made |= TRY(make_one(root, part, owner, depth));
+    }
+    return made;
+}
+
 class Copying {
 public:
     Copying(int root, const Destination& destination, bool several)
@@ -162,27 +202,7 @@ private:
 }  // namespace
 
 Result<bool> make_folders(int root, const std::string& path, const Owner& owner) {
-    bool made = false;
-    for (std::size_t at = 0; at < path.size();) {
-        const std::size_t end = std::min(path.find('/', at + 1), path.size());
-        const std::string part = path.substr(0, end);
-        at = end;
-        if (part == "/" || part.empty() || part.ends_with('/')) continue;
-        struct stat info {};
-        if (const auto there = os::open_in_root(root, part, O_PATH); there.ok()) {
-            if (fstat(there->get(), &info) == 0 && S_ISDIR(info.st_mode)) continue;
-            return error(Errc::invalid, "'{}' is not a folder", part);
-        }
-        const std::string above = folder_name(part);
-        const os::Fd parent = TRY(os::open_in_root(root, above.empty() ? "." : above, O_RDONLY | O_DIRECTORY));
-        const std::string name = base_name(part);
-        if (mkdirat(parent.get(), name.c_str(), 0755) != 0) return errno_error("make folder '{}'", part);
-        made = true;
-        if (fchownat(parent.get(), name.c_str(), owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) != 0 ||
-            fchmodat(parent.get(), name.c_str(), 0755, 0) != 0)
-            return errno_error("change owner and mode of '{}'", part);
-    }
-    return made;
+    return make_folders_below(root, path, owner, 0);
 }
 
 Result<> copy_sources(const std::vector<Source>& sources, int root, const Destination& destination) {

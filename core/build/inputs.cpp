@@ -19,10 +19,9 @@ Result<dockerfile::Patterns> read_ignore(const std::string& folder, const std::s
         if (auto text = os::read_file(dockerfile + ".dockerignore", dockerfile::ignore_limit);
             text.ok() || text.error().code() != Errc::not_found)
             return parse(text, dockerfile + ".dockerignore");
-    const auto file = os::open_in_root(root.get(), ".dockerignore", O_RDONLY | O_NONBLOCK);
-    if (!file.ok() && file.error().sys() == ENOENT) return dockerfile::Patterns();
-    if (!file.ok()) return error(file.error().code(), "{}", file.error().message());
-    return parse(os::read_fd(file->get(), ".dockerignore", dockerfile::ignore_limit), ".dockerignore");
+    auto text = read_text_file(root.get(), ".dockerignore", dockerfile::ignore_limit);
+    if (!text.ok() && text.error().sys() == ENOENT) return dockerfile::Patterns();
+    return parse(text, ".dockerignore");
 }
 
 constexpr std::string_view image_scheme = "docker-image://";

@@ -33,6 +33,11 @@ std::string Session::now() const {
     return {text, length};
 }
 
+Result<> Session::remember(const Digest& key, const image::CachedStep& step) {
+    if (TRY(cache.put(key, step))) replaced = true;
+    return {};
+}
+
 Result<Tree> Session::mount(const image::ImageConfig& config, const std::string& name) {
     driver::RootfsRequest request;
     request.container = fmt::format("build-{}-0", folders.id());

@@ -44,7 +44,8 @@ struct Session {
     Reporter reporter;
     image::BuildCache cache;
     std::atomic<unsigned> last_container = 0;
-    std::atomic<bool> cached = true;  // no step has been carried out
+    std::atomic<bool> cached = true;     // no step has been carried out
+    std::atomic<bool> replaced = false;  // a layer that was known may be nobody\'s now
     std::counting_semaphore<> commands{static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency()))};
     std::optional<std::int64_t> epoch;  // SOURCE_DATE_EPOCH
     std::string file, text;             // the Dockerfile: its name for messages, and what is in it
@@ -57,6 +58,8 @@ struct Session {
     void fail(const Error& reason);
     [[nodiscard]] Error failure() const;
     [[nodiscard]] std::string now() const;  // RFC 3339; the epoch where there is one
+
+    Result<> remember(const Digest& key, const image::CachedStep& step);
 
     // The root file system of a stage or image, read-only.
     Result<Tree> mount(const image::ImageConfig& config, const std::string& name);

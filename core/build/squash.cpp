@@ -71,7 +71,7 @@ Result<> squash(Session& session, std::size_t keep, StageState& state) {
         }
         known = image::CachedStep{"squash", session.now(), std::nullopt};
         known->layer = TRY(session.layer_of(below, name));
-        TRY(session.cache.put(key, *known));
+        TRY(session.remember(key, *known));
     }
     state.key = key;
     state.config.diff_ids = below.diff_ids;

@@ -147,7 +147,8 @@ void StageBuilder::add_history(std::string created, std::string created_by, bool
 }
 
 Result<> StageBuilder::change_metadata(const dockerfile::Instruction& instruction) {
-    TRY_CONTEXT(container::apply_expanded(state_->config, instruction, command_set_), "{}", dockerfile::instruction_name(instruction));
+    TRY_CONTEXT(container::apply_expanded(state_->config, instruction, command_set_), "{}",
+                dockerfile::instruction_name(instruction));
     // The configuration after it says all of it, with variables expanded.
     state_->key = image::chained(state_->key, instruction.original + "\n" + std::to_string(state_->config.env.size()));
     for (const std::string& entry : state_->config.env) state_->key = image::chained(state_->key, entry);
@@ -171,7 +172,7 @@ Result<> StageBuilder::step(const std::string& shown, const std::string& history
             return std::move(layer).error();
         }
         known = image::CachedStep{one_line(history), session_.now(), std::move(layer).value()};
-        TRY(session_.cache.put(key, *known));
+        TRY(session_.remember(key, *known));
         vertex.done();
     } else {
         vertex.cached();
@@ -194,7 +195,8 @@ Result<> StageBuilder::run_command(const dockerfile::Run& run, const std::string
     if (!args.empty()) history += fmt::format("|{} ", args.size());
     for (const auto& [name, value] : args) history += fmt::format("{}={} ", name, value);
     const auto shell = dockerfile::shell_text(run);
-    std::vector<std::string> words = run.command.exec ? run.command.args : container::words_of({false, {shell.text}}, state_->config);
+    std::vector<std::string> words =
+        run.command.exec ? run.command.args : container::words_of({false, {shell.text}}, state_->config);
     for (const std::string& word : words) text += fmt::format("{}:{}", word.size(), word);
     if (shell.script) text += shell.script->content;
     for (const auto& [name, value] : args) text += fmt::format("\n{}={}", name, value);

@@ -215,6 +215,14 @@ private:
 
 }  // namespace
 
+Result<std::string> read_text_file(int root, const std::string& path, std::size_t limit) {
+    const os::Fd file = TRY(os::open_in_root(root, path, O_RDONLY | O_NONBLOCK));
+    struct stat info {};
+    if (fstat(file.get(), &info) != 0) return errno_error("stat '{}'", path);
+    if (!S_ISREG(info.st_mode)) return error(Errc::invalid, "'{}' is not a regular file", path);
+    return os::read_fd(file.get(), path, limit);
+}
+
 Result<std::vector<Source>> find_sources(const Tree& tree, const std::string& word, const dockerfile::Patterns& exclude) {
     const std::string path = clean(word);
     std::vector<Source> sources;

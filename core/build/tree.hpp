@@ -37,6 +37,9 @@ struct Source {
 
 constexpr int tree_depth = 512;  // levels of folders
 
+// A regular file of a tree, whole; links are followed inside of it. A pipe or device is refused and not waited for.
+Result<std::string> read_text_file(int root, const std::string& path, std::size_t limit);
+
 // What a word of COPY or ADD means in a tree: itself, or all that it matches as a wildcard, sorted. Leading "/" and ".." are
 // the tree's root. Errc::not_found: "'/x' is not in the build context" (with "..., .dockerignore leaves it out").
 Result<std::vector<Source>> find_sources(const Tree& tree, const std::string& word, const dockerfile::Patterns& exclude);

@@ -121,8 +121,9 @@ Result<BuildFolders> BuildFolders::make(const config::Paths& paths) {
             return errno_error("make folder '{}'", folder);
         }
         os::Fd lock = TRY(os::lock_file(folder + "/lock"));
-        TRY(os::make_dirs(build_scratch(paths, id), 0700));
-        return BuildFolders(paths, std::move(id), std::move(lock));
+        BuildFolders folders(paths, std::move(id), std::move(lock));
+        TRY(os::make_dirs(build_scratch(paths, folders.id()), 0700));
+        return folders;
     }
 }
 

@@ -11,7 +11,9 @@ Result<> sweep_build(Engine& engine, const std::string& id) {
     FirstError first;
     systemd::Manager* manager = TRY(engine.systemd());
     for (const auto& unit : TRY(manager->list(fmt::format("ctr-build-{}-*.service", id))))
-        first.note(manager->stop_now(unit.name));
+        // One that ends by itself meanwhile is as good.
+        if (auto stopped = manager->stop_now(unit.name); !stopped.ok() && stopped.error().code() != Errc::not_found)
+            first.note(std::move(stopped));
     const std::string prefix = fmt::format("build-{}-", id);
     for (const std::string& entry : TRY(list_records(engine.paths())))
         if (const auto name = ContainerName::parse(entry); name.ok() && entry.starts_with(prefix))

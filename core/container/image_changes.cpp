@@ -166,7 +166,8 @@ std::vector<std::string> words_of(const dockerfile::Command& command, const Imag
 
 std::optional<std::string> variable(const std::vector<std::string>& environment, std::string_view name) {
     for (const std::string& entry : environment)
-        if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name)) return entry.substr(name.size() + 1);
+        if (entry.size() > name.size() && entry[name.size()] == '=' && entry.starts_with(name))
+            return entry.substr(name.size() + 1);
     return std::nullopt;
 }
 

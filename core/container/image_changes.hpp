@@ -1,4 +1,5 @@
-// What turns a container into an image's configuration: its own settings over its image's, and Dockerfile instructions over both.
+// What turns a container into an image's configuration: its own settings over its image's, and Dockerfile instructions over
+// both.
 #pragma once
 
 #include "config/definition.hpp"
@@ -7,9 +8,9 @@
 
 namespace gantry::container {
 
-// The settings of a container as those of an image, as Docker's commit takes them: what was given to `run` wins, lists of ports,
-// volumes and labels are joined. ONBUILD triggers of the old image are not inherited. platform, created, author, layers and
-// history stay as they are. id: the container's. Reads its environment files.
+// The settings of a container as those of an image, as Docker's commit takes them: what was given to `run` wins, lists of
+// ports, volumes and labels are joined. ONBUILD triggers of the old image are not inherited. platform, created, author, layers
+// and history stay as they are. id: the container's. Reads its environment files.
 Result<image::ImageConfig> committed_config(const config::Definition& definition, const std::string& id,
                                             const image::ImageConfig& image);
 

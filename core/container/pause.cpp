@@ -27,7 +27,8 @@ namespace {
     ssize_t got = 0;
     do got = read(alive, &word, 1);
     while (got < 0 && errno == EINTR);
-    if (got == 0) [[maybe_unused]] const ssize_t put = write(freezer, "0", 1);
+    if (got == 0) [[maybe_unused]]
+        const ssize_t put = write(freezer, "0", 1);
     _exit(0);
 }
 

@@ -1,5 +1,5 @@
-// A container that stands still for a moment, by its unit's freezer, and goes on whatever happens to us: a child of ours thaws it
-// when this process dies in between.
+// A container that stands still for a moment, by its unit's freezer, and goes on whatever happens to us: a child of ours thaws
+// it when this process dies in between.
 #pragma once
 
 #include "systemd/manager.hpp"

@@ -113,11 +113,14 @@ std::optional<CachedStep> BuildCache::find(const Digest& key) const {
     return std::move(step).value();
 }
 
-Result<> BuildCache::put(const Digest& key, const CachedStep& step) const {
+Result<bool> BuildCache::put(const Digest& key, const CachedStep& step) const {
+    const auto before = read_step(file_of(store_, key));
+    const bool replaced = before.ok() && before->layer && (!step.layer || step.layer->key != before->layer->key);
     TRY(os::make_dirs(folder_of(store_), 0700));
     const std::string text = json_of(step).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
     // A lost entry is made again; a half one cannot be: the rename is atomic, synced or not.
-    return os::write_file_atomic(file_of(store_, key), text, 0600, false).context("build cache");
+    TRY_CONTEXT(os::write_file_atomic(file_of(store_, key), text, 0600, false), "build cache");
+    return replaced;
 }
 
 std::optional<Digest> BuildCache::fact(const Digest& key) const {

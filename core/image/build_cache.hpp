@@ -29,7 +29,8 @@ public:
 
     // Nothing where there is none, or where its layer is gone.
     std::optional<CachedStep> find(const Digest& key) const;
-    Result<> put(const Digest& key, const CachedStep& step) const;
+    // True where another layer was known by that key (of a build without cache): nobody may need that one any more.
+    Result<bool> put(const Digest& key, const CachedStep& step) const;
 
     // Small facts that follow from immutable inputs, by the digest of these; kept beside the steps and pruned with them.
     std::optional<Digest> fact(const Digest& key) const;

@@ -108,6 +108,6 @@ D
     gantry rm -f app >/dev/null
     # A changed template costs one step.
     echo '<h1>Changed</h1>' >templates/index.html
-    assert_eq 5 "$(build -t app . | grep -c '^#[0-9]* CACHED')"
+    assert_eq 6 "$(build -t app . | grep -c '^#[0-9]* CACHED')"
     sound
 }

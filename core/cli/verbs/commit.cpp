@@ -64,7 +64,8 @@ void declare_import(Verb& verb, ImportVerb& options) {
     verb.add_option("-c,--change", options.changes, "apply a Dockerfile instruction to the image's configuration")
         .value("INSTRUCTION");
     verb.add_option("-m,--message", options.message, "kept in the image's history").value("TEXT");
-    verb.add_option("--platform", options.platform, "of the image's programs, this host's if absent").value("OS/ARCH[/VARIANT]");
+    verb.add_option("--platform", options.platform, "of the image's programs, this host's if absent")
+        .value("OS/ARCH[/VARIANT]");
 }
 
 image::FunctionSource source_of(int fd, const std::string& name) {
@@ -86,9 +87,8 @@ public:
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
         std::unique_ptr<Downloading> made(new Downloading(os::Fd(ends[0]), os::Fd(ends[1])));
-        made->thread_ = std::thread([self = made.get(), registry, &engine, url, &interrupted] {
-            self->run(*registry, engine, url, interrupted);
-        });
+        made->thread_ = std::thread(
+            [self = made.get(), registry, &engine, url, &interrupted] { self->run(*registry, engine, url, interrupted); });
         return made;
     }
     ~Downloading() {
@@ -118,9 +118,7 @@ private:
              const std::atomic<bool>& interrupted) {
         image::DownloadOptions how;
         how.cancel = &interrupted;
-        how.progress = [this](std::uint64_t done, std::uint64_t total) {
-            view_.show({"import", "Downloading", done, total});
-        };
+        how.progress = [this](std::uint64_t done, std::uint64_t total) { view_.show({"import", "Downloading", done, total}); };
         const auto done = registry.download(
             engine.paths(), engine.config(), url,
             [this](std::string_view piece) { return os::write_all(write_end_.get(), piece, "a pipe"); }, how);
@@ -134,8 +132,7 @@ private:
     std::thread thread_;
 };
 
-Result<image::Image> import_source(container::Engine& engine, const std::string& source,
-                                   const container::ImportOptions& how) {
+Result<image::Image> import_source(container::Engine& engine, const std::string& source, const container::ImportOptions& how) {
     if (source.starts_with("http://") || source.starts_with("https://")) {
         const auto download = TRY(Downloading::begin(engine, source, *how.cancel));
         auto bytes = download->source();

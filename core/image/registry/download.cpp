@@ -103,7 +103,8 @@ private:
     }
 
     Result<> take(std::string_view piece) {
-        if (known_ && piece.size() > total_ - received_) return error(Errc::corrupt, "more than the {} bytes announced", total_);
+        if (known_ && piece.size() > total_ - received_)
+            return error(Errc::corrupt, "more than the {} bytes announced", total_);
         if (piece.size() > options_.limit - received_) return error(Errc::invalid, "more than {} bytes", options_.limit);
         TRY(sink_(piece));
         received_ += piece.size();
@@ -115,7 +116,7 @@ private:
         if (settings_.cancelled()) return error(Errc::cancelled, "'{}': cancelled", url.text);
         if (outcome.error) return outcome.error->context(fmt::format("'{}'", url.text));
         const long status = outcome.response.status;
-        const Errc code = status == 404 || status == 410    ? Errc::not_found
+        const Errc code = status == 404 || status == 410   ? Errc::not_found
                           : status == 401 || status == 403 ? Errc::denied
                           : status >= 500 || status == 429 ? Errc::unavailable
                                                            : Errc::invalid;
@@ -138,7 +139,7 @@ private:
 }  // namespace
 
 Result<Downloaded> download(const config::Paths& paths, const config::Engine& engine, const std::string& url,
-                  const std::function<Result<>(std::string_view)>& sink, const DownloadOptions& options) {
+                            const std::function<Result<>(std::string_view)>& sink, const DownloadOptions& options) {
     Settings settings;
     settings.stall_window = std::chrono::seconds(engine.pull_stall_seconds);
     settings.cancelled = [cancel = options.cancel] { return cancel && *cancel; };
