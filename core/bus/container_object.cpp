@@ -185,4 +185,21 @@ void ContainerObject::Disconnect(Done result, std::string network) {
              });
 }
 
+void ContainerObject::Commit(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string author,
+                             std::string message, Texts changes, bool pause) {
+    const auto look = [container = view_.name.str(), name, author, message, changes, pause]() -> gantry::Result<JobWork> {
+        container::CommitOptions options{TRY(given_name(name)), author, message, changes, pause, nullptr};
+        return JobWork{"commit " + container, containers_kind | images_kind,
+                       [container, options](container::Engine& engine, const std::atomic<bool>& cancel,
+                                            const image::ProgressFn&) -> gantry::Result<std::string> {
+                           container::CommitOptions how = options;
+                           how.cancel = &cancel;
+                           const container::Container found = TRY(engine.container(container));
+                           const image::Image made = TRY(engine.commit(found, how));
+                           return object_path("image", std::string(made.id.hex()));
+                       }};
+    };
+    answer_job(host_, getObject(), std::move(result), permission("container.commit"), look);
+}
+
 }  // namespace gantry::bus

@@ -17,7 +17,7 @@ public:
     void touch() override { last_use_ = Clock::now(); }
     void subscribe(const std::string& caller, bool wanted) override;
     const Snapshot& world() const override { return world_; }
-    std::string start_pull(const Caller& caller, ImageRef reference, std::optional<image::Platform> platform) override;
+    std::string start_job(const Caller& caller, JobWork work) override;
     void refresh(unsigned kinds) override;
 
 private:

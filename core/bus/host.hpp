@@ -5,6 +5,7 @@
 #include "bus/compat.hpp"
 #include "bus/workers.hpp"
 #include "container/engine.hpp"
+#include "image/transfer.hpp"
 
 #include <atomic>
 #include <set>
@@ -24,6 +25,13 @@ struct Snapshot {
     std::vector<container::VolumeInfo> volumes;
 };
 
+// Long work on a worker thread; the path of the object made.
+struct JobWork {
+    std::string description;
+    unsigned kinds = 0;  // that it may change
+    std::function<Result<std::string>(container::Engine&, const std::atomic<bool>& cancel, const image::ProgressFn&)> run;
+};
+
 class Host {
 public:
     explicit Host(sdbus::IConnection& bus) : connection(bus) {}
@@ -39,7 +47,7 @@ public:
     virtual void subscribe(const std::string& caller, bool wanted) = 0;
     virtual const Snapshot& world() const = 0;
     // Main thread: a new job's object and the work that goes on behind it.
-    virtual std::string start_pull(const Caller& caller, ImageRef reference, std::optional<image::Platform> platform) = 0;
+    virtual std::string start_job(const Caller& caller, JobWork work) = 0;
     // Worker thread: looks again; the objects change on the main thread before any task posted to it later.
     virtual void refresh(unsigned kinds) = 0;
 };
@@ -69,6 +77,24 @@ void answer(Host& host, const sdbus::IObject& object, sdbus::Result<Out...>&& re
                 std::apply([&](const auto&... values) { reply->returnResults(values...); }, outcome->value());
             });
         });
+}
+
+// Answers a call that starts a job: permission is asked for and look() refuses what can be refused at once, on a worker.
+inline void answer_job(Host& host, const sdbus::IObject& object, sdbus::Result<sdbus::ObjectPath>&& result,
+                       Permission permission, std::function<Result<JobWork>()> look) {
+    host.touch();
+    auto reply = std::make_shared<sdbus::Result<sdbus::ObjectPath>>(std::move(result));
+    host.workers.post([&host, reply, caller = caller_of(object), permission = std::move(permission), look = std::move(look)] {
+        const auto all = [&]() -> Result<JobWork> {
+            TRY(authorise(caller, permission));
+            return look();
+        };
+        auto work = std::make_shared<Result<JobWork>>(all());
+        host.workers.post_main([&host, reply, caller, work] {
+            if (!work->ok()) return reply->returnError(to_bus_error(work->error()));
+            reply->returnResults(sdbus::ObjectPath(host.start_job(caller, std::move(*work).value())));
+        });
+    });
 }
 
 }  // namespace gantry::bus

@@ -1,5 +1,6 @@
 #include "bus/objects.hpp"
 #include "config/reader.hpp"
+#include "image/byte_source.hpp"
 
 namespace gantry::bus {
 
@@ -128,27 +129,44 @@ void ManagerObject::GetImage(sdbus::Result<sdbus::ObjectPath>&& result, std::str
 }
 
 void ManagerObject::PullImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform) {
-    host_.touch();
-    auto reply = std::make_shared<sdbus::Result<sdbus::ObjectPath>>(std::move(result));
-    const Caller caller = caller_of(getObject());
-    host_.workers.post([&host = host_, reply, caller, reference, platform] {
-        struct Wanted {
-            ImageRef reference;
-            std::optional<image::Platform> platform;
-        };
-        const auto look = [&]() -> Result<Wanted> {
-            TRY(authorise(caller, permission("image.pull", {{"image", reference}})));
-            Wanted wanted;
-            wanted.reference = TRY(ImageRef::parse(reference));
-            if (!platform.empty()) wanted.platform = TRY(image::Platform::parse(platform));
-            return wanted;
-        };
-        auto wanted = look();
-        host.workers.post_main([&host, reply, caller, wanted] {
-            if (!wanted.ok()) return reply->returnError(to_bus_error(wanted.error()));
-            reply->returnResults(sdbus::ObjectPath(host.start_pull(caller, wanted->reference, wanted->platform)));
-        });
-    });
+    answer_job(host_, getObject(), std::move(result), permission("image.pull", {{"image", reference}}),
+               [reference, platform]() -> Result<JobWork> {
+                   const ImageRef ref = TRY(ImageRef::parse(reference));
+                   image::PullOptions options;
+                   if (!platform.empty()) options.platform = TRY(image::Platform::parse(platform));
+                   return JobWork{"pull " + ref.normalized().str(), images_kind,
+                                  [ref, options](container::Engine& engine, const std::atomic<bool>& cancel,
+                                                 const image::ProgressFn& progress) -> Result<std::string> {
+                                      image::PullOptions how = options;
+                                      how.cancel = &cancel;
+                                      how.progress = progress;
+                                      image::Store* store = TRY(engine.images());
+                                      const auto pulled = TRY(image::pull(*store, engine.config(), ref, how));
+                                      return object_path("image", std::string(pulled.image.id.hex()));
+                                  }};
+               });
+}
+
+void ManagerObject::ImportImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd archive, std::string name,
+                                std::string message, Texts changes, std::string platform) {
+    const auto look = [archive = std::make_shared<os::Fd>(archive.release()), name, message, changes,
+                       platform]() -> Result<JobWork> {
+        container::ImportOptions options;
+        options.name = TRY(given_name(name));
+        options.message = message;
+        options.changes = changes;
+        if (!platform.empty()) options.platform = TRY(image::Platform::parse(platform));
+        return JobWork{"import " + name, images_kind,
+                       [archive, options](container::Engine& engine, const std::atomic<bool>& cancel,
+                                          const image::ProgressFn&) -> Result<std::string> {
+                           container::ImportOptions how = options;
+                           how.cancel = &cancel;
+                           image::FunctionSource source = image::descriptor_source(archive->get(), "archive");
+                           const image::Image made = TRY(engine.import_image(source, how));
+                           return object_path("image", std::string(made.id.hex()));
+                       }};
+    };
+    answer_job(host_, getObject(), std::move(result), permission("image.import", {{"image", name}}), look);
 }
 
 void ManagerObject::PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) {

@@ -18,6 +18,9 @@ using Texts = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
 using Filters = std::map<std::string, Texts>;
 
+// "app:1" as a name to give; nothing for "".
+gantry::Result<std::optional<ImageRef>> given_name(const std::string& text);
+
 // An object that shows one View and tells what of it changed. Registered last and unregistered first, by the derived class.
 template <class Adaptor, class View>
 class ObjectOf : public sdbus::AdaptorInterfaces<Adaptor, sdbus::ManagedObject_adaptor> {
@@ -62,6 +65,8 @@ private:
     void GetDefinition(sdbus::Result<std::string>&& result) override;
     void Connect(Done result, std::string network, std::string ipv4, std::string ipv6) override;
     void Disconnect(Done result, std::string network) override;
+    void Commit(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string author, std::string message,
+                Texts changes, bool pause) override;
 
     std::string Name() override { return view_.name.str(); }
     std::string Id() override { return view_.id; }
@@ -180,6 +185,8 @@ private:
     std::vector<sdbus::Struct<std::string, Texts, uint64_t, std::string, sdbus::ObjectPath>> ListImages() override;
     void GetImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string text) override;
     void PullImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform) override;
+    void ImportImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd archive, std::string name, std::string message,
+                     Texts changes, std::string platform) override;
     void PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) override;
     std::vector<sdbus::Struct<std::string, std::string, std::string, sdbus::ObjectPath>> ListNetworks() override;
     void CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string driver,

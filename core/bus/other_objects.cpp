@@ -3,6 +3,13 @@
 
 namespace gantry::bus {
 
+gantry::Result<std::optional<ImageRef>> given_name(const std::string& text) {
+    if (text.empty()) return std::optional<ImageRef>();
+    const ImageRef ref = TRY(ImageRef::parse(text));
+    if (ref.digest) return error(Errc::invalid, "'{}' has a digest: an image cannot be given one", text);
+    return std::optional(ref.normalized());
+}
+
 ImageObject::ImageObject(Host& host, image::Image view)
     : ObjectOf(host, object_path("image", std::string(view.id.hex())), view) {
     registerAdaptor();

@@ -7,6 +7,7 @@
 #include <archive_entry.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ struct EntryCloser {
 using Writer = std::unique_ptr<archive, WriteCloser>;
 using Reader = std::unique_ptr<archive, ReadCloser>;
 using Entry = std::unique_ptr<archive_entry, EntryCloser>;
+
+bool is_kept_xattr(std::string_view name) { return name.starts_with("user.") || name == "security.capability"; }
 
 Error archive_error(archive* a, std::string_view what) {
     const char* reason = archive_error_string(a);
@@ -77,8 +80,22 @@ private:
                 archive_entry_set_size(entry.get(), 0);
             }
         }
+        if (!S_ISLNK(info.st_mode)) take_xattrs(parent, file, entry.get());
         if (archive_write_header(out_, entry.get()) < ARCHIVE_WARN) return archive_error(out_, "write '" + name + "'");
         return S_ISREG(info.st_mode) && !archive_entry_hardlink(entry.get()) ? write_data(parent, file, name) : Result<>();
+    }
+
+    // What a copy keeps (os/copy_tree.hpp); one that cannot be read is left out.
+    static void take_xattrs(int parent, const std::string& file, archive_entry* entry) {
+        const std::string path = fmt::format("/proc/self/fd/{}/{}", parent, file);
+        char names[65536];
+        const ssize_t length = llistxattr(path.c_str(), names, sizeof names);
+        for (ssize_t at = 0; at < length; at += static_cast<ssize_t>(std::strlen(names + at)) + 1) {
+            if (!is_kept_xattr(names + at)) continue;
+            char value[65536];
+            const ssize_t size = lgetxattr(path.c_str(), names + at, value, sizeof value);
+            if (size >= 0) archive_entry_xattr_add_entry(entry, names + at, value, static_cast<std::size_t>(size));
+        }
     }
 
     Result<> write_data(int parent, const std::string& file, const std::string& name) {
@@ -184,9 +201,21 @@ private:
         // After the owner: chown(2) takes set-id bits away.
         if (type != AE_IFLNK && fchmodat(parent, file.c_str(), archive_entry_perm(entry) & 07777, 0) != 0)
             return errno_error("chmod '{}'", path);
+        if (type == AE_IFREG || type == AE_IFDIR) set_xattrs(entry, parent, file);
         const timespec times[2] = {{0, UTIME_OMIT}, {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)}};
         if (utimensat(parent, file.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return errno_error("set times of '{}'", path);
         return {};
+    }
+
+    // A file system without them keeps the content all the same.
+    static void set_xattrs(archive_entry* entry, int parent, const std::string& file) {
+        const std::string path = fmt::format("/proc/self/fd/{}/{}", parent, file);
+        const char* name = nullptr;
+        const void* value = nullptr;
+        std::size_t size = 0;
+        archive_entry_xattr_reset(entry);
+        while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
+            if (is_kept_xattr(name)) lsetxattr(path.c_str(), name, value, size, 0);
     }
 
     archive* in_;

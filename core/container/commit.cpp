@@ -2,6 +2,7 @@
 #include "container/engine_impl.hpp"
 #include "container/image_changes.hpp"
 #include "container/pause.hpp"
+#include "image/compose.hpp"
 #include "image/image_text.hpp"
 
 #include <ctime>
@@ -48,6 +49,20 @@ Result<image::NewLayer> layer_of(Engine& engine, const Container& container, con
     return layer;
 }
 
+// The image of a configuration whose last layer was just made. Where that fails, nothing of it is left.
+Result<image::Image> finish(image::Store& store, const image::ImageConfig& config, std::vector<image::Descriptor> layers,
+                            const image::NewLayer& layer, const std::optional<ImageRef>& name, os::Fd held) {
+    const auto all = [&]() -> Result<image::Image> {
+        const Digest manifest = TRY(image::put_image(store, config, layers));
+        return store.add(manifest, name, std::nullopt);
+    };
+    auto made = all();
+    if (made.ok()) return made;
+    held.reset();
+    image::take_back(store, layer, config, layers);
+    return made;
+}
+
 }  // namespace
 
 Result<image::Image> Engine::commit(const Container& container, const CommitOptions& options) {
@@ -55,7 +70,7 @@ Result<image::Image> Engine::commit(const Container& container, const CommitOpti
         if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
         const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
         image::Store* store = TRY(images());
-        const os::Fd held = TRY(store->hold());
+        os::Fd held = TRY(store->hold());
         const image::Image base = TRY(image_of(*this, container.definition));
         const image::ImageConfig old = TRY(store->config(base));
         std::vector<image::Descriptor> layers = TRY(store->manifest(base)).layers;
@@ -71,14 +86,14 @@ Result<image::Image> Engine::commit(const Container& container, const CommitOpti
         config.created = now();
         config.author = options.author;
         config.history.push_back({config.created, command, options.message, layer.empty, options.author});
-        return store->add(TRY(image::put_image(*store, config, layers)), options.name, std::nullopt);
+        return finish(*store, config, std::move(layers), layer, options.name, std::move(held));
     };
     return all().context(fmt::format("commit container '{}'", container.name.str()));
 }
 
 Result<image::Image> Engine::import_image(image::ByteSource& source, const ImportOptions& options) {
     image::Store* store = TRY(images());
-    const os::Fd held = TRY(store->hold());
+    os::Fd held = TRY(store->hold());
     image::ImageConfig config;
     config.platform = options.platform.value_or(image::Platform::host());
     TRY(apply_changes(config, options.changes));
@@ -88,7 +103,7 @@ Result<image::Image> Engine::import_image(image::ByteSource& source, const Impor
     config.created = now();
     config.diff_ids = {layer.diff_id};
     config.history = {{config.created, "", options.message, false, ""}};
-    return store->add(TRY(image::put_image(*store, config, {layer.blob})), options.name, std::nullopt);
+    return finish(*store, config, {layer.blob}, layer, options.name, std::move(held));
 }
 
 }  // namespace gantry::container

@@ -12,9 +12,14 @@
 #include "container/volume_store.hpp"
 #include "driver/loader.hpp"
 #include "image/build_cache.hpp"
-#include "image/compose.hpp"
 #include "image/store.hpp"
 #include "systemd/manager.hpp"
+
+#include <atomic>
+
+namespace gantry::image {
+class ByteSource;
+}
 
 namespace gantry::container {
 
@@ -81,9 +86,9 @@ public:
     // Puts the container into, or takes it out of, what starts at boot: create does it by the restart policy (always,
     // unless-stopped); stopping an unless-stopped one by hand takes it out until it is started by hand, as in Docker.
     Result<> set_boot(const ContainerName& name, bool wanted);
-    // A root file system to read and write: of a running container through its process, else mounted for as long as the
-    // descriptor lives (the caller's mount namespace is unshared for that).
-    Result<os::Fd> open_root(const Container& container);
+    // A root file system to read and write: of a running container through its process, else mounted until this process ends
+    // (its mount namespace is unshared for that), with volumes and binds in their places if `mounts`.
+    Result<os::Fd> open_root(const Container& container, bool mounts);
 
     Result<std::vector<NetworkInfo>> networks();
     Result<NetworkInfo> network(std::string_view name);

@@ -14,9 +14,9 @@ namespace gantry::container {
 
 namespace {
 
-// In the child of a process that may have threads: only what signal-safety(7) allows. PID 1 sees that the cgroup is thawed and
-// takes the unit's freezer state from it.
-[[noreturn]] void guard(int alive, int freezer) {
+// In the child of a process that may have threads: only what signal-safety(7) allows. The kernel's freezer first, so that the
+// container goes on at once; PID 1 takes no note of that (unit_check_cgroup_events) and is told by systemctl.
+[[noreturn]] void guard(int alive, int freezer, char* const* thaw) {
     setsid();  // not what the terminal's Ctrl-C is for
     // Locks of the parent must not outlive it.
     const int first = std::min(alive, freezer), second = std::max(alive, freezer);
@@ -27,9 +27,13 @@ namespace {
     ssize_t got = 0;
     do got = read(alive, &word, 1);
     while (got < 0 && errno == EINTR);
-    if (got == 0) [[maybe_unused]]
-        const ssize_t put = write(freezer, "0", 1);
-    _exit(0);
+    if (got != 0) _exit(0);
+    [[maybe_unused]] const ssize_t put = write(freezer, "0", 1);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execv(thaw[0], thaw);
+    _exit(1);
 }
 
 }  // namespace
@@ -59,12 +63,14 @@ Result<> Pause::post_guard(const std::string& control_group) {
     if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
     const os::Fd theirs(ends[0]);
     alive_ = os::Fd(ends[1]);
+    std::string words[] = {"/usr/bin/systemctl", "--quiet", "thaw", unit_};
+    char* const thaw[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);  // the child keeps it: only SIGKILL ends it early
     guard_ = fork();
     const int number = errno;
-    if (guard_ == 0) guard(theirs.get(), freezer.get());
+    if (guard_ == 0) guard(theirs.get(), freezer.get(), thaw);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (guard_ < 0) return Error::from_errno(number, "fork");
     return {};

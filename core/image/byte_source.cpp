@@ -41,6 +41,16 @@ Result<std::string_view> FunctionSource::peek() {
     return std::string_view(buffer_.data() + at_, end_ - at_);
 }
 
+FunctionSource descriptor_source(int fd, const std::string& name) {
+    return FunctionSource([fd, name](char* buffer, std::size_t size) -> Result<std::size_t> {
+        for (;;) {
+            const ssize_t got = read(fd, buffer, size);
+            if (got >= 0) return static_cast<std::size_t>(got);
+            if (errno != EINTR) return errno_error("read '{}'", name);
+        }
+    });
+}
+
 FileSource::FileSource(int fd, std::string name, std::uint64_t offset, std::uint64_t size)
     : fd_(fd),
       name_(std::move(name)),

@@ -41,6 +41,9 @@ private:
     std::size_t at_ = 0, end_ = 0;
 };
 
+// What read(2) gives of an open file, pipe or socket, to its end. name: for errors.
+FunctionSource descriptor_source(int fd, const std::string& name);
+
 // A part of an open file, by pread(2): several may read one descriptor. Skipping costs nothing.
 class FileSource final : public ByteSource {
 public:

@@ -3,7 +3,10 @@
 #include "image/blob_maker.hpp"
 #include "image/chunk_pipe.hpp"
 #include "image/compose_walk.hpp"
+#include "image/image_text.hpp"
 #include "image/ingest.hpp"
+#include "image/references.hpp"
+#include "image/store_impl.hpp"
 
 namespace gantry::image {
 
@@ -120,6 +123,24 @@ Result<NewLayer> layer_of_tar(Store& store, ByteSource& source, const driver::La
         return std::move(size).error();
     }
     return NewLayer{made.blob, made.diff_id, *size, false};
+}
+
+void take_back(Store& store, const NewLayer& layer, const ImageConfig& config, const std::vector<Descriptor>& layers) {
+    const auto all = [&]() -> Result<> {
+        const os::Fd lock = TRY(store.impl().lock_index());
+        const Index index = TRY(read_index(store.impl().folder));
+        const References needed = references_of(store, index);
+        Sweep sweep = TRY(Sweep::begin(store, needed));
+        const std::string text = image_config_text(config);
+        const Descriptor described{oci_config_type, digest_of(text), text.size(), {}};
+        sweep.remove_blob(digest_of(manifest_text(image_manifest(described, layers))));
+        sweep.remove_blob(described.digest);
+        sweep.remove_blob(layer.blob.digest);
+        const auto keys = store.layer_keys(config);
+        if (!keys.empty() && !layer.empty) sweep.remove_layer(keys.back());
+        return sweep.result();
+    };
+    [[maybe_unused]] const auto done = all();  // what made it come to nothing is the error to tell
 }
 
 }  // namespace gantry::image

@@ -56,4 +56,9 @@ Result<NewLayer> layer_of_changes(Store& store, const std::string& container, co
 Result<NewLayer> layer_of_tar(Store& store, ByteSource& source, const driver::LayerKey& parent,
                               const LayerOptions& options = {});
 
+// Takes back a layer, and the two blobs that put_image() made or would have made of it, where the image came to nothing: what
+// of them no image and no root names. The caller holds the store no more; while somebody else does, they stay for the next
+// prune.
+void take_back(Store& store, const NewLayer& layer, const ImageConfig& config, const std::vector<Descriptor>& layers);
+
 }  // namespace gantry::image

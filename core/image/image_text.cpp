@@ -85,6 +85,18 @@ Ordered descriptor(const Descriptor& blob) {
     return object;
 }
 
+// A manifest of one kind does not name layers of another: containers/image refuses the mixture.
+std::string oci_layer_type(const std::string& type) {
+    static const std::map<std::string, std::string> types = {
+        {"application/vnd.docker.image.rootfs.diff.tar", "application/vnd.oci.image.layer.v1.tar"},
+        {"application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.oci.image.layer.v1.tar+gzip"},
+        {"application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.oci.image.layer.v1.tar+zstd"},
+        {"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"}};
+    const auto found = types.find(type);
+    return found == types.end() ? type : found->second;
+}
+
 std::string dump(const Ordered& value) { return value.dump(-1, ' ', false, Ordered::error_handler_t::replace); }
 
 }  // namespace
@@ -117,14 +129,20 @@ std::string manifest_text(const Manifest& manifest) {
     return dump(root);
 }
 
+Manifest image_manifest(const Descriptor& config, const std::vector<Descriptor>& layers,
+                        const std::map<std::string, std::string>& annotations) {
+    Manifest manifest{oci_manifest_type, config, layers, annotations};
+    for (Descriptor& layer : manifest.layers) layer.media_type = oci_layer_type(layer.media_type);
+    return manifest;
+}
+
 Result<Digest> put_image(Store& store, const ImageConfig& config, const std::vector<Descriptor>& layers,
                          const std::map<std::string, std::string>& annotations) {
     if (layers.size() != config.diff_ids.size())
         return error(Errc::invalid, "the manifest has {} layers, the configuration {}", layers.size(), config.diff_ids.size());
     const std::string config_text = image_config_text(config);
     const Digest id = digest_of(config_text);
-    const std::string text =
-        manifest_text({oci_manifest_type, {oci_config_type, id, config_text.size(), {}}, layers, annotations});
+    const std::string text = manifest_text(image_manifest({oci_config_type, id, config_text.size(), {}}, layers, annotations));
     // What we could not read again must not get in: an image with a thousand variables, a label of megabytes.
     TRY(parse_image_config(config_text));
     TRY(parse_manifest(text));

@@ -15,8 +15,13 @@ std::string manifest_text(const Manifest& manifest);
 inline constexpr const char* oci_manifest_type = "application/vnd.oci.image.manifest.v1+json";
 inline constexpr const char* oci_config_type = "application/vnd.oci.image.config.v1+json";
 
+// OCI's, with layers' media types of Docker turned into OCI's.
+Manifest image_manifest(const Descriptor& config, const std::vector<Descriptor>& layers,
+                        const std::map<std::string, std::string>& annotations = {});
+
 // Writes both blobs, durable, and returns the manifest's digest, for Store::add(). layers: as many as config.diff_ids, lowest
-// first, in the store already; the caller has Store::hold(). Errc::invalid where the two do not fit together.
+// first, in the store already, their media types of OCI or Docker (written as OCI's); the caller has Store::hold().
+// Errc::invalid where the two do not fit together.
 Result<Digest> put_image(Store& store, const ImageConfig& config, const std::vector<Descriptor>& layers,
                          const std::map<std::string, std::string>& annotations = {});
 

@@ -90,7 +90,9 @@ Result<> copy_node(int from_dir, const std::string& from, int to_dir, const std:
         const Fd source = TRY(open_at(from_dir, from, O_RDONLY | O_NOFOLLOW));
         const Fd target = TRY(open_at(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
         TRY(copy_content(source.get(), target.get(), shown));
-        copy_xattrs(source.get(), target.get());
+        TRY(copy_metadata(to_dir, to, info, owner, shown));
+        copy_xattrs(source.get(), target.get());  // after the owner: chown(2) takes file capabilities away
+        return {};
     } else if (S_ISLNK(info.st_mode)) {
         char text[PATH_MAX];
         const ssize_t length = readlinkat(from_dir, from.c_str(), text, sizeof text - 1);

@@ -3,6 +3,7 @@
 #include "cli/modules/module.hpp"
 #include "cli/progress.hpp"
 #include "cli/verbs/verbs.hpp"
+#include "image/byte_source.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -68,16 +69,6 @@ void declare_import(Verb& verb, ImportVerb& options) {
         .value("OS/ARCH[/VARIANT]");
 }
 
-image::FunctionSource source_of(int fd, const std::string& name) {
-    return image::FunctionSource([fd, name](char* buffer, std::size_t size) -> Result<std::size_t> {
-        for (;;) {
-            const ssize_t got = read(fd, buffer, size);
-            if (got >= 0) return static_cast<std::size_t>(got);
-            if (errno != EINTR) return errno_error("read '{}'", name);
-        }
-    });
-}
-
 // Runs beside the import, which reads the other end of a pipe.
 class Downloading {
 public:
@@ -140,11 +131,11 @@ Result<image::Image> import_source(container::Engine& engine, const std::string&
     }
     if (source == "-") {
         if (isatty(STDIN_FILENO)) return error(Errc::invalid, "standard input is a terminal: use a pipe or name a file");
-        auto bytes = source_of(STDIN_FILENO, "standard input");
+        auto bytes = image::descriptor_source(STDIN_FILENO, "standard input");
         return engine.import_image(bytes, how);
     }
     const os::Fd file = TRY(os::open(source, O_RDONLY));
-    auto bytes = source_of(file.get(), source);
+    auto bytes = image::descriptor_source(file.get(), source);
     return engine.import_image(bytes, how);
 }
 

@@ -47,7 +47,7 @@ Result<int> run_export(Context& context, ExportOptions& options) {
     if (options.output == "-" && isatty(STDOUT_FILENO))
         return error(Errc::invalid, "cowardly refusing to save to a terminal: use -o FILE or redirect");
     auto* engine = TRY(context.engine());
-    const auto root = TRY(engine->open_root(TRY(engine->container(options.container))));
+    const auto root = TRY(engine->open_root(TRY(engine->container(options.container)), false));
     if (options.output == "-") {
         TRY(TRY(ArchiveModule::load())->write(root.get(), ".", "", STDOUT_FILENO, true));
         return 0;
@@ -90,7 +90,7 @@ Result<int> run_cp(Context& context, CpOptions& options) {
     auto* engine = TRY(context.engine());
     const CopyOptions how{options.archive, options.follow};
     const auto container = TRY(engine->container(from ? from->first : to->first));
-    const auto root = TRY(engine->open_root(container));
+    const auto root = TRY(engine->open_root(container, true));
     if (from) {
         if (options.target == "-")
             TRY(TRY(ArchiveModule::load())->copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));

@@ -1,6 +1,5 @@
-// Pull: long work behind a job object.
+// Long work behind a job object.
 #include "bus/daemon.hpp"
-#include "image/transfer.hpp"
 
 namespace gantry::bus {
 
@@ -27,18 +26,12 @@ private:
     std::map<std::string, Last> last_;
 };
 
-Result<std::string> pull(container::Engine& engine, const ImageRef& reference, const image::PullOptions& options) {
-    image::Store* store = TRY(engine.images());
-    const image::PullResult pulled = TRY(image::pull(*store, engine.config(), reference, options));
-    return object_path("image", std::string(pulled.image.id.hex()));
-}
-
 }  // namespace
 
-std::string Daemon::start_pull(const Caller& caller, ImageRef reference, std::optional<image::Platform> platform) {
+std::string Daemon::start_job(const Caller& caller, JobWork work) {
     JobView view;
     view.path = object_path("job", std::to_string(next_job_++));
-    view.description = "pull " + reference.normalized().str();
+    view.description = work.description;
     view.owner = caller.name;
     const std::string path = view.path;
     auto job = std::make_unique<JobObject>(*this, std::move(view));
@@ -50,12 +43,9 @@ std::string Daemon::start_pull(const Caller& caller, ImageRef reference, std::op
             if (const auto found = jobs_.find(path); found != jobs_.end()) act(*found->second);
         });
     };
-    workers.post([this, reference = std::move(reference), platform = std::move(platform), cancelled, with_job] {
+    workers.post([this, work = std::move(work), cancelled, with_job] {
         Throttle throttle;
-        image::PullOptions options;
-        options.platform = platform;
-        options.cancel = cancelled.get();
-        options.progress = [&](const image::Progress& progress) {
+        const image::ProgressFn tell = [&](const image::Progress& progress) {
             if (throttle.lets_pass(progress))
                 with_job([progress](JobObject& object) {
                     object.progress(progress.layer, progress.status, progress.current, progress.total);
@@ -63,10 +53,10 @@ std::string Daemon::start_pull(const Caller& caller, ImageRef reference, std::op
         };
         const auto all = [&]() -> Result<std::string> {
             container::Engine engine = TRY(container::Engine::open());
-            return pull(engine, reference, options);
+            return work.run(engine, *cancelled, tell);
         };
         auto result = all();
-        refresh(images_kind);
+        refresh(work.kinds);
         with_job([result](JobObject& object) { object.finish(result); });
     });
     return path;
