@@ -33,7 +33,7 @@ Result<image::NewLayer> layer_of(Engine& engine, const Container& container, con
     std::optional<Pause> pause;
     if (options.pause) {
         systemd::Manager* manager = TRY(engine.systemd());
-        if (auto begun = TRY_CONTEXT(Pause::begin(*manager, unit_name(container.name)), "pause it"))
+        if (auto begun = TRY_CONTEXT(Pause::begin(engine.paths(), *manager, container.name), "pause it"))
             pause.emplace(std::move(*begun));
     }
     Result<> thawed;

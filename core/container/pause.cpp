@@ -14,34 +14,48 @@ namespace gantry::container {
 
 namespace {
 
-// In the child of a process that may have threads: only what signal-safety(7) allows. The kernel's freezer first, so that the
-// container goes on at once; PID 1 takes no note of that (unit_check_cgroup_events) and is told by systemctl.
-[[noreturn]] void guard(int alive, int freezer, char* const* thaw) {
+std::string notes_folder(const config::Paths& paths) { return paths.run + "/pauses"; }
+
+struct Thaw {
+    const char* freezer;  // its file, which gantryd's sandbox cannot write
+    const char* note;
+    char* const* command;
+};
+
+// In the child of a process that may have threads: only what signal-safety(7) allows. All signals are blocked but SIGKILL.
+[[noreturn]] void guard(int alive, const Thaw& thaw) {
     setsid();  // not what the terminal's Ctrl-C is for
     // Locks of the parent must not outlive it.
-    const int first = std::min(alive, freezer), second = std::max(alive, freezer);
-    close_range(3, static_cast<unsigned>(first) - 1, 0);
-    close_range(static_cast<unsigned>(first) + 1, static_cast<unsigned>(second) - 1, 0);
-    close_range(static_cast<unsigned>(second) + 1, ~0U, 0);
+    if (alive > 3) close_range(3, static_cast<unsigned>(alive) - 1, 0);
+    close_range(static_cast<unsigned>(alive) + 1, ~0U, 0);
     char word = 0;
     ssize_t got = 0;
     do got = read(alive, &word, 1);
     while (got < 0 && errno == EINTR);
     if (got != 0) _exit(0);
-    [[maybe_unused]] const ssize_t put = write(freezer, "0", 1);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    execv(thaw[0], thaw);
-    _exit(1);
+    // By the kernel first, so that the container goes on at once; PID 1 takes no note of that (unit_check_cgroup_events) and is
+    // told by systemctl.
+    if (const int file = open(thaw.freezer, O_WRONLY | O_CLOEXEC); file >= 0) [[maybe_unused]]
+        const ssize_t put = write(file, "0", 1);
+    const pid_t child = _Fork();
+    if (child == 0) {
+        execv(thaw.command[0], thaw.command);
+        _exit(1);
+    }
+    int status = 1;
+    if (child > 0 && waitpid(child, &status, 0) == child && status == 0) unlink(thaw.note);
+    _exit(0);
 }
 
 }  // namespace
 
-Result<std::optional<Pause>> Pause::begin(systemd::Manager& manager, const std::string& unit) {
+Result<std::optional<Pause>> Pause::begin(const config::Paths& paths, systemd::Manager& manager, const ContainerName& name) {
+    const std::string unit = unit_name(name);
     const systemd::UnitState state = TRY(manager.state(unit));
     if (!is_up(state) || state.main_pid == 0 || state.freezer != "running") return std::optional<Pause>();
-    Pause pause(manager, unit);
+    TRY(os::make_dirs(notes_folder(paths), 0700));
+    Pause pause(manager, unit, notes_folder(paths) + "/" + name.str());
+    pause.lock_ = TRY(os::lock_file(pause.note_, true, false));
     TRY(pause.post_guard(state.control_group));
     TRY(manager.freeze(unit));
     return std::optional(std::move(pause));
@@ -50,6 +64,8 @@ Result<std::optional<Pause>> Pause::begin(systemd::Manager& manager, const std::
 Pause::Pause(Pause&& other) noexcept
     : manager_(other.manager_),
       unit_(std::exchange(other.unit_, {})),
+      note_(std::move(other.note_)),
+      lock_(std::move(other.lock_)),
       guard_(std::exchange(other.guard_, -1)),
       alive_(std::move(other.alive_)) {}
 
@@ -58,19 +74,20 @@ Pause::~Pause() {
 }
 
 Result<> Pause::post_guard(const std::string& control_group) {
-    const os::Fd freezer = TRY(os::open("/sys/fs/cgroup" + control_group + "/cgroup.freeze", O_WRONLY));
+    const std::string freezer = "/sys/fs/cgroup" + control_group + "/cgroup.freeze";
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
     const os::Fd theirs(ends[0]);
     alive_ = os::Fd(ends[1]);
     std::string words[] = {"/usr/bin/systemctl", "--quiet", "thaw", unit_};
-    char* const thaw[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    char* const command[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
+    const Thaw thaw{freezer.c_str(), note_.c_str(), command};
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);  // the child keeps it: only SIGKILL ends it early
     guard_ = fork();
     const int number = errno;
-    if (guard_ == 0) guard(theirs.get(), freezer.get(), thaw);
+    if (guard_ == 0) guard(theirs.get(), thaw);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (guard_ < 0) return Error::from_errno(number, "fork");
     return {};
@@ -88,10 +105,27 @@ Result<> Pause::end() {
     const std::string unit = std::exchange(unit_, {});
     auto thawed = manager_->thaw(unit);
     dismiss_guard();
-    if (thawed.ok()) return thawed;
-    const auto state = manager_->state(unit);
-    if (state.ok() && state->freezer != "frozen") return {};
-    return thawed;
+    if (!thawed.ok()) {
+        const auto state = manager_->state(unit);
+        if (!state.ok() || state->freezer == "frozen") return thawed;
+    }
+    unlink(note_.c_str());
+    return {};
+}
+
+Result<std::vector<std::string>> finish_pauses(const config::Paths& paths, systemd::Manager& manager, bool repair) {
+    std::vector<std::string> left;
+    for (const std::string& entry : TRY(os::list_dir(notes_folder(paths)))) {
+        const auto name = ContainerName::parse(entry);
+        const std::string note = notes_folder(paths) + "/" + entry;
+        if (!name.ok() || !os::lock_file(note, true, false).ok()) continue;  // its owner is alive
+        const std::string unit = unit_name(*name);
+        const bool frozen = TRY(manager.state(unit)).freezer == "frozen";
+        if (frozen) left.push_back(entry);
+        if (frozen && repair) TRY(manager.thaw(unit));
+        if (!frozen || repair) unlink(note.c_str());
+    }
+    return left;
 }
 
 }  // namespace gantry::container

@@ -1,7 +1,10 @@
 // A container that stands still for a moment, by its unit's freezer, and goes on whatever happens to us: a child of ours thaws
-// it when this process dies in between.
+// it when this process dies in between. Where both are killed (gantryd's whole cgroup), a note in <run>/pauses says what is to
+// be thawed: a new gantryd does, and `system check --repair`.
 #pragma once
 
+#include "base/names.hpp"
+#include "config/engine.hpp"
 #include "systemd/manager.hpp"
 #include "os/fd.hpp"
 
@@ -14,7 +17,7 @@ namespace gantry::container {
 class Pause {
 public:
     // Freezes the unit; nothing where it is not up, or stands still already (somebody else's pause stays theirs).
-    static Result<std::optional<Pause>> begin(systemd::Manager& manager, const std::string& unit);
+    static Result<std::optional<Pause>> begin(const config::Paths& paths, systemd::Manager& manager, const ContainerName& name);
     Pause(Pause&& other) noexcept;
     Pause& operator=(Pause&&) = delete;
     ~Pause();  // thaws, if end() did not
@@ -23,14 +26,20 @@ public:
     Result<> end();
 
 private:
-    Pause(systemd::Manager& manager, std::string unit) : manager_(&manager), unit_(std::move(unit)) {}
+    Pause(systemd::Manager& manager, std::string unit, std::string note)
+        : manager_(&manager), unit_(std::move(unit)), note_(std::move(note)) {}
     Result<> post_guard(const std::string& control_group);
     void dismiss_guard();
 
     systemd::Manager* manager_;
     std::string unit_;  // empty: over
+    std::string note_;
+    os::Fd lock_;  // on the note: we are alive
     pid_t guard_ = -1;
     os::Fd alive_;  // the guard reads its other end
 };
+
+// Containers whose pause nobody ends any more; repair: they go on.
+Result<std::vector<std::string>> finish_pauses(const config::Paths& paths, systemd::Manager& manager, bool repair);
 
 }  // namespace gantry::container

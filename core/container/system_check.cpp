@@ -2,6 +2,7 @@
 // cannot be is told as it is and the rest goes on.
 #include "container/build_step.hpp"
 #include "container/engine_impl.hpp"
+#include "container/pause.hpp"
 #include "os/file.hpp"
 
 namespace gantry::container {
@@ -98,6 +99,8 @@ private:
 
     Result<> records() {
         systemd::Manager* manager = TRY(engine_.systemd());
+        for (const std::string& name : TRY(finish_pauses(engine_.paths(), *manager, repair_)))
+            findings_.push_back({"container '" + name + "'", "left paused by a commit that was killed", repair_});
         for (const std::string& entry : TRY(list_records(engine_.paths()))) {
             auto name = ContainerName::parse(entry);
             if (!name.ok()) continue;

@@ -209,6 +209,25 @@ test_killed_in_the_middle() {
     gantry rm -f victim >/dev/null
 }
 
+test_the_daemon_killed_in_the_middle() {
+    writer guarded
+    gantry exec guarded sh -c 'dd if=/dev/urandom of=/big bs=1M count=100 2>/dev/null'
+    local how delay
+    for how in main all; do
+        for delay in 0.1 0.4; do
+            busctl call io.gantry1 /io/gantry1/container/guarded io.gantry1.Container Commit sssasb '' '' '' 0 true >/dev/null
+            sleep $delay
+            systemctl kill -s KILL --kill-who=$how gantryd
+            eventually 10 bash -c '[ "$(systemctl show -P FreezerState ctr@guarded)" = running ]'
+            alive guarded
+        done
+    done
+    systemctl stop gantryd
+    gantry rm -f guarded >/dev/null
+    gantry image prune -f >/dev/null
+    settled
+}
+
 test_interrupted_in_the_middle() {
     writer patient
     gantry exec patient sh -c 'dd if=/dev/urandom of=/big bs=1M count=150 2>/dev/null'
