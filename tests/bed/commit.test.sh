@@ -329,8 +329,8 @@ test_import_from_an_address() {
     cp /tmp/rootfs.tar.gz /tmp/www/root.tar.gz
     head -c 100000 /tmp/rootfs.tar.gz >/tmp/www/short.tar.gz
     python3 -m http.server --bind 127.0.0.1 --directory /tmp/www 8123 >/dev/null 2>&1 &
-    local server=$!
-    trap "kill $server" EXIT
+    server=$!
+    trap 'kill $server' EXIT
     eventually 10 curl -s -o /dev/null http://127.0.0.1:8123/
     gantry import http://127.0.0.1:8123/root.tar.gz fetched:1 >/dev/null 2>&1
     assert_eq 'hello from the image' "$(run fetched:1 cat /srv/index.html)"
