@@ -237,7 +237,7 @@ D
         sleep $delay
         kill -KILL $builder 2>/dev/null || true
         wait $builder 2>/dev/null || true
-        gantry system check --repair >/dev/null || true
+        gantry system check --repair || true
         nothing_left
     done
     gantry build -q --no-cache . >/dev/null 2>&1 &

@@ -17,6 +17,32 @@ own_disk() {
     done
 }
 
+# make_layers: /var/tmp/layers/0 to 9, 20 MB each. Layers as real ones are: many small files and some large ones, data that compresses to about half.
+make_layers() {
+    python3 - <<'P'
+import os, random
+random.seed(1)
+words = [bytes(random.getrandbits(8) for _ in range(random.randrange(2, 12))) for _ in range(4000)]
+def data(size):
+    out, n = [], 0
+    while n < size:
+        piece = random.choice(words) if random.random() < 0.8 else random.randbytes(24)
+        out.append(piece); n += len(piece)
+    return b"".join(out)[:size]
+pool = data(8 << 20)
+for layer in range(10):
+    left = 20 << 20
+    while left > 0:
+        size = min(left, random.choice([700, 3000, 9000, 30000, 200000, 2000000]))
+        folder = f"/var/tmp/layers/{layer}/usr/d{random.randrange(40)}"
+        os.makedirs(folder, exist_ok=True)
+        at = random.randrange(len(pool) - size)
+        with open(f"{folder}/f{left}", "wb") as f:
+            f.write(pool[at:at + size]); f.write(os.urandom(size // 8))
+        left -= size + size // 8
+P
+}
+
 now() { echo "${EPOCHREALTIME/[.,]/}"; }  # microseconds
 
 # timed COMMAND...: sets $took (microseconds); the command must succeed.
