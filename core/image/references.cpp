@@ -41,6 +41,13 @@ Result<> find_blobs(const Store& store, const References& needed, std::string_vi
     return {};
 }
 
+// write_file_atomic's temporary neighbours. Who writes here holds off sweeps, so nobody is writing now.
+Result<> find_strays(const std::string& folder, Sweep::Orphans& orphans) {
+    for (const std::string& name : TRY(os::list_dir(folder)))
+        if (name.find(".tmp-") != std::string::npos) orphans.strays.push_back(folder + "/" + name);
+    return {};
+}
+
 }  // namespace
 
 void References::add_manifest(const Store& store, const Digest& digest, std::string_view text) {
@@ -176,9 +183,11 @@ Result<Sweep::Orphans> Sweep::orphans(const Store& store, const References& need
         if (!needed.layers.contains(key)) orphans.layers.push_back(key);
     for (const std::string& name : TRY(os::list_dir(store.impl().partial_folder())))
         if (!locked(store.impl().partial_folder() + "/" + name)) orphans.partials.push_back(name);
-    // write_file_atomic's temporary neighbours.
-    for (const std::string& name : TRY(os::list_dir(store.impl().folder)))
-        if (name.find(".tmp-") != std::string::npos) orphans.strays.push_back(store.impl().folder + "/" + name);
+    TRY(find_strays(store.impl().folder, orphans));
+    const std::string roots = store.impl().folder + "/roots";
+    for (const std::string& kind : TRY(os::list_dir(roots)))
+        if (auto found = find_strays(roots + "/" + kind, orphans); !found.ok() && found.error().sys() != ENOTDIR)
+            return found.error();
     return orphans;
 }
 

@@ -162,4 +162,12 @@ Result<Store::Pruned> Store::prune(bool all, const std::vector<Digest>& users,
     return pruned;
 }
 
+Result<> drop_blobs(const Store& store, const std::vector<Digest>& blobs) {
+    const os::Fd lock = TRY(store.impl().lock_index());
+    const References needed = references_of(store, TRY(read_index(store.impl().folder)));
+    Sweep sweep = TRY(Sweep::begin(store, needed));
+    for (const Digest& digest : blobs) sweep.remove_blob(digest);
+    return sweep.result();
+}
+
 }  // namespace gantry::image

@@ -17,6 +17,8 @@
 
 namespace gantry::image {
 
+class Store;
+
 struct Root {
     std::vector<Digest> manifests, blobs;
     std::vector<driver::LayerKey> layers;
@@ -34,5 +36,9 @@ struct FoundRoot {
 };
 // Every root of every kind, nested folders too. A file that is gone while we look is left out.
 Result<std::vector<FoundRoot>> read_roots(const config::Paths& paths);
+
+// After a root was changed: removes those of these blobs that nobody needs any more. While a transfer runs, or where what
+// others need cannot be read, they all stay for the next sweep.
+Result<> drop_blobs(const Store& store, const std::vector<Digest>& blobs);
 
 }  // namespace gantry::image
