@@ -2,6 +2,7 @@
 
 #include "base/reference.hpp"
 #include "config/definition.hpp"
+#include "config/engine_reading.hpp"
 #include "config/reading.hpp"
 #include "os/file.hpp"
 
@@ -20,28 +21,11 @@ void get_count(const Item& item, std::int64_t low, std::int64_t high, T& out) {
     if (get_integer(item, low, high, number)) out = static_cast<T>(number);
 }
 
-template <class T>
-void read_inner(const Item& item, std::span<const Key<T>> keys, const std::string& scope, T& out) {
-    const auto* table = item.node.as_table();
-    if (!table) return item.expected("a table");
-    read_table(*table, item.path + ".", scope, item.reading, keys, out);
-}
-
 void get_name(const Item& item, const char* kind, std::string& out) {
     std::string text;
     if (!get(item, text)) return;
     if (const auto name = ObjectName::parse(kind, text); !name.ok()) return item.fail(name.error().message());
     out = text;
-}
-
-void get_file(const Item& item, std::string& out) {
-    if (get(item, out) && !out.starts_with('/')) item.fail(fmt::format("'{}' is not an absolute path", printable(out)));
-}
-
-// "HOST[:PORT]", checked as the first part of an image's name.
-bool is_registry(std::string_view host) {
-    const auto ref = ImageRef::parse(std::string(host) + "/x");
-    return ref.ok() && (ref->domain == host);
 }
 
 void get_registries(const Item& item, std::vector<std::string>& out) {
@@ -143,6 +127,7 @@ constexpr Key<Engine> engine_keys[] = {
              read_inner<Registry>(value, registry_keys, "registry", e.registries[host]);
          });
      }},
+    {"registry_server", [](const Item& i, Engine& e) { read_registry_server(i, e.registry_server); }},
     {"aliases",
      [](const Item& i, Engine& e) {
          get(i, e.aliases);
@@ -169,6 +154,7 @@ std::vector<std::string> known_engine_keys() {
     collect(names, "pull.", pull_keys);
     collect(names, "daemon.", daemon_keys);
     collect(names, "registry.", registry_keys);
+    for (std::string& name : registry_server_key_names()) names.push_back(std::move(name));
     std::ranges::sort(names);
     return names;
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,28 @@ struct Registry {                      // [registry."HOST[:PORT]"]
     bool foreign_layers = false;  // layers that the registry lacks are fetched from the addresses that the manifest gives
 };
 
+// Whom a rule of the registry server is about, besides names from its htpasswd file.
+inline constexpr const char* anonymous_user = "anonymous";  // without a login
+inline constexpr const char* any_user = "*";                // with any
+
+struct RegistryRule {                       // [[registry_server.rules]]
+    std::vector<std::string> repositories;  // patterns: '*' within a part of the name, '**' anything
+    std::vector<std::string> users;
+    bool write = false;  // push and delete as well as pull
+};
+
+struct RegistryServer {                              // [registry_server], read by gantry-registry
+    std::string certificate, key;                    // files; none: plain HTTP
+    std::string htpasswd;                            // file of users with bcrypt passwords (htpasswd -B); none: no logins
+    std::optional<std::vector<RegistryRule>> rules;  // none: everybody (with htpasswd everybody who has a login) may do all
+    std::vector<std::string> names;                  // hosts of image names that are served without them, besides localhost
+    bool engine_images = true;                       // serve the engine's images too
+    bool read_only = false;
+    std::uint64_t quota = 0, repository_quota = 0;  // bytes of all that was pushed, of one repository; 0: none
+    std::map<std::string, std::string> upstreams;   // prefix of repositories ("*": all) to "HOST[:PORT][/PREFIX]"
+    std::uint64_t idle_exit_seconds = 60;
+};
+
 struct Engine {
     std::string storage_driver = "overlayfs";
     std::string default_network = "bridge";
@@ -45,6 +68,7 @@ struct Engine {
     std::uint64_t pull_stall_seconds = 30;       // a transfer below 1 KiB/s for so long is broken off and resumed
     std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
     std::uint64_t idle_exit_seconds = 60;
+    RegistryServer registry_server;
 };
 
 // Dotted names of every key; gantry.toml(5) is compared with it.
