@@ -10,6 +10,13 @@ case $name in
             printf %s "$text" >"$out/$(md5sum <<<"$text" | cut -c1-8)"
         done
         ;;
+    registry)
+        for text in /v2/ '/v2/_catalog?n=10&last=a' /v2/a/b/manifests/latest "/v2/a/blobs/$digest" '/v2/a/blobs/uploads/?mount=x&from=y%2Fz' \
+            /v2/a/blobs/uploads/0123456789abcdef /v2/docker.io/library/nginx/tags/list "/v2/a/referrers/$digest?artifactType=b" \
+            bytes=0-5 bytes=-3 bytes=7- 0-1023 'bytes 0-5/9' 'team/**team/app/x'; do
+            printf %s "$text" >"$out/$(md5sum <<<"$text" | cut -c1-8)"
+        done
+        ;;
     manifest)
         cat >"$out/oci" <<J
 {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json",
