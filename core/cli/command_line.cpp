@@ -12,7 +12,8 @@ void declare_tree(Verb top, Context& context) {
                     top.add_group("network", "Manage networks"),
                     top.add_group("volume", "Manage volumes"),
                     top.add_group("system", "Manage the engine"),
-                    top.add_group("builder", "Manage builds")};
+                    top.add_group("builder", "Manage builds"),
+                    top.add_group("registry", "Manage the engine's own registry")};
     add_run_verbs(parents, context);
     add_control_verbs(parents, context);
     add_change_verbs(parents, context);
@@ -28,6 +29,7 @@ void declare_tree(Verb top, Context& context) {
     add_commit_verbs(parents, context);
     add_network_verbs(parents, context);
     add_volume_verbs(parents, context);
+    add_registry_verbs(parents, context);
     add_prune_verbs(parents, context);
     add_df_verb(parents, context);
     add_system_verbs(parents, context);

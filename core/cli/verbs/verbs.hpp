@@ -14,6 +14,7 @@ struct Parents {
     Verb volume;
     Verb system;
     Verb builder;
+    Verb registry;
 };
 
 void add_run_verbs(Parents& parents, Context& context);       // run, create
@@ -31,6 +32,7 @@ void add_build_verbs(Parents& parents, Context& context);     // build
 void add_commit_verbs(Parents& parents, Context& context);    // commit, import
 void add_network_verbs(Parents& parents, Context& context);   // network ...
 void add_volume_verbs(Parents& parents, Context& context);    // volume ...
+void add_registry_verbs(Parents& parents, Context& context);  // registry ...
 void add_prune_verbs(Parents& parents, Context& context);     // prune, of everything
 void add_df_verb(Parents& parents, Context& context);         // system df
 void add_system_verbs(Parents& parents, Context& context);    // info, system check, check, version
