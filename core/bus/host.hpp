@@ -30,6 +30,7 @@ struct JobWork {
     std::string description;
     unsigned kinds = 0;  // that it may change
     std::function<Result<std::string>(container::Engine&, const std::atomic<bool>& cancel, const image::ProgressFn&)> run;
+    std::string action = {};  // of polkit, that it was started by: who may cancel it besides its owner
 };
 
 class Host {
@@ -90,6 +91,7 @@ inline void answer_job(Host& host, const sdbus::IObject& object, sdbus::Result<s
             return look();
         };
         auto work = std::make_shared<Result<JobWork>>(all());
+        if (work->ok()) (*work)->action = permission.action;
         host.workers.post_main([&host, reply, caller, work] {
             if (!work->ok()) return reply->returnError(to_bus_error(work->error()));
             reply->returnResults(sdbus::ObjectPath(host.start_job(caller, std::move(*work).value())));

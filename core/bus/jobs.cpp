@@ -33,6 +33,7 @@ std::string Daemon::start_job(const Caller& caller, JobWork work) {
     view.path = object_path("job", std::to_string(next_job_++));
     view.description = work.description;
     view.owner = caller.name;
+    view.action = work.action;
     const std::string path = view.path;
     auto job = std::make_unique<JobObject>(*this, std::move(view));
     job->emitInterfacesAddedSignal();

@@ -2,6 +2,8 @@
 #include "config/reader.hpp"
 #include "image/byte_source.hpp"
 
+#include <charconv>
+
 namespace gantry::bus {
 
 namespace {
@@ -13,6 +15,25 @@ Permission permission(const std::string& action, std::map<std::string, std::stri
 Result<std::tuple<Texts, uint64_t>> pruned(Result<container::Engine::Pruned> result) {
     container::Engine::Pruned done = TRY(std::move(result));
     return std::tuple(std::move(done.names), done.bytes);
+}
+
+// Options of PushImage by the names of the command line's flags.
+Result<image::PushOptions> push_options(const TextMap& options) {
+    image::PushOptions wanted;
+    for (const auto& [name, value] : options) {
+        if (name == "compression") {
+            wanted.compression = value;
+        } else if (name == "compression-level") {
+            const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), wanted.level);
+            if (code != std::errc() || end != value.data() + value.size() || wanted.level < 1)
+                return error(Errc::invalid, "option 'compression-level': '{}' is no level", value);
+        } else if (name == "force-compression" && (value == "true" || value == "false")) {
+            wanted.recompress = value == "true";
+        } else {
+            return error(Errc::invalid, "option '{}={}' is not known", name, value);
+        }
+    }
+    return wanted;
 }
 
 bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
@@ -167,6 +188,27 @@ void ManagerObject::ImportImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus
                        }};
     };
     answer_job(host_, getObject(), std::move(result), permission("image.import", {{"image", name}}), look);
+}
+
+void ManagerObject::PushImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform,
+                              TextMap options) {
+    const auto look = [reference, platform, options]() -> Result<JobWork> {
+        const ImageRef ref = TRY(ImageRef::parse(reference));
+        image::PushOptions wanted = TRY(push_options(options));
+        if (!platform.empty()) wanted.platform = TRY(image::Platform::parse(platform));
+        return JobWork{"push " + ref.normalized().str(), images_kind,
+                       [ref, wanted](container::Engine& engine, const std::atomic<bool>& cancel,
+                                     const image::ProgressFn& progress) -> Result<std::string> {
+                           image::PushOptions how = wanted;
+                           how.cancel = &cancel;
+                           how.progress = progress;
+                           image::Store* store = TRY(engine.images());
+                           const auto pushed = TRY(image::push(*store, engine.config(), ref, how));
+                           progress({"", fmt::format("{}: digest: {} size: {}", ref.normalized().tag, pushed.digest.str(), pushed.size), 0, 0});
+                           return object_path("image", std::string(TRY(store->find(pushed.name)).id.hex()));
+                       }};
+    };
+    answer_job(host_, getObject(), std::move(result), permission("image.push", {{"image", reference}}), look);
 }
 
 void ManagerObject::PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) {

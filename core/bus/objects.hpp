@@ -145,7 +145,9 @@ private:
 };
 
 struct JobView {
-    std::string path, description, owner;
+    std::string description, owner;
+    std::string action;  // of polkit: who may cancel it besides its owner
+    std::string path;
     std::string state = "running", error, message, result = "/";
 };
 
@@ -187,6 +189,8 @@ private:
     void PullImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform) override;
     void ImportImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd archive, std::string name, std::string message,
                      Texts changes, std::string platform) override;
+    void PushImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform,
+                   TextMap options) override;
     void PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) override;
     std::vector<sdbus::Struct<std::string, std::string, std::string, sdbus::ObjectPath>> ListNetworks() override;
     void CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string driver,

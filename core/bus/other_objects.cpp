@@ -131,7 +131,7 @@ void JobObject::finish(const gantry::Result<std::string>& result) {
 }
 
 void JobObject::Cancel(sdbus::Result<>&& result) {
-    Permission needed{"io.gantry1.image.pull", {{"job", view_.description}}};
+    Permission needed{view_.action, {{"job", view_.description}}};
     if (caller_of(getObject()).name == view_.owner) needed.action.clear();
     answer<>(host_, getObject(), std::move(result), std::move(needed), 0,
              [flag = cancelled](container::Engine&) -> gantry::Result<Nothing> {

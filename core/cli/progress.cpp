@@ -14,6 +14,15 @@ std::string progress_bar(std::uint64_t current, std::uint64_t total, std::size_t
     return total ? fmt::format("{}  {}/{}", bar, human_size(current), human_size(total)) : human_size(current);
 }
 
+namespace {
+
+// States that have a bar.
+bool is_moving(const std::string& status) {
+    return status == "Downloading" || status == "Extracting" || status == "Pushing" || status == "Compressing";
+}
+
+}  // namespace
+
 ProgressView::ProgressView(bool quiet) : quiet_(quiet), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressView::~ProgressView() = default;
@@ -33,7 +42,7 @@ void ProgressView::show(const image::Progress& progress) {
     const bool changed = known == line_of_.end() || lines_[known->second].status != progress.status;
     if (!terminal_) {
         // Without a terminal only what happens is told, not how far it is.
-        if (changed && progress.status != "Downloading" && progress.status != "Extracting")
+        if (changed && !is_moving(progress.status))
             std::fprintf(stderr, "%s: %s\n", progress.layer.c_str(), progress.status.c_str());
         if (known == line_of_.end()) {
             line_of_[progress.layer] = lines_.size();
@@ -59,8 +68,7 @@ void ProgressView::show(const image::Progress& progress) {
 void ProgressView::draw(std::size_t line) {
     const auto& progress = lines_[line];
     std::string text = fmt::format("{}: {}", progress.layer, progress.status);
-    if (progress.current && (progress.status == "Downloading" || progress.status == "Extracting"))
-        text += " " + progress_bar(progress.current, progress.total, 100);
+    if (progress.current && is_moving(progress.status)) text += " " + progress_bar(progress.current, progress.total, 100);
     const std::size_t up = lines_.size() - line;
     std::fprintf(stderr, "\033[%zuA\r\033[K%s\033[%zuB\r", up, text.c_str(), up);
     std::fflush(stderr);

@@ -106,6 +106,9 @@ constexpr Key<Engine> pull_keys[] = {
      }},
     {"search", [](const Item& i, Engine& e) { get_registries(i, e.search_registries); }},
 };
+constexpr Key<Engine> push_keys[] = {
+    {"jobs", [](const Item& i, Engine& e) { get_count(i, 1, 64, e.push_jobs); }},
+};
 constexpr Key<Engine> daemon_keys[] = {
     {"idle_exit",
      [](const Item& i, Engine& e) {
@@ -119,6 +122,7 @@ constexpr Key<Engine> engine_keys[] = {
     {"storage", [](const Item& i, Engine& e) { read_inner<Engine>(i, storage_keys, "storage", e); }},
     {"network", [](const Item& i, Engine& e) { read_inner<Engine>(i, network_keys, "network", e); }},
     {"pull", [](const Item& i, Engine& e) { read_inner<Engine>(i, pull_keys, "pull", e); }},
+    {"push", [](const Item& i, Engine& e) { read_inner<Engine>(i, push_keys, "push", e); }},
     {"daemon", [](const Item& i, Engine& e) { read_inner<Engine>(i, daemon_keys, "daemon", e); }},
     {"registry",
      [](const Item& i, Engine& e) {
@@ -152,6 +156,7 @@ std::vector<std::string> known_engine_keys() {
     collect(names, "network.", network_keys);
     collect(names, "network.address_pools.", pool_keys);
     collect(names, "pull.", pull_keys);
+    collect(names, "push.", push_keys);
     collect(names, "daemon.", daemon_keys);
     collect(names, "registry.", registry_keys);
     for (std::string& name : registry_server_key_names()) names.push_back(std::move(name));

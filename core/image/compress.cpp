@@ -23,7 +23,7 @@ constexpr unsigned most_threads = 8;
 class Codec {
 public:
     virtual ~Codec() = default;
-    virtual Result<> run(std::string_view input, std::string& output) = 0;
+    virtual Result<> run(std::string_view input, std::string& output) = 0;  // one member, behind what output has
 };
 using CodecFn = std::function<std::unique_ptr<Codec>()>;
 
@@ -35,11 +35,12 @@ public:
     }
 
     Result<> run(std::string_view input, std::string& output) override {
-        output.resize(libdeflate_gzip_compress_bound(compressor_.get(), input.size()));
+        const std::size_t before = output.size(), room = libdeflate_gzip_compress_bound(compressor_.get(), input.size());
+        output.resize(before + room);
         const std::size_t size =
-            libdeflate_gzip_compress(compressor_.get(), input.data(), input.size(), output.data(), output.size());
+            libdeflate_gzip_compress(compressor_.get(), input.data(), input.size(), output.data() + before, room);
         if (size == 0) return error(Errc::internal, "libdeflate: the output is larger than its bound");
-        output.resize(size);
+        output.resize(before + size);
         return {};
     }
 
@@ -59,10 +60,11 @@ public:
     }
 
     Result<> run(std::string_view input, std::string& output) override {
-        output.resize(ZSTD_compressBound(input.size()));
-        const std::size_t size = ZSTD_compress2(context_.get(), output.data(), output.size(), input.data(), input.size());
+        const std::size_t before = output.size(), room = ZSTD_compressBound(input.size());
+        output.resize(before + room);
+        const std::size_t size = ZSTD_compress2(context_.get(), output.data() + before, room, input.data(), input.size());
         if (ZSTD_isError(size)) return error(Errc::internal, "libzstd: {}", ZSTD_getErrorName(size));
-        output.resize(size);
+        output.resize(before + size);
         return {};
     }
 
@@ -79,13 +81,18 @@ public:
     Result<> write(std::string_view data) override {
         if (error_) return *error_;
         if (auto taken = sink_(data); !taken.ok()) error_ = std::move(taken).error();
-        return error_ ? Result<>(*error_) : Result<>();
+        written_ += data.size();
+        return end();
     }
-    Result<> cut() override { return error_ ? Result<>(*error_) : Result<>(); }
-    Result<> end() override { return cut(); }
+    Result<> cut(std::uint64_t* offset) override {
+        if (offset) *offset = written_;
+        return end();
+    }
+    Result<> end() override { return error_ ? Result<>(*error_) : Result<>(); }
 
 private:
     CompressedFn sink_;
+    std::uint64_t written_ = 0;
     std::optional<Error> error_;
 };
 
@@ -107,17 +114,20 @@ public:
         if (error_) return *error_;
         while (!data.empty()) {
             if (!current_) current_ = blank();
-            const std::size_t count = std::min(data.size(), block_size_ - current_->input.size());
+            const std::size_t count = std::min(data.size(), block_size_ - current_->open());
             current_->input.append(data.substr(0, count));
             data.remove_prefix(count);
-            if (current_->input.size() == block_size_) TRY(submit());
+            if (current_->open() == block_size_) TRY(cut(nullptr));
         }
         return {};
     }
 
-    Result<> cut() override {
+    // Many small members go to a thread together.
+    Result<> cut(std::uint64_t* offset) override {
         if (error_) return *error_;
-        return current_ ? submit() : Result<>();
+        if (!current_) current_ = blank();
+        current_->members.push_back({current_->input.size(), 0, offset});
+        return current_->input.size() >= block_size_ ? submit() : Result<>();
     }
 
     Result<> end() override {
@@ -127,10 +137,29 @@ public:
     }
 
 private:
+    struct Member {
+        std::size_t input_end = 0, output_end = 0;
+        std::uint64_t* offset = nullptr;  // whoever wants to know where it ends
+    };
     struct Block {
         std::string input, output;
+        std::vector<Member> members;
         Result<> outcome;
         bool done = false;
+
+        // Bytes since the last cut.
+        [[nodiscard]] std::size_t open() const { return input.size() - (members.empty() ? 0 : members.back().input_end); }
+        Result<> compress(Codec& codec) {
+            output.clear();
+            std::size_t at = 0;
+            for (Member& member : members) {
+                if (member.input_end > at || input.empty())
+                    TRY(codec.run(std::string_view(input).substr(at, member.input_end - at), output));
+                at = member.input_end;
+                member.output_end = output.size();
+            }
+            return {};
+        }
     };
 
     std::unique_ptr<Block> blank() {
@@ -142,17 +171,19 @@ private:
         auto block = std::move(spare_.back());
         spare_.pop_back();
         block->input.clear();
+        block->members.clear();
         block->done = false;
         return block;
     }
 
     // One block alone needs no thread.
     Result<> last_block() {
-        if (began_) return submit();
         if (!current_) current_ = std::make_unique<Block>();
+        if (current_->open() > 0 || !began_) current_->members.push_back({current_->input.size(), 0, nullptr});
+        if (began_) return submit();
         began_ = true;
         const auto codec = make_codec_();
-        current_->outcome = codec->run(current_->input, current_->output);
+        current_->outcome = current_->compress(*codec);
         return pass_on(std::move(current_));
     }
 
@@ -186,7 +217,14 @@ private:
 
     Result<> pass_on(std::unique_ptr<Block> block) {
         Result<> taken = std::move(block->outcome);
-        if (taken.ok()) taken = sink_(block->output);
+        std::size_t at = 0;
+        for (const Member& member : block->members) {
+            if (taken.ok() && member.output_end > at)
+                taken = sink_(std::string_view(block->output).substr(at, member.output_end - at));
+            written_ += member.output_end - at;
+            at = member.output_end;
+            if (member.offset) *member.offset = written_;
+        }
         spare_.push_back(std::move(block));
         if (!taken.ok()) error_ = taken.error();
         return taken;
@@ -201,7 +239,7 @@ private:
             Block* block = waiting_.front();
             waiting_.pop_front();
             lock.unlock();
-            block->outcome = codec->run(block->input, block->output);
+            block->outcome = block->compress(*codec);
             lock.lock();
             block->done = true;
             done_.notify_one();
@@ -218,6 +256,7 @@ private:
     std::deque<std::unique_ptr<Block>> in_flight_;  // in order
     std::vector<std::unique_ptr<Block>> spare_;
     std::optional<Error> error_;
+    std::uint64_t written_ = 0;
     bool began_ = false;
 
     std::mutex mutex_;

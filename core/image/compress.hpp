@@ -19,8 +19,9 @@ public:
     // sink's too, is final: every later call gives it again.
     virtual Result<> write(std::string_view data) = 0;
     // What was written so far ends its member or frame: it can be decompressed without what follows, and what follows without
-    // it. Nothing where a member has just begun. Does not wait for the sink.
-    virtual Result<> cut() = 0;
+    // it. Nothing where a member has just begun. Does not wait for the sink. offset: is set at the latest when end() returns,
+    // to the bytes of output before what follows; it lives as long as the compressor.
+    virtual Result<> cut(std::uint64_t* offset = nullptr) = 0;
     // The last call: everything has reached the sink. Of no input at all comes one empty member.
     virtual Result<> end() = 0;
 };
@@ -35,7 +36,7 @@ using CompressedFn = std::function<Result<>(std::string_view)>;
 inline constexpr int default_gzip_level = 5;
 inline constexpr int default_zstd_level = 3;
 
-// level 0: the default; else gzip 1 to 12, zstd 1 to 22. Compression::none passes on what it gets (cut() has no effect).
+// level 0: the default; else gzip 1 to 12, zstd 1 to 22. Compression::none passes on what it gets.
 // threads 0: one for each processor, at most 8. Threads are started when there is a second block, so that small inputs cost
 // none. Errc::invalid for a level that there is not, Errc::unsupported for Compression::unsupported.
 Result<std::unique_ptr<Compressor>> make_compressor(Compression compression, int level, CompressedFn sink,

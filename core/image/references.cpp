@@ -114,6 +114,18 @@ void References::add(const Store& store, const Root& root) {
     layers.insert(root.layers.begin(), root.layers.end());
 }
 
+void References::add_dependent(const Store& store, const std::vector<FoundRoot>& roots) {
+    const std::set<Digest> before = blobs;
+    for (const FoundRoot& found : roots) {
+        if (!found.root.ok() || found.root->dependent_on.empty()) continue;
+        const auto needed = [&](const Digest& digest) { return before.contains(digest); };
+        if (std::ranges::any_of(found.root->dependent_on, needed))
+            add(store, *found.root);
+        else
+            idle_roots.push_back(found.file);
+    }
+}
+
 References references_of(const Store& store, const Index& index) {
     References references;
     for (const IndexRecord& record : index.records) references.add(store, record);
@@ -123,11 +135,12 @@ References references_of(const Store& store, const Index& index) {
         return references;
     }
     for (const FoundRoot& found : *roots) {
-        if (found.root.ok())
-            references.add(store, *found.root);
-        else
+        if (!found.root.ok())
             references.complete = false;
+        else if (found.root->dependent_on.empty())
+            references.add(store, *found.root);
     }
+    references.add_dependent(store, *roots);
     return references;
 }
 
@@ -175,6 +188,11 @@ void Sweep::remove_partial(const std::string& name) {
     note(done);
 }
 
+void Sweep::remove_idle_roots() {
+    if (!allowed()) return;
+    for (const std::string& file : needed_->idle_roots) note(unlink_file(file));
+}
+
 Result<Sweep::Orphans> Sweep::orphans(const Store& store, const References& needed) {
     Orphans orphans;
     TRY(find_blobs(store, needed, "sha256", orphans));
@@ -196,6 +214,7 @@ void Sweep::remove(const Orphans& orphans) {
     for (const driver::LayerKey& key : orphans.layers) remove_layer(key);
     for (const std::string& name : orphans.partials) remove_partial(name);
     if (!allowed()) return;
+    remove_idle_roots();
     for (const std::string& path : orphans.strays) note(unlink_file(path));
 }
 

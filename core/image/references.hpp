@@ -12,11 +12,14 @@ namespace gantry::image {
 struct References {
     std::set<Digest> blobs;
     std::set<driver::LayerKey> layers;
-    bool complete = true;  // false: a manifest or configuration could not be read, so more may be needed
+    std::vector<std::string> idle_roots;  // files of roots that are not in force
+    bool complete = true;                 // false: a manifest or configuration could not be read, so more may be needed
 
     // Everything reachable from a record, through indexes too.
     void add(const Store& store, const IndexRecord& record);
     void add(const Store& store, const Root& root);
+    // Those of the roots with a "while" that are in force by what is here; the files of the others go to idle_roots.
+    void add_dependent(const Store& store, const std::vector<FoundRoot>& roots);
 
 private:
     void add_manifest(const Store& store, const Digest& digest, std::string_view text);
@@ -37,6 +40,7 @@ public:
     void remove_blob(const Digest& digest);
     void remove_layer(const driver::LayerKey& key);
     void remove_partial(const std::string& name);
+    void remove_idle_roots();
     // Every blob, layer and partial blob that nobody needs.
     struct Orphans {
         std::vector<Digest> blobs;

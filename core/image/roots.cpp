@@ -45,6 +45,7 @@ Result<Root> parse_root(std::string_view json) {
     root.manifests = TRY(digests_member(object, "manifests"));
     root.blobs = TRY(digests_member(object, "blobs"));
     root.layers = TRY(detail::strings_member(object, "layers", "root"));
+    root.dependent_on = TRY(digests_member(object, "while"));
     return root;
 }
 

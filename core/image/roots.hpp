@@ -3,8 +3,11 @@
 //     "manifests"  digests; all that is reachable from them stays, as far as it is there (their layers need not be unpacked)
 //     "blobs"      digests
 //     "layers"     keys of the storage driver
-// Removals, prune and check keep what any root names. An owner writes its root while it has Store::hold(); it takes one back by
-// removing the file, and what only that one needed goes with the next prune.
+//     "while"      digests of blobs: the root is in force only while an image, or a root without this member, needs one of
+//     them.
+//                  One that is not in force is removed with what only it named.
+// Removals, prune and check keep what any root in force names. An owner writes its root while it has Store::hold(); it takes
+// one back by removing the file, and what only that one needed goes with the next prune.
 #pragma once
 
 #include "base/digest.hpp"
@@ -22,12 +25,13 @@ class Store;
 struct Root {
     std::vector<Digest> manifests, blobs;
     std::vector<driver::LayerKey> layers;
+    std::vector<Digest> dependent_on;  // "while"
 };
 
 // <images>/roots/KIND; kind: one word ("build", "registry").
 std::string roots_folder(const config::Paths& paths, std::string_view kind);
 
-// The three members of a root's text; Errc::corrupt names what is wrong.
+// These members of a root's text; Errc::corrupt names what is wrong.
 Result<Root> parse_root(std::string_view json);
 
 struct FoundRoot {

@@ -1,4 +1,4 @@
-// Images in and out: pull from registries, load and save archives.
+// Images in and out: pull from registries, push to them, load and save archives.
 #pragma once
 
 #include "image/store.hpp"
@@ -39,6 +39,29 @@ Result<PullResult> pull(Store& store, const config::Engine& engine, const ImageR
 // matter.
 Result<std::vector<std::string>> list_tags(const config::Paths& paths, const config::Engine& engine, const ImageRef& ref,
                                            const std::atomic<bool>* cancel);
+
+struct PushOptions {
+    std::optional<Platform> platform;  // must be the image's; of an index that another tool wrote, which image
+    std::string compression;           // "gzip", "zstd", "zstd:chunked"; "": as the layers are, gzip for uncompressed ones
+    int level = 0;                     // 0: the default, see compress.hpp
+    bool recompress = true;            // where a compression is given: also layers that are compressed otherwise
+    ProgressFn progress;
+    const std::atomic<bool>* cancel = nullptr;
+};
+
+struct PushResult {
+    std::string name;        // "registry.example/app:1"
+    Digest digest;           // of the manifest as the registry has it
+    std::uint64_t size = 0;  // its bytes
+};
+
+// The image of a name to the registry that the name says, never to a mirror; short names are Docker Hub's. Only what the
+// registry lacks is sent: blobs as the store has them, uncompressed ones compressed, once for all pushes
+// (registry/layer_variant.hpp). A manifest is the stored one, byte for byte, where no layer was compressed anew. The image is
+// known as REPOSITORY@DIGEST afterwards. The line before the layers: "The push refers to repository [registry.example/app]".
+// Progress names layers by their diff IDs, as Docker does. Errors name the registry; Errc::not_found for a name that no image
+// has. cancel as in pull().
+Result<PushResult> push(Store& store, const config::Engine& engine, const ImageRef& ref, const PushOptions& options);
 
 // Credentials: <etc>/auth.json, then $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json,
 // ~/.config/containers/auth.json, $DOCKER_CONFIG/config.json, ~/.docker/config.json (containers-auth.json(5)).

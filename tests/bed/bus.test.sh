@@ -159,6 +159,29 @@ test_pull_tells_its_progress() {
     assert_contains "$(prop "$job" Job ErrorName)" io.gantry1.Error.
 }
 
+test_push_tells_its_progress_and_digest() {
+    registry_start
+    load_busybox
+    gantry tag busybox $registry/pushed:1
+    call /io/gantry1 Manager Subscribe
+    busctl monitor --json=short io.gantry1 >/tmp/progress 2>/dev/null &
+    local monitor=$! job
+    sleep 0.5
+    job=$(call /io/gantry1 Manager PushImage 'ssa{ss}' $registry/pushed:1 '' 1 compression zstd | cut -d'"' -f2)
+    eventually 20 bash -c "busctl get-property io.gantry1 $job io.gantry1.Job State | grep -q done"
+    same_contract Job "$job"
+    kill $monitor
+    assert_contains "$(cat /tmp/progress)" '"Pushed"'
+    digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' docker://$registry/pushed:1)
+    assert_contains "$(cat /tmp/progress)" "1: digest: $digest size: "
+    assert_contains "$(prop "$(prop "$job" Job Product | cut -d'"' -f2)" Image Digests)" "$registry/pushed@$digest"
+    job=$(call /io/gantry1 Manager PushImage 'ssa{ss}' $registry/no-such-image '' 0 | cut -d'"' -f2)
+    eventually 20 bash -c "busctl get-property io.gantry1 $job io.gantry1.Job State | grep -q failed"
+    assert_contains "$(prop "$job" Job ErrorName)" io.gantry1.Error.NotFound
+    assert_fails call /io/gantry1 Manager PushImage 'ssa{ss}' $registry/pushed:1 '' 1 compresion zstd
+    assert_fails as_alice busctl call io.gantry1 /io/gantry1 io.gantry1.Manager PushImage 'ssa{ss}' $registry/pushed:1 '' 0
+}
+
 test_killing_the_daemon_harms_nothing() {
     created survivor
     systemctl start ctr@survivor

@@ -14,6 +14,7 @@ namespace gantry::cli {
 struct RegistryModule {
     char version[32];
     decltype(&image::pull) pull;
+    decltype(&image::push) push;
     decltype(&image::list_tags) list_tags;
     decltype(&image::login) login;
     decltype(&image::logout) logout;

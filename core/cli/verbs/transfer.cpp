@@ -22,7 +22,7 @@ Result<image::PullResult> pull_image(container::Engine& engine, const std::strin
     if (!platform.empty()) options.platform = TRY_CONTEXT(image::Platform::parse(platform), "--platform");
     ProgressView view(quiet);
     options.progress = view.callback();
-    options.cancel = &interrupted;
+    options.cancel = &stop_on_interrupt();
     auto* store = TRY(engine.images());
     return TRY(RegistryModule::load())->pull(*store, engine.config(), ref, options);
 }

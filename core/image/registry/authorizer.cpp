@@ -92,7 +92,12 @@ Result<HttpRequest> Authorizer::token_request(const Challenge& challenge, const 
         return request;
     }
     std::string query = "service=" + escape(service);
-    if (!wanted.empty()) query += "&scope=" + escape(wanted);
+    // Several resources (a mount names two repositories) are several parameters.
+    for (std::size_t at = 0; at < wanted.size();) {
+        const std::size_t end = std::min(wanted.find(' ', at), wanted.size());
+        if (end > at) query += "&scope=" + escape(std::string_view(wanted).substr(at, end - at));
+        at = end + 1;
+    }
     if (*found) {
         query += "&account=" + escape((*found)->user);
         request.headers.push_back("Authorization: Basic " + base64_encode((*found)->user + ":" + (*found)->password));

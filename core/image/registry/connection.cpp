@@ -6,7 +6,10 @@ namespace {
 
 HttpOutcome refuse(Error failure) { return {{}, Fault::other, std::move(failure)}; }
 
-bool is_redirect(long status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(long status, const std::string& method) {
+    if (status == 307 || status == 308) return true;
+    return (method == "GET" || method == "HEAD") && (status == 301 || status == 302 || status == 303);
+}
 
 }  // namespace
 
@@ -52,15 +55,27 @@ HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
     return outcome;
 }
 
+// What the registry calls by an absolute address is held to the same: TLS is not left. One behind a proxy that ends TLS does
+// not know its own scheme.
+Result<Url> Connection::address_of(const std::string& scheme, const ApiRequest& request, const Url& root) const {
+    if (request.url.empty()) return parse_url(root.text + request.path);
+    Url url = TRY_CONTEXT(parse_url(request.url), "registry '{}'", endpoint_.registry);
+    if (scheme != "https" || url.scheme == "https") return url;
+    if (url.host != root.host)
+        return error(Errc::denied, "registry '{}' sends us to '{}', which does not use TLS", endpoint_.registry, url.origin());
+    return parse_url("https" + url.text.substr(url.scheme.size()));
+}
+
 HttpOutcome Connection::perform_on(const std::string& scheme, const ApiRequest& request) {
-    const std::string text = fmt::format("{}://{}/v2/{}", scheme, endpoint_.host, request.path);
-    auto url = parse_url(text);
+    const auto root = parse_url(fmt::format("{}://{}/v2/", scheme, endpoint_.host));
+    if (!root.ok()) return refuse(root.error());
+    auto url = address_of(scheme, request, *root);
     if (!url.ok()) return refuse(std::move(url).error());
     if (scheme == "http") authorizer_.allow_plain();
     for (int round = 0;; ++round) {
         auto authorization = authorizer_.header(request.scope);
         if (!authorization.ok()) return refuse(std::move(authorization).error());
-        HttpOutcome outcome = perform_from(*url, request, *authorization);
+        HttpOutcome outcome = perform_from(*url, request, root->origin(), *authorization);
         // Twice: an old token may be refused, a new one must not be.
         if (outcome.fault != Fault::none || outcome.response.status != 401 || round == 2) return outcome;
         const auto challenges = parse_challenges(outcome.response.headers["www-authenticate"]);
@@ -72,11 +87,12 @@ HttpOutcome Connection::perform_on(const std::string& scheme, const ApiRequest& 
 
 // The registry's word about who we are is for the registry alone: another scheme, host or port gets no Authorization, and its
 // challenges are not answered. TLS is never left on the way.
-HttpOutcome Connection::perform_from(Url url, const ApiRequest& request, const std::string& authorization) {
-    const std::string origin = url.origin();
+HttpOutcome Connection::perform_from(Url url, const ApiRequest& request, const std::string& origin,
+                                     const std::string& authorization) {
     for (int hops = 0;; ++hops) {
         const bool home = url.origin() == origin && !authorization.empty();
-        HttpRequest http{request.method, url.text, request.headers, {}, {}, request.body_limit, request.begin, request.sink};
+        HttpRequest http{request.method,     url.text,      request.headers, request.body, request.file, {},
+                         request.body_limit, request.begin, request.sink};
         if (home) http.headers.push_back("Authorization: " + authorization);
         http.tls = url.host == endpoint_.host ? endpoint_.tls : tls_(url.host);
         HttpOutcome outcome = client_.perform(http);
@@ -84,7 +100,7 @@ HttpOutcome Connection::perform_from(Url url, const ApiRequest& request, const s
         if (outcome.response.status == 401 && url.origin() != origin)
             return refuse(
                 error(Errc::denied, "registry '{}' sends us to '{}', which refuses (HTTP 401)", endpoint_.registry, url.host));
-        if (!is_redirect(outcome.response.status)) return outcome;
+        if (!is_redirect(outcome.response.status, request.method)) return outcome;
         if (hops == client_.settings().redirects)
             return refuse(error(Errc::unavailable, "registry '{}': more than {} redirects", endpoint_.registry, hops));
         auto next = resolve_url(url, outcome.response.header("location"));
@@ -97,12 +113,18 @@ HttpOutcome Connection::perform_from(Url url, const ApiRequest& request, const s
     }
 }
 
+Result<Url> Connection::address(const std::string& path) {
+    const std::scoped_lock lock(mutex_);
+    return parse_url(fmt::format("{}://{}/v2/{}", scheme_.empty() ? "https" : scheme_, endpoint_.host, path));
+}
+
 HttpOutcome Connection::perform_foreign(const std::string& address, const ApiRequest& request) {
     auto url = parse_url(address);
     if (!url.ok()) return refuse(std::move(url).error());
     if (url->scheme != "https" && !endpoint_.plain_allowed)
         return refuse(error(Errc::denied, "'{}' does not use TLS", url->origin()));
-    return perform_from(std::move(*url), request, {});
+    const std::string origin = url->origin();
+    return perform_from(std::move(*url), request, origin, {});
 }
 
 Error status_error(const HttpResponse& response, const Endpoint& endpoint, std::string_view object) {

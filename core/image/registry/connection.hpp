@@ -16,6 +16,9 @@ struct ApiRequest {
     std::size_t body_limit = manifest_limit;
     std::function<Result<>(const HttpResponse&)> begin;
     std::function<Result<>(std::string_view)> sink;
+    std::string url;   // instead of path: where a Location header told us to go
+    std::string body;  // of POST, PUT and PATCH
+    std::optional<FilePart> file = std::nullopt;
 };
 
 class Connection {
@@ -24,17 +27,22 @@ public:
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
 
-    // One attempt. 401 was answered as well as we could, redirects were followed; every other status is the caller's.
+    // One attempt. 401 was answered as well as we could, redirects were followed (by what changes something only those that
+    // repeat the request, 307 and 308); every other status is the caller's.
     HttpOutcome perform(const ApiRequest& request);
     // A layer's address outside of the registry: no authorization, no client certificate.
     HttpOutcome perform_foreign(const std::string& url, const ApiRequest& request);
 
+    // The address of a path below "/v2/", by the scheme that was found to be spoken.
+    [[nodiscard]] Result<Url> address(const std::string& path);
     [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
     [[nodiscard]] const Settings& settings() const { return client_.settings(); }
 
 private:
     HttpOutcome perform_on(const std::string& scheme, const ApiRequest& request);
-    HttpOutcome perform_from(Url start, const ApiRequest& request, const std::string& authorization);
+    // origin: whom the authorization is for.
+    HttpOutcome perform_from(Url start, const ApiRequest& request, const std::string& origin, const std::string& authorization);
+    Result<Url> address_of(const std::string& scheme, const ApiRequest& request, const Url& root) const;
     HttpOutcome choose_scheme(const ApiRequest& request);
 
     HttpClient& client_;

@@ -31,11 +31,19 @@ struct HttpResponse {
     [[nodiscard]] std::optional<std::uint64_t> content_length() const;
 };
 
+// A part of an open file as a request's body: read as it is sent, again where a redirect or a login makes us repeat it.
+struct FilePart {
+    int fd = -1;
+    std::uint64_t offset = 0, size = 0;
+    std::function<void(std::uint64_t)> progress;  // bytes of the part that are on their way
+};
+
 struct HttpRequest {
-    std::string method = "GET";  // or HEAD or POST
+    std::string method = "GET";
     std::string url;
     std::vector<std::string> headers;  // "Name: value"
-    std::string body;                  // of a POST
+    std::string body;                  // of POST, PUT and PATCH
+    std::optional<FilePart> file;      // instead of body
     Tls tls;
     std::size_t body_limit = manifest_limit;
     // Only for 200 and 206: called with the headers before the first byte, and then for every piece. An error ends the transfer
@@ -52,7 +60,7 @@ enum class Fault {
     lost,         // the connection broke
     stalled,
     too_large,  // more than body_limit
-    sink,       // begin or sink said no
+    sink,       // begin or sink said no, or the file could not be read
     cancelled,
     other,
 };

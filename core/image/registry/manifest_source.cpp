@@ -6,8 +6,10 @@
 
 namespace gantry::image::registry {
 
-Repository::Repository(Connection& connection, std::string path)
-    : connection_(connection), path_(connection.endpoint().prefix + std::move(path)), scope_("repository:" + path_ + ":pull") {}
+Repository::Repository(Connection& connection, std::string path, std::string_view actions)
+    : connection_(connection),
+      path_(connection.endpoint().prefix + std::move(path)),
+      scope_(fmt::format("repository:{}:{}", path_, actions)) {}
 
 Error fault_error(const HttpOutcome& outcome, const Endpoint& endpoint) {
     const Error& cause = *outcome.error;

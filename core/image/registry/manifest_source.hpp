@@ -15,7 +15,8 @@ struct Document {
 // A repository of one connection.
 class Repository {
 public:
-    Repository(Connection& connection, std::string path);
+    // actions: what a token is asked for, "pull" or "pull,push".
+    Repository(Connection& connection, std::string path, std::string_view actions = "pull");
 
     // What a tag points at now; nothing where the registry does not tell by HEAD. Errc::not_found is only said by fetch.
     Result<std::optional<Digest>> head(const std::string& tag);
@@ -28,11 +29,13 @@ public:
 
     [[nodiscard]] Connection& connection() const { return connection_; }
     [[nodiscard]] std::string blob_path(const Digest& digest) const { return path_ + "/blobs/" + digest.str(); }
+    [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] const std::string& scope() const { return scope_; }
 
-private:
+    // With retries; for requests that may be repeated.
     HttpOutcome ask(const ApiRequest& request);
 
+private:
     Connection& connection_;
     std::string path_, scope_;
 };

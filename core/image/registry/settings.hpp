@@ -16,6 +16,8 @@ struct Settings {
     // which we were the slow side does not count.
     Milliseconds stall_window{30'000};
     std::uint64_t stall_rate = 1024;
+    // For the answer after the last byte of a PUT or PATCH was sent: a registry hashes and moves what it got.
+    Milliseconds answer_window{300'000};
 
     int retries = 5;            // after 429, 5xx, a stall or a lost connection; anew after every progress
     int connect_retries = 1;    // where the first contact fails altogether

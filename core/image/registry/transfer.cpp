@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t headers_limit = 256U << 10;
 constexpr long receive_buffer = 512L << 10;  // libcurl's largest
-constexpr int poll_interval = 50;            // milliseconds: how long a cancelled transfer lives on
+constexpr long send_buffer = 1L << 20;
+constexpr int poll_interval = 50;  // milliseconds: how long a cancelled transfer lives on
 
 // Bytes of a server in our error lines: printable, short.
 std::string printable(std::string_view text, std::size_t limit = 200) {
@@ -129,10 +130,7 @@ void Transfer::set_up() {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "gantry/" GANTRY_VERSION);
     if (is_loopback_host(host_of(request_.url))) curl_easy_setopt(easy, CURLOPT_PROXY, "");
     if (request_.method == "HEAD") curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-    if (request_.method == "POST") {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request_.body.size()));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.c_str());
-    }
+    set_up_body();
     for (const std::string& header : request_.headers) {
         curl_slist* longer = curl_slist_append(headers_.get(), header.c_str());
         if (!longer) throw std::bad_alloc();
@@ -153,6 +151,34 @@ void Transfer::set_up() {
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, static_cast<void*>(this));
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, static_cast<void*>(this));
+}
+
+void Transfer::set_up_body() {
+    CURL* easy = session_.easy();
+    if (request_.method == "GET" || request_.method == "HEAD") return;
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+    if (request_.method == "DELETE") return;
+    if (!request_.file) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, static_cast<long>(request_.body.size()));
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request_.body.c_str());
+        return;
+    }
+    using Read = std::size_t (*)(char*, std::size_t, std::size_t, void*);
+    const Read read = [](char* buffer, std::size_t size, std::size_t count, void* self) {
+        return static_cast<Transfer*>(self)->on_send(buffer, size * count);
+    };
+    using Seek = int (*)(void*, curl_off_t, int);
+    const Seek seek = [](void* self, curl_off_t offset, int) {  // SEEK_SET is all that libcurl uses
+        static_cast<Transfer*>(self)->sent_ = static_cast<std::uint64_t>(offset);
+        return CURL_SEEKFUNC_OK;
+    };
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request_.file->size));
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, send_buffer);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, static_cast<void*>(this));
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
 
 void Transfer::set_up_tls() {
@@ -215,10 +241,16 @@ void Transfer::finish(CURLcode code) {
     fail(fault, error(errc_of(fault), "'{}': {}", host_of(request_.url), printable(text)));
 }
 
+// Everything is said; what takes time now is the server's work.
+bool Transfer::awaits_answer() const {
+    if (request_.method != "PUT" && request_.method != "PATCH") return false;
+    return !request_.file || sent_ == request_.file->size;
+}
+
 // Fewer bytes in the window than the rate asks for.
 bool Transfer::stalled() {
     const auto spent = Clock::now() - window_start_ - in_sink_;
-    if (spent < settings_.stall_window) return false;
+    if (spent < (awaits_answer() ? settings_.answer_window : settings_.stall_window)) return false;
     const auto wanted = settings_.stall_rate * static_cast<std::uint64_t>(settings_.stall_window.count()) / 1000;
     const bool slow = window_bytes_ < std::max<std::uint64_t>(wanted, 1);
     window_start_ = Clock::now();
@@ -262,6 +294,21 @@ bool Transfer::give_to_sink(std::string_view data) {
     if (taken.ok() && !data.empty()) taken = request_.sink(data);
     if (!taken.ok()) fail(Fault::sink, std::move(taken).error());
     return outcome_.fault == Fault::none;
+}
+
+std::size_t Transfer::on_send(char* buffer, std::size_t room) {
+    const FilePart& file = *request_.file;
+    const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(room, file.size - sent_));
+    const ssize_t got = pread(file.fd, buffer, wanted, static_cast<off_t>(file.offset + sent_));
+    if (got < 0 || (got == 0 && wanted > 0)) {
+        fail(Fault::sink,
+             got < 0 ? errno_error("read what is sent") : error(Errc::corrupt, "the file that is sent ends early"));
+        return CURL_READFUNC_ABORT;
+    }
+    sent_ += static_cast<std::uint64_t>(got);
+    window_bytes_ += static_cast<std::uint64_t>(got);
+    if (file.progress) file.progress(sent_);
+    return static_cast<std::size_t>(got);
 }
 
 std::size_t Transfer::on_body(std::string_view data) {

@@ -56,6 +56,9 @@ private:
     std::size_t on_body(std::string_view data);
     bool streamed() const;
     bool give_to_sink(std::string_view data);
+    void set_up_body();
+    std::size_t on_send(char* buffer, std::size_t room);
+    [[nodiscard]] bool awaits_answer() const;
 
     CurlSession& session_;
     const Settings& settings_;
@@ -66,6 +69,7 @@ private:
     std::size_t header_bytes_ = 0;
     bool begun_ = false;
     bool enough_ = false;  // of an error's body
+    std::uint64_t sent_ = 0;
     Clock::time_point window_start_;
     Clock::duration in_sink_{};  // within the window
     std::uint64_t window_bytes_ = 0;

@@ -46,6 +46,7 @@ TEST(Manual, shipped_configuration_is_right_and_says_the_defaults) {
     EXPECT_EQ(engine->default_network, standard.default_network);
     EXPECT_EQ(engine->address_pools, standard.address_pools);
     EXPECT_EQ(engine->pull_jobs, standard.pull_jobs);
+    EXPECT_EQ(engine->push_jobs, standard.push_jobs);
     EXPECT_EQ(engine->search_registries, standard.search_registries);
     EXPECT_EQ(engine->idle_exit_seconds, standard.idle_exit_seconds);
 }

@@ -86,11 +86,16 @@ TEST_P(CompressTest, CutsStandAlone) {
     const std::vector<std::string> parts{sample(10), sample(2'500'000), "", sample(777)};
     Output output;
     auto compressor = make_compressor(GetParam(), 0, output.sink(), 2).value();
-    for (const std::string& part : parts) {
-        ASSERT_TRUE(compressor->write(part).ok());
-        ASSERT_TRUE(compressor->cut().ok());
+    std::array<std::uint64_t, 4> offsets{};
+    for (std::size_t at = 0; at < parts.size(); ++at) {
+        ASSERT_TRUE(compressor->write(parts[at]).ok());
+        ASSERT_TRUE(compressor->cut(&offsets[at]).ok());
     }
     ASSERT_TRUE(compressor->end().ok());
+    EXPECT_EQ(offsets[0], output.members.front());
+    EXPECT_EQ(offsets[1], output.bytes.size() - output.members.back());
+    EXPECT_EQ(offsets[2], offsets[1]);
+    EXPECT_EQ(offsets[3], output.bytes.size());
     const std::size_t middle = GetParam() == Compression::gzip ? 3 : 1;
     ASSERT_EQ(output.members.size(), 2 + middle);
     EXPECT_EQ(decompress(GetParam(), std::string_view(output.bytes).substr(0, output.members.front())), parts[0]);

@@ -241,6 +241,26 @@ TEST_F(CheckTest, RootsKeepWhatTheyName) {
     EXPECT_FALSE(store.has_blob(kept.config));
 }
 
+TEST_F(CheckTest, ARootIsInForceWhileWhatItDependsOnIsNeeded) {
+    const std::string folder = roots_folder(store.paths(), "push");
+    ASSERT_TRUE(os::make_dirs(folder).ok());
+    const std::string data = "made of a layer";
+    ASSERT_TRUE(put_blob(store, digest_of(data), data).ok());
+    const auto write = [&](const Digest& source) {
+        return os::write_file_atomic(
+            folder + "/one.json", fmt::format(R"({{"while": ["{}"], "blobs": ["{}"]}})", source.str(), digest_of(data).str()));
+    };
+    ASSERT_TRUE(write(first.layers[0].digest).ok());
+    EXPECT_TRUE(check().empty());
+    ASSERT_TRUE(store.prune(false, {}, {}).ok());
+    EXPECT_TRUE(store.has_blob(digest_of(data)));
+    ASSERT_TRUE(write(digest_of("nothing that is here")).ok());
+    EXPECT_THAT(only(check()), testing::HasSubstr(digest_of(data).str()));
+    ASSERT_TRUE(store.prune(false, {}, {}).ok());
+    EXPECT_FALSE(store.has_blob(digest_of(data)));
+    EXPECT_FALSE(os::path_exists(folder + "/one.json"));
+}
+
 TEST_F(CheckTest, DamagedIndexIsRebuilt) {
     const std::string path = store.paths().images() + "/index.json";
     ASSERT_TRUE(os::write_file_atomic(path, "{").ok());

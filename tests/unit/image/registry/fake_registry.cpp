@@ -117,13 +117,72 @@ Reply FakeRegistry::blob(const Request& request, const std::string& digest) {
     return {206, {{"Content-Range", fmt::format("bytes {}-{}/{}", first, data.size() - 1, data.size())}}, data.substr(first)};
 }
 
+std::string FakeRegistry::manifest(const std::string& repository, const std::string& reference) {
+    const std::scoped_lock lock(mutex_);
+    return manifests_[repository + ":" + reference].second;
+}
+
+std::string FakeRegistry::blob(const Digest& digest) {
+    const std::scoped_lock lock(mutex_);
+    return blobs_[digest.str()];
+}
+
+void FakeRegistry::drop_blob(const Digest& digest) {
+    const std::scoped_lock lock(mutex_);
+    blobs_.erase(digest.str());
+}
+
+void FakeRegistry::take_upload(const std::string& id, const std::string& data) {
+    const std::scoped_lock lock(mutex_);
+    uploads_[id] += data;
+}
+
+// As distribution does it, sizes of 0 and 1 both "0-0".
+Reply FakeRegistry::upload(const Request& request, const std::string& repository, const std::string& id) {
+    if (id.empty()) {
+        const std::size_t mount = request.target.find("mount=");
+        if (mount != std::string::npos) {
+            const std::string digest = request.target.substr(mount + 6, request.target.find('&', mount) - mount - 6);
+            if (blobs_.contains(digest)) return {201, {{"Docker-Content-Digest", digest}}, ""};
+        }
+        const std::string name = std::to_string(next_upload_++);
+        uploads_[name] = "";
+        return {202, {{"Location", "/v2/" + repository + "/blobs/uploads/" + name + "?_state=x"}, {"Range", "0-0"}}, ""};
+    }
+    const auto found = uploads_.find(id);
+    if (found == uploads_.end()) return error_reply(404, "BLOB_UPLOAD_UNKNOWN", "no such upload");
+    std::string& data = found->second;
+    const auto state = [&](int status) {
+        const std::size_t last = data.empty() ? 0 : data.size() - 1;
+        return Reply{status, {{"Location", request.path() + "?_state=y"}, {"Range", fmt::format("0-{}", last)}}, ""};
+    };
+    if (request.method == "GET") return state(204);
+    data += request.body;
+    if (request.method == "PATCH") return state(202);
+    const std::string digest = request.target.substr(request.target.find("digest=") + 7);
+    if (digest_of(data).str() != digest) return error_reply(400, "DIGEST_INVALID", "digest is wrong");
+    blobs_[digest] = data;
+    uploads_.erase(found);
+    return {201, {{"Docker-Content-Digest", digest}}, ""};
+}
+
+Reply FakeRegistry::accept_manifest(const Request& request, const std::string& repository, const std::string& reference) {
+    const std::string digest = digest_of(request.body).str();
+    manifests_[repository + ":" + reference] =
+        manifests_[repository + ":" + digest] = {request.header("content-type"), request.body};
+    return {201, {{"Docker-Content-Digest", digest}}, ""};
+}
+
 Reply FakeRegistry::honest(const Request& request) {
     const std::scoped_lock lock(mutex_);
     const std::string path = request.path();
     if (path == "/v2/") return {200, {}, "{}"};
     const std::size_t manifests = path.find("/manifests/"), blobs = path.find("/blobs/");
     if (!path.starts_with("/v2/")) return {404, {}, "no"};
+    const std::size_t uploads = path.find("/blobs/uploads/");
+    if (uploads != std::string::npos) return upload(request, path.substr(4, uploads - 4), path.substr(uploads + 15));
     if (blobs != std::string::npos) return blob(request, path.substr(blobs + 7));
+    if (request.method == "PUT") return accept_manifest(request, path.substr(4, manifests - 4), path.substr(manifests + 11));
     if (manifests == std::string::npos) return {404, {}, "no"};
     const auto found = manifests_.find(path.substr(4, manifests - 4) + ":" + path.substr(manifests + 11));
     if (found == manifests_.end()) return error_reply(404, "MANIFEST_UNKNOWN", "manifest unknown");
@@ -148,6 +207,8 @@ RegistryTest::RegistryTest()
         const std::scoped_lock lock(mutex_);
         progress_.push_back(progress);
     };
+    push_options_.progress = options_.progress;
+    settings_.answer_window = registry::Milliseconds(2000);
     // Nothing of whoever runs the tests.
     setenv("HOME", scratch_.path().c_str(), 1);
     for (const char* name : {"REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG", "http_proxy",
@@ -157,6 +218,10 @@ RegistryTest::RegistryTest()
 
 Result<PullResult> RegistryTest::pull(const std::string& ref) {
     return registry::pull_with(store_, engine_, TRY(ImageRef::parse(ref)), options_, settings_);
+}
+
+Result<PushResult> RegistryTest::push(const std::string& ref) {
+    return registry::push_with(store_, engine_, TRY(ImageRef::parse(ref)), push_options_, settings_);
 }
 
 void RegistryTest::expect_clean() {

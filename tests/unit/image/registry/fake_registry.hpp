@@ -4,6 +4,7 @@
 #include "../support.hpp"
 #include "http_server.hpp"
 #include "image/registry/pull.hpp"
+#include "image/registry/push.hpp"
 
 #include <mutex>
 
@@ -43,6 +44,11 @@ public:
     void put_manifest(const std::string& repository, const std::string& reference, const std::string& text,
                       const std::string& type);
     void put_blob(const std::string& data);
+    // What was pushed: empty where there is none.
+    [[nodiscard]] std::string manifest(const std::string& repository, const std::string& reference);
+    [[nodiscard]] std::string blob(const Digest& digest);
+    void drop_blob(const Digest& digest);
+    void take_upload(const std::string& id, const std::string& data);  // a part that came before a break
 
     // Asked first; nothing goes on to the registry itself.
     using Intercept = std::function<std::optional<Reply>(const Request&)>;
@@ -54,11 +60,15 @@ public:
 
 private:
     Reply blob(const Request& request, const std::string& digest);
+    Reply upload(const Request& request, const std::string& repository, const std::string& id);
+    Reply accept_manifest(const Request& request, const std::string& repository, const std::string& reference);
 
     std::mutex mutex_;
     Intercept intercept_;
     std::map<std::string, std::pair<std::string, std::string>> manifests_;  // "repository:reference" to type and text
     std::map<std::string, std::string> blobs_;
+    std::map<std::string, std::string> uploads_;
+    int next_upload_ = 1;
     std::unique_ptr<HttpServer> server_;
 };
 
@@ -69,6 +79,7 @@ class RegistryTest : public ::testing::Test {
 protected:
     RegistryTest();
     Result<PullResult> pull(const std::string& ref);
+    Result<PushResult> push(const std::string& ref);
     void expect_clean();  // the store has nothing that check() would not accept
     [[nodiscard]] std::string layer_file(const MadeLayer& layer, const std::string& name);
 
@@ -79,6 +90,7 @@ protected:
     config::Engine engine_;
     registry::Settings settings_;
     PullOptions options_;
+    PushOptions push_options_;
     std::mutex mutex_;
     std::vector<Progress> progress_;
 };

@@ -64,6 +64,7 @@ struct HttpServer::Stream {
             request.headers[name] = head.substr(colon + 2, line_end - colon - 2);
             at = line_end + 2;
         }
+        if (!request.header("expect").empty() && !send_all("HTTP/1.1 100 Continue\r\n\r\n")) return false;
         const std::string length = request.header("content-length");
         const std::size_t size = length.empty() ? 0 : std::stoul(length);
         while (buffer.size() < size)
