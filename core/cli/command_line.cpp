@@ -28,6 +28,7 @@ void declare_tree(Verb top, Context& context) {
     add_build_verbs(parents, context);
     add_commit_verbs(parents, context);
     add_push_verb(parents, context);
+    add_manifest_verbs(parents, context);
     add_network_verbs(parents, context);
     add_volume_verbs(parents, context);
     add_registry_verbs(parents, context);

@@ -6,6 +6,7 @@
 #include "build/build.hpp"
 #include "cli/archive.hpp"
 #include "image/download.hpp"
+#include "image/registry/manifest_tool.hpp"
 #include "image/transfer.hpp"
 
 namespace gantry::cli {
@@ -16,6 +17,8 @@ struct RegistryModule {
     decltype(&image::pull) pull;
     decltype(&image::push) push;
     decltype(&image::list_tags) list_tags;
+    decltype(&image::fetch_manifest) fetch_manifest;
+    decltype(&image::push_manifest_list) push_manifest_list;
     decltype(&image::login) login;
     decltype(&image::logout) logout;
     decltype(&image::download) download;

@@ -40,7 +40,8 @@ Result<std::vector<std::string>> local_tags(image::Store& store, const ImageRef&
         for (const std::string& name : image.names)
             if (name.starts_with(prefix)) names.push_back(name);
     if (names.empty())
-        return error(Errc::not_found, "an image does not exist locally with the tag: {}", ref.normalized().familiar_repository());
+        return error(Errc::not_found, "an image does not exist locally with the tag: {}",
+                     ref.normalized().familiar_repository());
     std::ranges::sort(names);
     return names;
 }

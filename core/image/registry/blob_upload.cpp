@@ -231,14 +231,14 @@ private:
     const LocalBlob blob_;
     const UploadPlan plan_;
     const Settings& settings_;
-    std::string session_;          // address of the upload, empty before there is one
-    std::uint64_t offset_ = 0;     // what the registry has of it
-    std::uint64_t furthest_ = 0;   // what it ever had
+    std::string session_;         // address of the upload, empty before there is one
+    std::uint64_t offset_ = 0;    // what the registry has of it
+    std::uint64_t furthest_ = 0;  // what it ever had
     std::uint64_t chunk_ = plan_.chunk;
     int restarts_ = 0;
-    bool uncertain_ = false;       // a request of this upload failed
-    bool answered_ = false;        // by a refusal, not by silence
-    bool closing_ = false;         // it was the last one
+    bool uncertain_ = false;  // a request of this upload failed
+    bool answered_ = false;   // by a refusal, not by silence
+    bool closing_ = false;    // it was the last one
     bool done_ = false;
     std::optional<Error> failure_;  // what no repetition mends
 };

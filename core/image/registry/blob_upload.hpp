@@ -13,9 +13,11 @@ struct LocalBlob {
 
 // Uploads to one repository whose Repository was made with the actions "pull,push".
 struct UploadPlan {
-    std::vector<std::string> mounts;                                   // other repositories of the registry that may have the blob
-    std::function<void(std::uint64_t)> progress = [](std::uint64_t) {};  // bytes sent; less than before where something is repeated
-    std::uint64_t chunk = 32U << 20;  // what is not larger goes in one request, the rest in such pieces (or the registry's least)
+    std::vector<std::string> mounts;  // other repositories of the registry that may have the blob
+    std::function<void(std::uint64_t)> progress = [](std::uint64_t) {
+    };  // bytes sent; less than before where something is repeated
+    std::uint64_t chunk =
+        32U << 20;  // what is not larger goes in one request, the rest in such pieces (or the registry's least)
 };
 
 struct Uploaded {
@@ -24,12 +26,12 @@ struct Uploaded {
 };
 
 // Only what is missing is sent: the registry is asked first, then to take it from another of its repositories. A broken upload
-// goes on where the registry says that it stands; one that it has forgotten, or tells nonsense of, begins again, a bounded number
-// of times. Errors name the registry and the blob.
+// goes on where the registry says that it stands; one that it has forgotten, or tells nonsense of, begins again, a bounded
+// number of times. Errors name the registry and the blob.
 Result<Uploaded> push_blob(Repository& repository, const LocalBlob& blob, const UploadPlan& plan);
 
-// From another repository of the same registry, without a byte of it; true also where it is there. False: the registry does not do
-// that, or that repository has none.
+// From another repository of the same registry, without a byte of it; true also where it is there. False: the registry does not
+// do that, or that repository has none.
 Result<bool> mount_blob(Repository& repository, const Digest& digest, const std::string& from);
 
 // A manifest or index under a tag or its own digest (distribution-spec "Pushing Manifests").

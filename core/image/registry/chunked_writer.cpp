@@ -98,7 +98,8 @@ std::optional<std::string> time_text(const TarTime& time) {
 }
 
 Json json_of(const TarEntry& entry) {
-    Json json{{"type", type_name(entry.type)}, {"name", entry.path}, {"mode", entry.mode}, {"uid", entry.uid}, {"gid", entry.gid}};
+    Json json{
+        {"type", type_name(entry.type)}, {"name", entry.path}, {"mode", entry.mode}, {"uid", entry.uid}, {"gid", entry.gid}};
     if (!entry.link.empty()) json["linkName"] = entry.link;
     if (entry.type == TarType::file) json["size"] = entry.size;
     if (entry.major) json["devMajor"] = entry.major;
@@ -243,9 +244,8 @@ private:
         constexpr std::uint64_t frame_header = 8;
         const std::uint64_t at = written_ + frame_header, split_at = at + table.size() + frame_header;
         std::string footer;
-        for (const std::uint64_t value :
-             {at, std::uint64_t{table.size()}, std::uint64_t{toc.size()}, std::uint64_t{table_type}, split_at,
-              std::uint64_t{split.compressed.size()}, split.plain_size})
+        for (const std::uint64_t value : {at, std::uint64_t{table.size()}, std::uint64_t{toc.size()}, std::uint64_t{table_type},
+                                          split_at, std::uint64_t{split.compressed.size()}, split.plain_size})
             footer += number_text(value, 8);
         footer += "GNUlInUx";
         TRY(sink_(skippable_frame(table)));

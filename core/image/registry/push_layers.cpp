@@ -14,7 +14,12 @@ std::string short_digest(const Digest& digest) { return std::string(digest.hex()
 class LayerPush {
 public:
     LayerPush(Store& store, Repository& repository, const PushJob& job, Reporter& reporter, const StopSign& stop)
-        : store_(store), repository_(repository), job_(job), reporter_(reporter), stop_(stop), name_(short_digest(job.layer.diff_id)) {}
+        : store_(store),
+          repository_(repository),
+          job_(job),
+          reporter_(reporter),
+          stop_(stop),
+          name_(short_digest(job.layer.diff_id)) {}
 
     Result<LayerVariant> run() {
         const Descriptor& source = job_.layer.source;

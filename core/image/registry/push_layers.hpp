@@ -13,8 +13,8 @@ struct PushJob {
     std::vector<std::string> mounts;  // repositories of the registry that may have it
 };
 
-// What each job's layer is in the registry now, in the order of the jobs; the same layer twice is sent once. jobs: how many layers
-// at once.
+// What each job's layer is in the registry now, in the order of the jobs; the same layer twice is sent once. jobs: how many
+// layers at once.
 Result<std::vector<LayerVariant>> push_layers(Store& store, Repository& repository, const std::vector<PushJob>& layers,
                                               unsigned jobs, Reporter& reporter, StopSign& stop);
 

@@ -16,8 +16,8 @@ struct OutgoingManifest {
     std::string text, media_type;
 };
 
-// replaced: one for each layer; nothing where it stays. Everything else of the text is kept. Docker's schema 2 knows no zstd: with
-// such a layer it becomes an OCI manifest.
+// replaced: one for each layer; nothing where it stays. Everything else of the text is kept. Docker's schema 2 knows no zstd:
+// with such a layer it becomes an OCI manifest.
 Result<OutgoingManifest> replace_layers(std::string_view text, const std::vector<std::optional<ReplacedLayer>>& replaced);
 
 // Does the descriptor of this layer say that it has the table of contents of zstd:chunked?

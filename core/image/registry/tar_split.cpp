@@ -25,7 +25,8 @@ enum EntryType { file_type = 1, segment_type = 2 };
 
 void Crc64::update(std::string_view data) {
     static constexpr auto table = crc_table();
-    for (const char c : data) state_ = table[static_cast<unsigned char>(state_ ^ static_cast<unsigned char>(c))] ^ (state_ >> 8);
+    for (const char c : data)
+        state_ = table[static_cast<unsigned char>(state_ ^ static_cast<unsigned char>(c))] ^ (state_ >> 8);
 }
 
 Result<std::unique_ptr<TarSplit>> TarSplit::create(int level) {

@@ -1,5 +1,5 @@
-// What is left of a tar archive without its files' data, as vbatts/tar-split (tar/storage) writes it: with the files it gives the
-// archive back, byte for byte.
+// What is left of a tar archive without its files' data, as vbatts/tar-split (tar/storage) writes it: with the files it gives
+// the archive back, byte for byte.
 #pragma once
 
 #include "image/compress.hpp"

@@ -114,8 +114,8 @@ TEST_F(ChunkedTest, IsTheLayerForOthersAndATableForUs) {
         const json& chunk = chunks[number];
         EXPECT_EQ(chunk["chunkOffset"], at);
         const std::uint64_t start = chunk["offset"];
-        const std::uint64_t end =
-            number + 1 < chunks.size() ? chunks[number + 1]["offset"].get<std::uint64_t>() : whole["endOffset"].get<std::uint64_t>();
+        const std::uint64_t end = number + 1 < chunks.size() ? chunks[number + 1]["offset"].get<std::uint64_t>()
+                                                             : whole["endOffset"].get<std::uint64_t>();
         const std::string piece = plain(std::string_view(blob_).substr(start, end - start));
         EXPECT_EQ(piece.size(), chunk["chunkSize"]);
         EXPECT_EQ(chunk["chunkDigest"], digest_of(piece).str());

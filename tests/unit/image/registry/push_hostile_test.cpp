@@ -36,8 +36,9 @@ protected:
         std::ofstream(file) << data_;
         const os::Fd fd = TRY(os::open(file, O_RDONLY));
         registry::HttpClient client(settings_);
-        registry::Connection connection(client, TRY(registry::endpoint_of(paths_, engine_, registry_.host())),
-                                        [] { return std::optional<Credentials>(); }, [](const std::string&) { return registry::Tls{}; });
+        registry::Connection connection(
+            client, TRY(registry::endpoint_of(paths_, engine_, registry_.host())), [] { return std::optional<Credentials>(); },
+            [](const std::string&) { return registry::Tls{}; });
         registry::Repository repository(connection, "app", "pull,push");
         return registry::push_blob(repository, {digest_, data_.size(), fd.get()}, plan_);
     }
@@ -47,9 +48,7 @@ protected:
         return sum;
     }
     std::string id_of(const Request& request) { return request.path().substr(request.path().rfind('/') + 1); }
-    void arrived() {
-        EXPECT_TRUE(registry_.blob(digest_) == data_);
-    }
+    void arrived() { EXPECT_TRUE(registry_.blob(digest_) == data_); }
 };
 
 TEST_F(UploadTest, LargeOnesInPieces) {
@@ -147,8 +146,13 @@ TEST_F(UploadTest, PatienceAsTheRegistryAsks) {
 }
 
 TEST_F(UploadTest, RefusalsAreOneLine) {
-    for (const auto& [status, text] : {std::pair{401, "needs a login"}, {403, "is denied"}, {404, "the repository is unknown"},
-                                       {405, "read-only"}, {413, "larger than the registry takes"}, {302, "HTTP 302"}, {400, "evil line"}}) {
+    for (const auto& [status, text] : {std::pair{401, "needs a login"},
+                                       {403, "is denied"},
+                                       {404, "the repository is unknown"},
+                                       {405, "read-only"},
+                                       {413, "larger than the registry takes"},
+                                       {302, "HTTP 302"},
+                                       {400, "evil line"}}) {
         registry_.intercept([&](const Request& request) -> std::optional<Reply> {
             if (request.method == "HEAD") return std::nullopt;
             return error_reply(status, "X", "evil\\nline");
@@ -238,8 +242,9 @@ TEST_F(UploadTest, ABlobThatIsShorterThanItShouldBe) {
     const std::uint64_t size = data_.size();
     plan_.chunk = 8U << 20;
     registry::HttpClient client(settings_);
-    registry::Connection connection(client, registry::endpoint_of(paths_, engine_, registry_.host()).value(),
-                                    [] { return std::optional<Credentials>(); }, [](const std::string&) { return registry::Tls{}; });
+    registry::Connection connection(
+        client, registry::endpoint_of(paths_, engine_, registry_.host()).value(), [] { return std::optional<Credentials>(); },
+        [](const std::string&) { return registry::Tls{}; });
     registry::Repository repository(connection, "app", "pull,push");
     std::ofstream(scratch_ / "short") << data_.substr(0, 3'000'000);
     const os::Fd fd = os::open(scratch_ / "short", O_RDONLY).value();

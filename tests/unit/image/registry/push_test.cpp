@@ -27,8 +27,9 @@ protected:
     }
     std::size_t sent() {  // requests that carry something
         const auto all = registry_.server().requests();
-        return static_cast<std::size_t>(std::ranges::count_if(
-            all, [](const Request& request) { return !request.body.empty() && request.target.find("manifests") == std::string::npos; }));
+        return static_cast<std::size_t>(std::ranges::count_if(all, [](const Request& request) {
+            return !request.body.empty() && request.target.find("manifests") == std::string::npos;
+        }));
     }
     std::string stored(const Digest& digest) { return read_text(store_.blob_path(digest)); }
 };

@@ -1,0 +1,248 @@
+// manifest: indexes of images for several platforms.
+#include "cli/interrupt.hpp"
+#include "cli/modules/module.hpp"
+#include "cli/verbs/verbs.hpp"
+#include "image/manifest_list.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace gantry::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+image::RemoteOptions remote_options(bool insecure) { return {insecure, &stop_on_interrupt()}; }
+
+// Lists are found by what they are called, digests are of what is in them.
+Result<ImageRef> list_name(const std::string& text) {
+    ImageRef ref = TRY(ImageRef::parse(text));
+    if (ref.digest) return error(Errc::invalid, "'{}': a manifest list has a tag, no digest", text);
+    return ref;
+}
+
+std::string reference_of(const ImageRef& ref) { return ref.normalized().str(); }
+
+struct CreateVerb {
+    std::string list;
+    std::vector<std::string> manifests;
+    bool amend = false, insecure = false;
+};
+
+void declare_create(Verb& verb, CreateVerb& options) {
+    verb.add_option("LIST", options.list, "what the index will be called").required();
+    verb.add_option("MANIFEST", options.manifests, "images in the same registry").required();
+    verb.add_flag("-a,--amend", options.amend, "add to a list that is there");
+    verb.add_flag("--insecure", options.insecure, "speak to a registry without TLS, or with a certificate that nobody knows");
+}
+
+Result<image::ListEntry> fetch_entry(container::Engine& engine, const std::string& text, bool insecure) {
+    const ImageRef ref = TRY(ImageRef::parse(text));
+    const auto found = TRY_CONTEXT(
+        TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure)), "'{}'", text);
+    if (!found.platform) return error(Errc::invalid, "'{}' is a manifest list itself", text);
+    return image::ListEntry{reference_of(ref), {found.media_type, found.digest, found.text.size(), {}}, *found.platform};
+}
+
+void put_entry(image::ManifestList& list, image::ListEntry entry) {
+    const auto same = [&](const image::ListEntry& other) {
+        return other.reference == entry.reference || other.descriptor.digest == entry.descriptor.digest;
+    };
+    const auto known = std::ranges::find_if(list.entries, same);
+    if (known == list.entries.end())
+        list.entries.push_back(std::move(entry));
+    else
+        *known = std::move(entry);
+}
+
+Result<int> run_create(Context& context, CreateVerb& options) {
+    const ImageRef name = TRY(list_name(options.list));
+    auto* engine = TRY(context.engine());
+    const auto refuse = [&] {
+        return error(Errc::exists, "refusing to amend an existing manifest list with no --amend flag");
+    };
+    if (!options.amend && image::read_manifest_list(engine->paths(), name).ok()) return refuse();
+    std::vector<image::ListEntry> entries;
+    for (const std::string& text : options.manifests) {
+        const ImageRef ref = TRY(ImageRef::parse(text));
+        if (ref.normalized().domain != name.normalized().domain)
+            return error(Errc::invalid, "cannot use source images from a different registry than the target image: {} != {}",
+                         ref.normalized().domain, name.normalized().domain);
+        entries.push_back(TRY(fetch_entry(*engine, text, options.insecure)));
+    }
+    TRY(image::change_manifest_list(engine->paths(), name, [&](image::ManifestList& list) -> Result<> {
+        if (!options.amend && !list.entries.empty()) return refuse();
+        for (image::ListEntry& entry : entries) put_entry(list, std::move(entry));
+        return {};
+    }));
+    return print(fmt::format("Created manifest list {}\n", name.normalized().str()));
+}
+
+struct AnnotateVerb {
+    std::string list, manifest;
+    std::optional<std::string> os, architecture, variant, os_version;
+    std::vector<std::string> os_features;
+};
+
+void declare_annotate(Verb& verb, AnnotateVerb& options) {
+    verb.add_option("LIST", options.list).required();
+    verb.add_option("MANIFEST", options.manifest, "one of its entries").required();
+    verb.add_option("--arch", options.architecture, "architecture").value("ARCH");
+    verb.add_option("--os", options.os, "operating system").value("OS");
+    verb.add_option("--os-features", options.os_features, "features of the operating system, by commas").value("FEATURE");
+    verb.add_option("--os-version", options.os_version, "version of the operating system").value("VERSION");
+    verb.add_option("--variant", options.variant, "variant of the architecture").value("VARIANT");
+}
+
+Result<image::ListEntry*> find_entry(image::ManifestList& list, const std::string& text) {
+    const ImageRef ref = TRY(ImageRef::parse(text)).normalized();
+    for (image::ListEntry& entry : list.entries)
+        if (entry.reference == ref.str() || (ref.digest && entry.descriptor.digest == *ref.digest)) return &entry;
+    return error(Errc::not_found, "manifest for image {} does not exist in {}", text, list.name);
+}
+
+Result<int> run_annotate(Context& context, AnnotateVerb& options) {
+    const ImageRef name = TRY(list_name(options.list));
+    auto* engine = TRY(context.engine());
+    TRY(image::read_manifest_list(engine->paths(), name));
+    TRY(image::change_manifest_list(engine->paths(), name, [&](image::ManifestList& list) -> Result<> {
+        image::ListPlatform& platform = TRY(find_entry(list, options.manifest))->platform;
+        if (options.os) platform.os = *options.os;
+        if (options.architecture) platform.architecture = *options.architecture;
+        if (options.variant) platform.variant = *options.variant;
+        if (options.os_version) platform.os_version = *options.os_version;
+        for (const std::string& features : options.os_features)
+            for (std::size_t at = 0; at <= features.size();) {
+                const std::size_t end = std::min(features.find(',', at), features.size());
+                const std::string feature = features.substr(at, end - at);
+                auto& known = platform.os_features;
+                if (!feature.empty() && std::ranges::find(known, feature) == known.end()) known.push_back(feature);
+                at = end + 1;
+            }
+        if (platform.os.empty() || platform.architecture.empty())
+            return error(Errc::invalid, "an entry needs an os and an architecture");
+        return {};
+    }));
+    return 0;
+}
+
+struct ManifestInspectVerb {
+    std::vector<std::string> names;
+    bool insecure = false, verbose = false;
+};
+
+void declare_inspect(Verb& verb, ManifestInspectVerb& options) {
+    verb.add_option("NAME", options.names, "a list or a manifest; a list and one of its manifests").required();
+    verb.add_flag("--insecure", options.insecure, "speak to a registry without TLS, or with a certificate that nobody knows");
+    verb.add_flag("-v,--verbose", options.verbose, "with descriptors, and the manifests of a list");
+}
+
+std::string pretty(const Json& json) { return json.dump(1, '\t', false, Json::error_handler_t::replace) + "\n"; }
+
+// As Docker's ImageManifest: reference, descriptor and the manifest.
+Json described(const std::string& reference, const image::RemoteManifest& found) {
+    Json descriptor{{"mediaType", found.media_type}, {"digest", found.digest.str()}, {"size", found.text.size()}};
+    if (found.platform) {
+        Json platform{{"architecture", found.platform->architecture}, {"os", found.platform->os}};
+        if (!found.platform->variant.empty()) platform["variant"] = found.platform->variant;
+        descriptor["platform"] = std::move(platform);
+    }
+    const bool docker = found.media_type.find("docker") != std::string::npos;
+    return {{"Ref", reference}, {"Descriptor", descriptor}, {docker ? "SchemaV2Manifest" : "OCIManifest", Json::parse(found.text, nullptr, false)}};
+}
+
+Result<image::RemoteManifest> fetch(container::Engine& engine, const ImageRef& ref, bool insecure) {
+    return TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure));
+}
+
+// The entries of an index, each with its manifest.
+Result<Json> described_entries(container::Engine& engine, const ImageRef& ref, std::string_view index, bool insecure) {
+    const Json root = Json::parse(index, nullptr, false);
+    Json all = Json::array();
+    if (!root.is_object() || !root.contains("manifests") || !root["manifests"].is_array()) return all;
+    for (const Json& entry : root["manifests"]) {
+        if (!entry.is_object() || !entry.contains("digest") || !entry["digest"].is_string()) continue;
+        ImageRef one = ref.normalized();
+        one.tag.clear();
+        one.digest = TRY(Digest::parse(entry["digest"].get<std::string>()));
+        Json json = described(one.str(), TRY(fetch(engine, one, insecure)));
+        if (entry.contains("platform")) json["Descriptor"]["platform"] = entry["platform"];
+        all.push_back(std::move(json));
+    }
+    return all;
+}
+
+Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
+    if (options.names.size() > 2) return error(Errc::invalid, "one or two names, not {}", options.names.size());
+    auto* engine = TRY(context.engine());
+    if (options.names.size() == 2) {
+        image::ManifestList list = TRY(image::read_manifest_list(engine->paths(), TRY(list_name(options.names[0]))));
+        const image::ListEntry* entry = TRY(find_entry(list, options.names[1]));
+        ImageRef ref = TRY(ImageRef::parse(entry->reference));
+        ref.digest = entry->descriptor.digest;
+        auto found = TRY(fetch(*engine, ref, options.insecure));
+        found.platform = entry->platform;
+        return print(options.verbose ? pretty(described(entry->reference, found)) : pretty(Json::parse(found.text, nullptr, false)));
+    }
+    const ImageRef ref = TRY(ImageRef::parse(options.names[0]));
+    const auto list = image::read_manifest_list(engine->paths(), ref);
+    if (!list.ok() && list.error().code() != Errc::not_found) return list.error();
+    image::RemoteManifest found{"", "", TRY(Digest::parse("sha256:" + std::string(64, '0'))), std::nullopt};
+    if (list.ok())
+        found.text = image::index_of(*list).text;
+    else
+        found = TRY_CONTEXT(fetch(*engine, ref, options.insecure), "'{}'", options.names[0]);
+    if (!options.verbose) return print(pretty(Json::parse(found.text, nullptr, false)));
+    if (found.platform) return print(pretty(described(reference_of(ref), found)));
+    return print(pretty(TRY(described_entries(*engine, ref, found.text, options.insecure))));
+}
+
+struct ManifestPushVerb {
+    std::string list;
+    bool insecure = false, purge = false;
+};
+
+void declare_push(Verb& verb, ManifestPushVerb& options) {
+    verb.add_option("LIST", options.list).required();
+    verb.add_flag("--insecure", options.insecure, "speak to a registry without TLS, or with a certificate that nobody knows");
+    verb.add_flag("-p,--purge", options.purge, "and remove it here");
+}
+
+Result<int> run_push(Context& context, ManifestPushVerb& options) {
+    const ImageRef name = TRY(list_name(options.list));
+    auto* engine = TRY(context.engine());
+    const auto list = TRY(image::read_manifest_list(engine->paths(), name));
+    const auto pushed = TRY_CONTEXT(TRY(RegistryModule::load())->push_manifest_list(engine->paths(), engine->config(), list,
+                                                                                    remote_options(options.insecure)),
+                                    "push '{}'", options.list);
+    for (const std::string& reference : pushed.manifests)
+        TRY(print(fmt::format("Pushed ref {} with digest: {}\n", reference, reference.substr(reference.find('@') + 1))));
+    if (options.purge) TRY(image::remove_manifest_list(engine->paths(), name));
+    return print(pushed.digest.str() + "\n");
+}
+
+struct ManifestRmVerb {
+    std::vector<std::string> lists;
+};
+
+void declare_rm(Verb& verb, ManifestRmVerb& options) { verb.add_option("LIST", options.lists).required(); }
+
+Result<int> run_rm(Context& context, ManifestRmVerb& options) {
+    auto* engine = TRY(context.engine());
+    return for_each_object(options.lists, [&](const std::string& text) -> Result<> {
+        return image::remove_manifest_list(engine->paths(), TRY(list_name(text)));
+    });
+}
+
+}  // namespace
+
+void add_manifest_verbs(Parents& parents, Context& context) {
+    Verb group = parents.top.add_group("manifest", "Manage indexes of images for several platforms");
+    add_verb(group, context, "create", "Make a list of images for several platforms", declare_create, run_create);
+    add_verb(group, context, "annotate", "Say what platform an entry is for", declare_annotate, run_annotate);
+    add_verb(group, context, "inspect", "Show a manifest or a list", declare_inspect, run_inspect);
+    add_verb(group, context, "push", "Push a list to its registry", declare_push, run_push);
+    add_verb(group, context, "rm", "Remove lists", declare_rm, run_rm);
+}
+
+}  // namespace gantry::cli
