@@ -20,7 +20,8 @@ std::string folder_of(const config::Paths& paths) { return paths.data + "/manife
 std::string file_of(const config::Paths& paths, const ImageRef& name) {
     std::string file;
     for (const char c : name.normalized().str()) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+        const bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
         file += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
     }
     return fmt::format("{}/{}.json", folder_of(paths), file);
@@ -76,7 +77,9 @@ std::string list_text(const ManifestList& list) {
     return root.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
-Error missing(const ImageRef& name) { return error(Errc::not_found, "no such manifest list '{}'", name.normalized().familiar()); }
+Error missing(const ImageRef& name) {
+    return error(Errc::not_found, "no such manifest list '{}'", name.normalized().familiar());
+}
 
 }  // namespace
 

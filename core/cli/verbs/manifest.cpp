@@ -38,8 +38,9 @@ void declare_create(Verb& verb, CreateVerb& options) {
 
 Result<image::ListEntry> fetch_entry(container::Engine& engine, const std::string& text, bool insecure) {
     const ImageRef ref = TRY(ImageRef::parse(text));
-    const auto found = TRY_CONTEXT(
-        TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure)), "'{}'", text);
+    const auto found =
+        TRY_CONTEXT(TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure)),
+                    "'{}'", text);
     if (!found.platform) return error(Errc::invalid, "'{}' is a manifest list itself", text);
     return image::ListEntry{reference_of(ref), {found.media_type, found.digest, found.text.size(), {}}, *found.platform};
 }
@@ -58,9 +59,7 @@ void put_entry(image::ManifestList& list, image::ListEntry entry) {
 Result<int> run_create(Context& context, CreateVerb& options) {
     const ImageRef name = TRY(list_name(options.list));
     auto* engine = TRY(context.engine());
-    const auto refuse = [&] {
-        return error(Errc::exists, "refusing to amend an existing manifest list with no --amend flag");
-    };
+    const auto refuse = [&] { return error(Errc::exists, "refusing to amend an existing manifest list with no --amend flag"); };
     if (!options.amend && image::read_manifest_list(engine->paths(), name).ok()) return refuse();
     std::vector<image::ListEntry> entries;
     for (const std::string& text : options.manifests) {
@@ -148,7 +147,9 @@ Json described(const std::string& reference, const image::RemoteManifest& found)
         descriptor["platform"] = std::move(platform);
     }
     const bool docker = found.media_type.find("docker") != std::string::npos;
-    return {{"Ref", reference}, {"Descriptor", descriptor}, {docker ? "SchemaV2Manifest" : "OCIManifest", Json::parse(found.text, nullptr, false)}};
+    return {{"Ref", reference},
+            {"Descriptor", descriptor},
+            {docker ? "SchemaV2Manifest" : "OCIManifest", Json::parse(found.text, nullptr, false)}};
 }
 
 Result<image::RemoteManifest> fetch(container::Engine& engine, const ImageRef& ref, bool insecure) {
@@ -182,7 +183,8 @@ Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
         ref.digest = entry->descriptor.digest;
         auto found = TRY(fetch(*engine, ref, options.insecure));
         found.platform = entry->platform;
-        return print(options.verbose ? pretty(described(entry->reference, found)) : pretty(Json::parse(found.text, nullptr, false)));
+        return print(options.verbose ? pretty(described(entry->reference, found))
+                                     : pretty(Json::parse(found.text, nullptr, false)));
     }
     const ImageRef ref = TRY(ImageRef::parse(options.names[0]));
     const auto list = image::read_manifest_list(engine->paths(), ref);
@@ -212,9 +214,10 @@ Result<int> run_push(Context& context, ManifestPushVerb& options) {
     const ImageRef name = TRY(list_name(options.list));
     auto* engine = TRY(context.engine());
     const auto list = TRY(image::read_manifest_list(engine->paths(), name));
-    const auto pushed = TRY_CONTEXT(TRY(RegistryModule::load())->push_manifest_list(engine->paths(), engine->config(), list,
-                                                                                    remote_options(options.insecure)),
-                                    "push '{}'", options.list);
+    const auto pushed =
+        TRY_CONTEXT(TRY(RegistryModule::load())
+                        ->push_manifest_list(engine->paths(), engine->config(), list, remote_options(options.insecure)),
+                    "push '{}'", options.list);
     for (const std::string& reference : pushed.manifests)
         TRY(print(fmt::format("Pushed ref {} with digest: {}\n", reference, reference.substr(reference.find('@') + 1))));
     if (options.purge) TRY(image::remove_manifest_list(engine->paths(), name));

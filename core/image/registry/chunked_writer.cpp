@@ -251,9 +251,13 @@ private:
         TRY(sink_(skippable_frame(table)));
         TRY(sink_(skippable_frame(split.compressed)));
         TRY(sink_(skippable_frame(footer)));
+        const std::string checksum = digest_of(table).str();
+        const std::string position = fmt::format("{}:{}:{}:{}", at, table.size(), toc.size(), table_type);
         return std::map<std::string, std::string>{
-            {chunked_checksum_annotation, digest_of(table).str()},
-            {chunked_position_annotation, fmt::format("{}:{}:{}:{}", at, table.size(), toc.size(), table_type)},
+            {chunked_checksum_annotation, checksum},
+            {chunked_position_annotation, position},
+            {old_chunked_checksum_annotation, checksum},
+            {old_chunked_position_annotation, position},
             {chunked_tarsplit_annotation, fmt::format("{}:{}:{}", split_at, split.compressed.size(), split.plain_size)}};
     }
 

@@ -13,6 +13,9 @@ namespace gantry::image::registry {
 inline constexpr const char* chunked_checksum_annotation = "io.github.containers.zstd-chunked.manifest-checksum";
 inline constexpr const char* chunked_position_annotation = "io.github.containers.zstd-chunked.manifest-position";
 inline constexpr const char* chunked_tarsplit_annotation = "io.github.containers.zstd-chunked.tarsplit-position";
+// What containers/storage called the first two before 2023 (podman 4.3, of Debian 12, looks for nothing else); written too.
+inline constexpr const char* old_chunked_checksum_annotation = "io.containers.zstd-chunked.manifest-checksum";
+inline constexpr const char* old_chunked_position_annotation = "io.containers.zstd-chunked.manifest-position";
 
 // The tar stream, compressed, into the sink. Returns the annotations of the layer's descriptor; none where the archive has
 // entries that the table cannot tell of (sparse files): the layer is plain zstd then. Large files are cut where their content

@@ -22,11 +22,11 @@ Result<RemoteManifest> fetch_manifest(const config::Paths& paths, const config::
                                       const RemoteOptions& options);
 
 struct PushedList {
-    Digest digest;                      // of the index
-    std::vector<std::string> manifests; // "repository@digest" of what had to be brought into the repository first
+    Digest digest;                       // of the index
+    std::vector<std::string> manifests;  // "repository@digest" of what had to be brought into the repository first
 };
-// The index under its name. Manifests of other repositories of the registry are brought along, by mounts where the registry does
-// them. Errc::invalid for an entry of another registry.
+// The index under its name. Manifests of other repositories of the registry are brought along, by mounts where the registry
+// does them. Errc::invalid for an entry of another registry.
 Result<PushedList> push_manifest_list(const config::Paths& paths, const config::Engine& engine, const ManifestList& list,
                                       const RemoteOptions& options);
 

@@ -17,7 +17,8 @@ constexpr const char* oci_zstd_layer = "application/vnd.oci.image.layer.v1.tar+z
 constexpr const char* docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
 constexpr const char* docker_layer = "application/vnd.docker.image.rootfs.diff.tar";
 constexpr const char* docker_gzip_layer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-constexpr std::array chunked_annotations{chunked_checksum_annotation, chunked_position_annotation, chunked_tarsplit_annotation};
+constexpr std::array chunked_annotations{chunked_checksum_annotation, chunked_position_annotation, chunked_tarsplit_annotation,
+                                         old_chunked_checksum_annotation, old_chunked_position_annotation};
 
 void replace(Json& layer, const ReplacedLayer& replaced, bool docker) {
     const bool gzip = replaced.encoding == LayerEncoding::gzip;
@@ -72,7 +73,8 @@ bool is_chunked(std::string_view manifest, std::size_t layer) {
     const auto layers = detail::array_member(*root, "layers", "manifest");
     if (!layers.ok() || !*layers || layer >= (*layers)->size()) return false;
     const auto annotations = detail::map_member((**layers)[layer], "annotations", "layer");
-    return annotations.ok() && annotations->contains(chunked_checksum_annotation);
+    if (!annotations.ok()) return false;
+    return annotations->contains(chunked_checksum_annotation) || annotations->contains(old_chunked_checksum_annotation);
 }
 
 }  // namespace gantry::image::registry

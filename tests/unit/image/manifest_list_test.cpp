@@ -28,9 +28,9 @@ TEST_F(ManifestListTest, IsKeptAndComesBack) {
     EXPECT_EQ(remove_manifest_list(paths, name).error().code(), Errc::not_found);
     const ListEntry made = entry("registry.example:5000/team/app:arm", "application/vnd.oci.image.manifest.v1+json");
     ASSERT_TRUE(change_manifest_list(paths, name, [&](ManifestList& list) {
-        list.entries.push_back(made);
-        return Result<>();
-    }).ok());
+                    list.entries.push_back(made);
+                    return Result<>();
+                }).ok());
     EXPECT_THAT(files(), testing::ElementsAre("registry.example%3A5000%2Fteam%2Fapp%3A1.json"));
     const ManifestList list = read_manifest_list(paths, name).value();
     EXPECT_EQ(list.name, name.str());
