@@ -139,7 +139,7 @@ test_all_tags_and_bad_input() {
     assert_contains "$output" "tag can't be used with --all-tags/-a"
     assert_fails gantry push $registry/many/none
     assert_contains "$output" "an image does not exist locally with the tag: $registry/many/none"
-    assert_fails gantry push $registry/many/tags@sha256:$(printf %064d 0)
+    assert_fails gantry push $registry/many/tags"@sha256:$(printf %064d 0)"
     assert_contains "$output" 'cannot push a digest reference'
     assert_fails gantry push --platform linux/s390x $registry/many/tags:one
     assert_contains "$output" s390x

@@ -189,7 +189,8 @@ Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
     const ImageRef ref = TRY(ImageRef::parse(options.names[0]));
     const auto list = image::read_manifest_list(engine->paths(), ref);
     if (!list.ok() && list.error().code() != Errc::not_found) return list.error();
-    image::RemoteManifest found{"", "", TRY(Digest::parse("sha256:" + std::string(64, '0'))), std::nullopt};
+    const Digest none = TRY(Digest::parse("sha256:" + std::string(64, '0')));  // a list of this machine has no digest yet
+    image::RemoteManifest found{"", "", none, std::nullopt};
     if (list.ok())
         found.text = image::index_of(*list).text;
     else
