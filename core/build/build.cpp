@@ -1,5 +1,6 @@
 #include "build/build.hpp"
 
+#include "build/cache_transfer.hpp"
 #include "build/remote.hpp"
 #include "build/squash.hpp"
 #include "build/stage.hpp"
@@ -103,9 +104,16 @@ public:
     Result<Outcome> run() {
         TRY(load());
         TRY(warn());
+        std::vector<CachePlace> targets;
+        for (const std::string& text : session_.options.cache_to) targets.push_back(TRY(CachePlace::parse(text, true)));
+        for (const std::string& text : session_.options.cache_from) import_cache(session_, TRY(CachePlace::parse(text, false)));
         StageState state = TRY(build_stages());
         TRY(inputs_.save());
-        return finish(std::move(state));
+        inline_ = std::ranges::find(targets, CachePlace::Kind::inline_, &CachePlace::kind) != targets.end();
+        auto outcome = finish(std::move(state));
+        for (const CachePlace& target : targets)
+            if (outcome.ok() && target.kind != CachePlace::Kind::inline_) TRY(export_cache(session_, target));
+        return outcome;
     }
 
 private:
@@ -186,6 +194,7 @@ private:
             state.key = image::chained(state.key, fmt::format("label {}={}", name, value));
         }
         if (session_.options.squash) TRY(squash(session_, base_layers(), state));
+        if (inline_) carry_cache(state);
         TRY(date(state));
         Outcome outcome{std::nullopt, image::digest_of(image::image_config_text(config)), image::digest_of(""),
                         session_.store.layer_keys(config), session_.cached};
@@ -208,6 +217,17 @@ private:
         }
         vertex.done();
         return outcome;
+    }
+
+    // The steps whose layers the image has.
+    void carry_cache(StageState& state) {
+        auto steps = session_.used_steps();
+        const auto& own = state.config.diff_ids;
+        std::erase_if(steps, [&](const auto& step) {
+            return step.second.layer && std::ranges::find(own, step.second.layer->diff_id) == own.end();
+        });
+        state.config.labels[cache_label] = cache_text(steps);
+        state.key = image::chained(state.key, "inline cache");
     }
 
     // The base image's, of the target's chain of stages.
@@ -237,6 +257,7 @@ private:
     Session& session_;
     Inputs inputs_;
     std::optional<Reading> reading_;
+    bool inline_ = false;
 };
 
 Result<std::unique_ptr<Session>> open_session(container::Engine& engine, const Fetchers& fetchers, const Options& options) {

@@ -26,6 +26,7 @@ struct SshSource {  // --ssh ID[=SOCKET]
 struct Fetchers {
     decltype(&image::pull) pull = nullptr;
     decltype(&image::download) download = nullptr;
+    decltype(&image::push) push = nullptr;
     // An archive (tar, also compressed) into the folder of root, owners kept; false for what is none.
     Result<bool> (*unpack)(int file, int root, const std::string& folder) = nullptr;
 };
@@ -38,7 +39,8 @@ struct Options {
     std::vector<ImageRef> names;
     std::map<std::string, std::string, std::less<>> build_args;
     std::map<std::string, std::string> labels;
-    std::map<std::string, std::string> contexts;  // --build-context NAME=SOURCE
+    std::map<std::string, std::string> contexts;    // --build-context NAME=SOURCE
+    std::vector<std::string> cache_from, cache_to;  // see cache_transfer.hpp
     std::string target;
     std::optional<image::Platform> platform;
     bool no_cache = false;

@@ -81,9 +81,12 @@ Result<CachePlace> CachePlace::parse(const std::string& text, bool target) {
         at = end + 1;
         const auto equals = field.find('=');
         const std::string key = field.substr(0, equals), value = equals == std::string::npos ? "" : field.substr(equals + 1);
-        if (key == "type") type = value;
-        else if (key == "ref") reference = value;
-        else if (key == (target ? "dest" : "src")) folder = value;
+        if (key == "type")
+            type = value;
+        else if (key == "ref")
+            reference = value;
+        else if (key == (target ? "dest" : "src"))
+            folder = value;
         else if (key != "mode" && key != "compression" && key != "image-manifest" && key != "oci-mediatypes")
             return error(Errc::invalid, "{}: unexpected key '{}' in '{}'", flag, key, text);
     }
@@ -91,11 +94,13 @@ Result<CachePlace> CachePlace::parse(const std::string& text, bool target) {
         if (!target) return error(Errc::invalid, "{}: the cache in an image is taken with type=registry,ref=IMAGE", flag);
         return CachePlace{Kind::inline_, ""};
     }
-    if (type != "registry" && type != "local") return error(Errc::unsupported, "{}: type '{}' is none of registry, local, inline", flag, type);
+    if (type != "registry" && type != "local")
+        return error(Errc::unsupported, "{}: type '{}' is none of registry, local, inline", flag, type);
     place.kind = type == "local" ? Kind::local : Kind::registry;
     place.where = type == "local" ? folder : reference;
     if (place.where.empty())
-        return error(Errc::invalid, "{}: '{}' names no {}", flag, text, type == "local" ? (target ? "dest=FOLDER" : "src=FOLDER") : "ref=REF");
+        return error(Errc::invalid, "{}: '{}' names no {}", flag, text,
+                     type == "local" ? (target ? "dest=FOLDER" : "src=FOLDER") : "ref=REF");
     if (place.kind == Kind::registry) TRY_CONTEXT(ImageRef::parse(place.where), "{}", flag);
     return place;
 }

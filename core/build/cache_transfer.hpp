@@ -1,6 +1,6 @@
-// The cache of builds from one host to another (--cache-from, --cache-to), as an image: its layers are those of the steps, and its
-// label io.gantry.build.cache says which step each belongs to. So registries, archives and our own store keep it like any image, and
-// an image that was built may carry it along itself (type=inline).
+// The cache of builds from one host to another (--cache-from, --cache-to), as an image: its layers are those of the steps, and
+// its label io.gantry.build.cache says which step each belongs to. So registries, archives and our own store keep it like any
+// image, and an image that was built may carry it along itself (type=inline).
 #pragma once
 
 #include "build/session.hpp"

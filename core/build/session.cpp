@@ -38,6 +38,23 @@ Result<> Session::remember(const Digest& key, const image::CachedStep& step) {
     return {};
 }
 
+void Session::use(const Digest& key, const image::CachedStep& step) {
+    const std::lock_guard lock(mutex_);
+    used_.emplace_back(key, step);
+}
+
+std::vector<std::pair<Digest, image::CachedStep>> Session::used_steps() const {
+    const std::lock_guard lock(mutex_);
+    return used_;
+}
+
+Result<> Session::push(const ImageRef& ref) {
+    image::PushOptions how;
+    how.cancel = options.cancel;
+    TRY(fetchers.push(store, engine.config(), ref, how));
+    return {};
+}
+
 Result<Tree> Session::mount(const image::ImageConfig& config, const std::string& name) {
     driver::RootfsRequest request;
     request.container = fmt::format("build-{}-0", folders.id());

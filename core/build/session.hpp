@@ -60,6 +60,10 @@ struct Session {
     [[nodiscard]] std::string now() const;  // RFC 3339; the epoch where there is one
 
     Result<> remember(const Digest& key, const image::CachedStep& step);
+    // Every step of this build, carried out or found.
+    void use(const Digest& key, const image::CachedStep& step);
+    [[nodiscard]] std::vector<std::pair<Digest, image::CachedStep>> used_steps() const;
+    Result<> push(const ImageRef& ref);
 
     // The root file system of a stage or image, read-only.
     Result<Tree> mount(const image::ImageConfig& config, const std::string& name);
@@ -72,6 +76,7 @@ private:
     std::atomic<bool> failed_ = false;
     mutable std::mutex mutex_;
     std::optional<Error> failure_;
+    std::vector<std::pair<Digest, image::CachedStep>> used_;
 };
 
 }  // namespace gantry::build

@@ -177,6 +177,7 @@ Result<> StageBuilder::step(const std::string& shown, const std::string& history
     } else {
         vertex.cached();
     }
+    session_.use(key, *known);
     state_->key = key;
     add_history(known->created, history, !known->layer);
     if (!known->layer) return {};

@@ -196,17 +196,19 @@ void ManagerObject::PushImage(sdbus::Result<sdbus::ObjectPath>&& result, std::st
         const ImageRef ref = TRY(ImageRef::parse(reference));
         image::PushOptions wanted = TRY(push_options(options));
         if (!platform.empty()) wanted.platform = TRY(image::Platform::parse(platform));
-        return JobWork{"push " + ref.normalized().str(), images_kind,
-                       [ref, wanted](container::Engine& engine, const std::atomic<bool>& cancel,
-                                     const image::ProgressFn& progress) -> Result<std::string> {
-                           image::PushOptions how = wanted;
-                           how.cancel = &cancel;
-                           how.progress = progress;
-                           image::Store* store = TRY(engine.images());
-                           const auto pushed = TRY(image::push(*store, engine.config(), ref, how));
-                           progress({"", fmt::format("{}: digest: {} size: {}", ref.normalized().tag, pushed.digest.str(), pushed.size), 0, 0});
-                           return object_path("image", std::string(TRY(store->find(pushed.name)).id.hex()));
-                       }};
+        return JobWork{
+            "push " + ref.normalized().str(), images_kind,
+            [ref, wanted](container::Engine& engine, const std::atomic<bool>& cancel,
+                          const image::ProgressFn& progress) -> Result<std::string> {
+                image::PushOptions how = wanted;
+                how.cancel = &cancel;
+                how.progress = progress;
+                image::Store* store = TRY(engine.images());
+                const auto pushed = TRY(image::push(*store, engine.config(), ref, how));
+                progress(
+                    {"", fmt::format("{}: digest: {} size: {}", ref.normalized().tag, pushed.digest.str(), pushed.size), 0, 0});
+                return object_path("image", std::string(TRY(store->find(pushed.name)).id.hex()));
+            }};
     };
     answer_job(host_, getObject(), std::move(result), permission("image.push", {{"image", reference}}), look);
 }

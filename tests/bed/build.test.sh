@@ -439,6 +439,39 @@ D
     sound
 }
 
+test_cache_goes_to_other_hosts() {
+    gantry registry enable >/dev/null
+    context shared <<'D'
+FROM localhost/base AS first
+RUN date +%N >/first
+FROM localhost/base
+COPY --from=first /first /first
+RUN date +%N >/second
+D
+    local place times
+    for place in 'type=registry,ref=127.0.0.1:5000/cache:1' 'type=local,dest=/tmp/build/cache'; do
+        build -t shared --no-cache --cache-to "$place"
+        times=$(in_image shared cat /first /second)
+        gantry rmi -f shared >/dev/null
+        gantry builder prune -af >/dev/null
+        build -t shared --cache-from "${place/dest=/src=}" >/tmp/build/out
+        assert_eq 3 "$(grep -c '^#[0-9]* CACHED' <(grep -v FROM /tmp/build/out) | awk '{print $1 - 2}')" "steps from $place"
+        assert_eq "$times" "$(in_image shared cat /first /second)"
+        sound
+    done
+    # An image that carries its own cache, pushed by the build.
+    build -t 127.0.0.1:5000/shared:1 --no-cache --cache-to type=inline --push
+    times=$(in_image 127.0.0.1:5000/shared:1 cat /second)
+    gantry rmi -f 127.0.0.1:5000/shared:1 >/dev/null
+    gantry builder prune -af >/dev/null
+    build -t shared --cache-from 127.0.0.1:5000/shared:1
+    assert_eq "$times" "$(in_image shared cat /second)"
+    # What cannot be had is no failure.
+    build -t shared --cache-from 127.0.0.1:5000/nothing:1
+    gantry registry disable >/dev/null
+    sound
+}
+
 test_check() {
     context lint <<'D'
 FROM localhost/base as Base

@@ -9,17 +9,39 @@ run() {
     eval "$*"
 }
 
-mkdir /var/tmp/image
-tar -C /var/tmp/image -x
+site=/var/tmp/site
+mkdir $site
+printf '<h1>Hello from a container that is a unit</h1>\n' >$site/index.html
+printf '%s\n' 'daemon off;' 'error_log stderr notice;' 'pid /run/nginx.pid;' 'worker_processes 1;' 'events {}' 'http {' '  access_log off;' \
+    '  server { listen 80; listen [::]:80; root /var/www/html; }' '}' >$site/nginx.conf
+cat >$site/Dockerfile <<'D'
+FROM debian
+RUN apt-get update && apt-get install -y -q --no-install-recommends nginx-light && rm -rf /var/lib/apt/lists/*
+COPY nginx.conf /etc/nginx/nginx.conf
+COPY index.html /var/www/html/
+EXPOSE 80
+STOPSIGNAL SIGQUIT
+CMD ["nginx"]
+D
+mirror_start
 # A network's bridge and its firewall table stay, and a container keeps its address until it is removed: what is published is looked at
 # on its own.
 picture() { host_picture | sed '/^leases:/,/^run:/d' | grep -v ' */run/gantry/net/'; }
-before=$(picture)
 
-step "A registry on loopback with an image of Debian and nginx, four layers"
-run "systemctl start docker-registry" >/dev/null
-registry_start
-run "skopeo copy --quiet --insecure-policy --dest-tls-verify=false oci:/var/tmp/image:latest docker://$registry/nginx:latest"
+step "A Dockerfile"
+run "cat $site/Dockerfile"
+
+step "Build it: each step is a unit, independent stages run side by side, results are kept by content"
+run "gantry build --progress plain --add-host mirror.test:host-gateway -t $registry/nginx:latest $site"
+run "touch $site/index.html; time gantry build -q --add-host mirror.test:host-gateway -t $registry/nginx:latest $site"
+run "gantry history $registry/nginx"
+
+step "Push it to the registry that Gantry itself serves, from the same store"
+run "gantry registry enable"
+run "gantry push $registry/nginx"
+run "gantry registry ls"
+run "gantry rmi $registry/nginx"
+before=$(picture)
 
 step "Pull it"
 run "gantry pull $registry/nginx"
@@ -38,7 +60,7 @@ run "systemctl daemon-reload"
 step "It is a unit: systemd starts it, and nothing of Gantry stays behind"
 run "time systemctl start ctr@web"
 run "systemctl --no-pager status ctr@web"
-run "pgrep -a ^gantry || echo 'no process of Gantry runs'"
+run "pgrep -a ^gantry | grep -v gantry-registry || echo 'no process of Gantry runs for it'"
 
 step "It serves"
 eventually 10 curl -s http://127.0.0.1:8080/

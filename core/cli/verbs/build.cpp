@@ -2,6 +2,7 @@
 #include "cli/build_view.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/modules/module.hpp"
+#include "cli/progress.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "config/reader.hpp"
 #include "os/copy_tree.hpp"
@@ -22,11 +23,11 @@ namespace {
 struct BuildVerb {
     std::string context, file, target, platform, progress = "auto", network = "default", iidfile, metadata_file, memory,
                                                  shm_size;
-    std::vector<std::string> names, build_args, labels, secrets, ssh, contexts, outputs, allow, no_cache_filter, add_hosts,
-        ulimits;
+    std::vector<std::string> cache_from, cache_to, names, build_args, labels, secrets, ssh, contexts, outputs, allow,
+        no_cache_filter, add_hosts, ulimits;
     std::string cpus;
     bool no_cache = false, pull = false, quiet = false, squash = false, check = false, remove = true, force_remove = false,
-         load = false, provenance = false;
+         load = false, push = false, provenance = false;
     std::string call, cpu_shares, sink;
 };
 
@@ -55,6 +56,12 @@ void declare_build(Verb& verb, BuildVerb& options) {
     verb.add_option("-o,--output", options.outputs, "type=image|oci|docker|local|tar[,dest=PATH], or a folder").value("OUTPUT");
     verb.add_option("--build-context", options.contexts, "named context, NAME=FOLDER|URL|docker-image://REF")
         .value("NAME=SOURCE");
+    verb.add_option("--cache-from", options.cache_from, "take steps from there: REF, or type=registry|local,...")
+        .value("PLACE");
+    verb.add_option("--cache-to", options.cache_to,
+                    "leave steps there: type=registry,ref=REF, type=local,dest=FOLDER, type=inline")
+        .value("PLACE");
+    verb.add_flag("--push", options.push, "push the image afterwards");
     verb.add_option("--iidfile", options.iidfile, "write the image's id to this file").value("FILE");
     verb.add_option("--metadata-file", options.metadata_file, "write what came out to this file, as JSON").value("FILE");
     verb.add_flag("--squash", options.squash, "one layer for all steps");
@@ -210,6 +217,8 @@ Result<build::Options> build_options(const BuildVerb& verb) {
         if (at == std::string::npos || at == 0) return error(Errc::invalid, "--add-host: '{}' is not HOST:IP", text);
         options.extra_hosts.emplace_back(text.substr(0, at), text.substr(at + 1));
     }
+    options.cache_from = verb.cache_from;
+    options.cache_to = verb.cache_to;
     options.target = verb.target;
     if (!verb.platform.empty()) options.platform = TRY_CONTEXT(image::Platform::parse(verb.platform), "--platform");
     options.no_cache = verb.no_cache;
@@ -276,7 +285,7 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
     const auto* module = TRY(BuildModule::load());
     const auto* registry = TRY(RegistryModule::load());
     const auto* archive = TRY(ArchiveModule::load());
-    const build::Fetchers fetchers{registry->pull, registry->download, archive->unpack};
+    const build::Fetchers fetchers{registry->pull, registry->download, registry->push, archive->unpack};
     options.cancel = &stop_on_interrupt();
     if (verb.check || verb.call == "check" || verb.call == "lint") {
         const auto [text, count] = TRY(module->check(*engine, fetchers, options));
@@ -289,6 +298,15 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
     options.events = [&](const build::Event& event) { view.show(event); };
     const auto outcome = TRY_CONTEXT(module->build(*engine, fetchers, options), "build");
     TRY(write_outputs(*engine, verb, outcome, outputs));
+    if (verb.push && verb.names.empty()) return error(Errc::invalid, "--push: the image has no name (-t)");
+    for (const ImageRef& ref : options.names) {
+        if (!verb.push) break;
+        image::PushOptions how;
+        ProgressView progress(verb.quiet);
+        how.progress = progress.callback();
+        how.cancel = options.cancel;
+        TRY_CONTEXT(registry->push(*TRY(engine->images()), engine->config(), ref, how), "push '{}'", ref.familiar());
+    }
     if (verb.quiet) return print(outcome.id.str() + "\n");
     return 0;
 }
