@@ -124,6 +124,7 @@ void import_cache(Session& session, const CachePlace& place) {
         // The steps keep what they need; an image that only brought them goes.
         if (ours) [[maybe_unused]]
             const auto removed = session.store.remove(image.id.str(), TRY(session.engine.images_in_use()), true);
+        session.replaced = true;
         return count;
     }();
     if (taken.ok()) {

@@ -35,7 +35,7 @@ D
 host=(--network host --add-host mirror.test:127.0.0.1)
 with_gantry() { gantry build -q "${host[@]}" -t built /var/tmp/context; }
 with_docker() { DOCKER_BUILDKIT=$buildkit docker build -q --no-cache "${host[@]}" -t built /var/tmp/context; }
-with_buildah() { buildah build -q --isolation oci --runtime crun --no-cache "${host[@]}" -t built /var/tmp/context; }
+with_buildah() { buildah build -q --isolation chroot --no-cache "${host[@]}" -t built /var/tmp/context; }
 forget() {
     gantry rmi -f built >/dev/null 2>&1 || true
     gantry builder prune -af >/dev/null
