@@ -1,3 +1,4 @@
+# shellcheck disable=SC2164  # a command that fails ends the test
 # limit: 240
 # What breaks a build: hostile contexts, archives and Dockerfiles, full disks, interruptions and kills at any moment. One clear error
 # each, and nothing is left behind.

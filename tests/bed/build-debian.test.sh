@@ -1,3 +1,4 @@
+# shellcheck disable=SC2164  # a command that fails ends the test
 # limit: 240
 # options: --mirror
 # Dockerfiles as found in the wild, with Debian in place of their bases: apt, a third-party source, sshd's configuration edited with sed;

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2164  # a command that fails ends the test
 # limit: 180
 # Dockerfiles to images: what each instruction and flag does to real files, in real units, from a real cache.
 
