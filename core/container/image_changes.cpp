@@ -199,6 +199,8 @@ Result<> apply_expanded(ImageConfig& config, const dockerfile::Instruction& inst
 }
 
 Result<> apply_instruction(ImageConfig& config, const dockerfile::Instruction& instruction, bool& command_set) {
+    if (std::holds_alternative<dockerfile::Maintainer>(instruction.what))
+        return error(Errc::invalid, "MAINTAINER is no change of a configuration, use LABEL");
     const dockerfile::Lookup lookup = [&](std::string_view name) { return variable(config.env, name); };
     return apply_expanded(config, TRY(dockerfile::expanded(instruction, lookup)), command_set);
 }
