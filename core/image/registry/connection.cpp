@@ -67,7 +67,7 @@ Result<Url> Connection::address_of(const std::string& scheme, const ApiRequest& 
 }
 
 HttpOutcome Connection::perform_on(const std::string& scheme, const ApiRequest& request) {
-    const auto root = parse_url(fmt::format("{}://{}/v2/", scheme, endpoint_.host));
+    const auto root = parse_url(fmt::format("{}://{}/{}v2/", scheme, endpoint_.host, request.extension ? "extensions/" : ""));
     if (!root.ok()) return refuse(root.error());
     auto url = address_of(scheme, request, *root);
     if (!url.ok()) return refuse(std::move(url).error());

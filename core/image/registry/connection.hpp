@@ -19,6 +19,7 @@ struct ApiRequest {
     std::string url;   // instead of path: where a Location header told us to go
     std::string body;  // of POST, PUT and PATCH
     std::optional<FilePart> file = std::nullopt;
+    bool extension = false;  // below "/extensions/v2/" instead
 };
 
 class Connection {

@@ -104,4 +104,16 @@ Result<std::string> Repository::blob_text(const Descriptor& descriptor) {
     return outcome.response.body;
 }
 
+Result<bool> Repository::keeps_signatures() {
+    const HttpOutcome outcome = ask({"GET", "", scope_});
+    if (outcome.error) return fault_error(outcome, connection_.endpoint());
+    return outcome.response.header("x-registry-supports-signatures") == "1";
+}
+
+HttpOutcome Repository::extension(const std::string& name) {
+    ApiRequest request{"GET", path_ + "/" + name, scope_};
+    request.extension = true;
+    return ask(request);
+}
+
 }  // namespace gantry::image::registry

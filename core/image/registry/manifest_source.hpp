@@ -27,6 +27,11 @@ public:
     // A blob that is small: the configuration.
     Result<std::string> blob_text(const Descriptor& descriptor);
 
+    // Does the registry say that it keeps simple signatures ("X-Registry-Supports-Signatures")?
+    Result<bool> keeps_signatures();
+    // GET of "/extensions/v2/REPOSITORY/name".
+    HttpOutcome extension(const std::string& name);
+
     [[nodiscard]] Connection& connection() const { return connection_; }
     [[nodiscard]] std::string blob_path(const Digest& digest) const { return path_ + "/blobs/" + digest.str(); }
     [[nodiscard]] const std::string& path() const { return path_; }

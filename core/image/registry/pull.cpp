@@ -3,6 +3,7 @@
 #include "image/ingest.hpp"
 #include "image/registry/auth_file.hpp"
 #include "image/registry/choose.hpp"
+#include "image/registry/policy/policy_check.hpp"
 #include "image/registry/pull_layers.hpp"
 #include "image/registry/short_names.hpp"
 
@@ -33,12 +34,14 @@ public:
 
     Result<PullResult> run(const ImageRef& ref) {
         const std::vector<ImageRef> list = TRY(candidates(engine_, ref));
+        policy_.emplace(
+            TRY(PolicyCheck::load(store_.paths(), client_, [this](const std::string& host) { return tls_of(host); })));
         std::optional<Error> first;
         for (const ImageRef& full : list) {
             auto pulled = from_registry(full);
             if (pulled.ok()) return pulled;
             Error failure = std::move(pulled).error();
-            if (list.size() == 1 || !next_registry_helps(failure.code())) return failure;
+            if (list.size() == 1 || refused_ || !next_registry_helps(failure.code())) return failure;
             if (!first) first = std::move(failure);
         }
         return error(first->code(), "'{}' is in none of the {} registries to search: {}", ref.str(), list.size(),
@@ -46,16 +49,24 @@ public:
     }
 
 private:
+    Tls tls_of(const std::string& host) {
+        const auto other = endpoint_of(store_.paths(), engine_, host);
+        return other.ok() ? other->tls : Tls{};
+    }
+
+    // What the policy refuses, no other registry is asked for.
+    Result<> allowed(Result<> verdict) {
+        refused_ = !verdict.ok();
+        return verdict;
+    }
+
     Result<std::vector<Source>> sources(const ImageRef& full) {
         std::vector<Source> list;
         for (Endpoint& endpoint : TRY(endpoints_of(store_.paths(), engine_, full.domain))) {
             const CredentialsFn credentials = [this, registry = endpoint.registry, path = endpoint.prefix + full.path] {
                 return find_credentials(store_.paths(), registry, path);
             };
-            const TlsFn tls = [this](const std::string& host) {
-                const auto other = endpoint_of(store_.paths(), engine_, host);
-                return other.ok() ? other->tls : Tls{};
-            };
+            const TlsFn tls = [this](const std::string& host) { return tls_of(host); };
             auto connection = std::make_unique<Connection>(client_, std::move(endpoint), credentials, tls);
             auto repository = std::make_unique<Repository>(*connection, full.path);
             list.push_back({std::move(connection), std::move(repository)});
@@ -64,6 +75,7 @@ private:
     }
 
     Result<PullResult> from_registry(const ImageRef& full) {
+        TRY(allowed(policy_->admits(full)));
         std::vector<Source> list = TRY(sources(full));
         // Before we look at what is there: nothing of it may be pruned meanwhile.
         const os::Fd held = TRY(store_.hold());
@@ -91,11 +103,13 @@ private:
         std::optional<Digest> digest = full.digest;
         if (!digest) digest = TRY(repository.head(full.tag));
         if (digest)
-            if (auto known = TRY(already_there(full, *digest))) return std::move(*known);
+            if (auto known = TRY(already_there(full, *digest, repository))) return std::move(*known);
 
         Document top = TRY(repository.manifest(digest ? digest->str() : full.tag, digest));
         Document document = top;
         if (is_index(top.media_type)) document = TRY(of_platform(repository, top));
+        // Of an index only the image that is taken counts, as in containers/image.
+        TRY(allowed(policy_->check(full, document.text, repository)));
         Manifest manifest = TRY(parse_manifest(document.text));
         TRY(check_manifest(manifest));
         const ImageConfig config = TRY(fetch_config(list, manifest));
@@ -106,13 +120,19 @@ private:
     }
 
     // Is what the name points at here, whole, and for this platform?
-    Result<std::optional<PullResult>> already_there(const ImageRef& full, const Digest& digest) {
+    Result<std::optional<PullResult>> already_there(const ImageRef& full, const Digest& digest, Repository& repository) {
         const auto image = store_.find(full.repository() + "@" + digest.str());
         if (!image.ok()) return std::optional<PullResult>();
         const auto config = store_.config(*image);
         if (!config.ok()) return std::optional<PullResult>();
         const bool only_one = image->manifest == digest && !explicit_;
         if (!only_one && !same_platform(config->platform, wanted_)) return std::optional<PullResult>();
+        // It may have come when the policy was another one, or by another name.
+        if (policy_->wants_signatures(full)) {
+            const auto manifest = store_.blob_text(image->manifest);
+            if (!manifest.ok()) return std::optional<PullResult>();
+            TRY(allowed(policy_->check(full, *manifest, repository)));
+        }
         ImageRef plain = full;
         plain.digest.reset();
         const bool named = full.digest || std::ranges::find(image->names, plain.str()) != image->names.end();
@@ -179,6 +199,8 @@ private:
     const config::Engine& engine_;
     StopSign& stop_;
     HttpClient client_;
+    std::optional<PolicyCheck> policy_;
+    bool refused_ = false;
     Reporter reporter_;
     Platform wanted_;
     bool explicit_;
