@@ -1,5 +1,6 @@
 #include "build/inputs.hpp"
 
+#include "image/collect.hpp"
 #include "image/image_text.hpp"
 #include "os/file.hpp"
 
@@ -100,6 +101,7 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
             if (!pulled.ok()) return std::move(pulled).error();
             found = std::move(pulled->image);
         }
+        image::mark_used(store, *found);
         const image::Manifest manifest = TRY(store.manifest(*found));
         return StageState{TRY(store.config(*found)), manifest.layers, image::digest_of("image " + found->id.str())};
     };

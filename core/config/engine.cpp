@@ -3,6 +3,7 @@
 #include "base/reference.hpp"
 #include "config/definition.hpp"
 #include "config/engine_reading.hpp"
+#include "config/gc.hpp"
 #include "config/reading.hpp"
 #include "os/file.hpp"
 
@@ -118,7 +119,30 @@ constexpr Key<Engine> daemon_keys[] = {
      }},
 };
 
+constexpr Key<Gc> gc_keys[] = {
+    {"high_percent", [](const Item& i, Gc& g) { get_count(i, 1, 100, g.high_percent); }},
+    {"low_percent", [](const Item& i, Gc& g) { get_count(i, 0, 99, g.low_percent); }},
+    {"minimum_age",
+     [](const Item& i, Gc& g) {
+         std::optional<Microseconds> span;
+         get_duration(i, span);
+         if (span) g.minimum_age_seconds = span->count() / 1'000'000;
+     }},
+    {"keep_build_cache", [](const Item& i, Gc& g) { get_bytes(i, g.keep_build_cache); }},
+};
+
+void read_gc(const Item& item, Gc& out) {
+    read_inner<Gc>(item, gc_keys, "gc", out);
+    if (out.low_percent >= out.high_percent)
+        item.fail(fmt::format("low_percent ({}) is not below high_percent ({})", out.low_percent, out.high_percent));
+}
+
 constexpr Key<Engine> engine_keys[] = {
+    {"gc",
+     [](const Item& i, Engine&) {
+         Gc checked;
+         read_gc(i, checked);
+     }},
     {"storage", [](const Item& i, Engine& e) { read_inner<Engine>(i, storage_keys, "storage", e); }},
     {"network", [](const Item& i, Engine& e) { read_inner<Engine>(i, network_keys, "network", e); }},
     {"pull", [](const Item& i, Engine& e) { read_inner<Engine>(i, pull_keys, "pull", e); }},
@@ -158,10 +182,29 @@ std::vector<std::string> known_engine_keys() {
     collect(names, "pull.", pull_keys);
     collect(names, "push.", push_keys);
     collect(names, "daemon.", daemon_keys);
+    collect(names, "gc.", gc_keys);
     collect(names, "registry.", registry_keys);
     for (std::string& name : registry_server_key_names()) names.push_back(std::move(name));
     std::ranges::sort(names);
     return names;
+}
+
+Result<Gc> parse_gc(std::string_view text, const std::string& file) {
+    TRY(parse_engine(text, file));
+    const toml::table table = TRY(parse_toml(text, file));
+    Gc gc;
+    Reading reading(file);
+    reading.known = known_engine_keys();
+    if (const toml::node* node = table.get("gc")) read_gc(Item{*node, "gc", reading}, gc);
+    TRY(reading.result());
+    return gc;
+}
+
+Result<Gc> load_gc(const Paths& paths) {
+    const std::string file = paths.etc + "/gantry.toml";
+    auto text = os::read_file(file, 1U << 20);
+    if (!text.ok() && text.error().code() == Errc::not_found) return Gc{};
+    return parse_gc(TRY_CONTEXT(std::move(text), "engine configuration"), file);
 }
 
 Paths Paths::from_environment() {

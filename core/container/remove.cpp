@@ -1,6 +1,7 @@
 // Removal: everything that is kept for a container goes, the definition last, so that an interrupted removal can be repeated.
 #include "container/attachments.hpp"
 #include "container/engine_impl.hpp"
+#include "image/collect.hpp"
 #include "os/file.hpp"
 
 namespace gantry::container {
@@ -90,6 +91,9 @@ Result<> Engine::remove(const Container& container, bool force, bool volumes) {
                          container.definition_file);
         TRY(stop_for_removal(*this, container, force));
         TRY(release_container(*this, container, volumes));
+        // Its image was of use until now; the collector counts from here.
+        if (const auto image = image_of(*this, container.definition); !container.problem && image.ok())
+            image::mark_used(*TRY(images()), *image);
         TRY(sweep_temporaries(paths(), container.name.str()));
         return ours ? os::remove_tree(container.definition_file) : Result<>();
     };

@@ -1,4 +1,5 @@
 // Names onto manifests.
+#include "image/collect.hpp"
 #include "image/store_impl.hpp"
 #include "os/file.hpp"
 
@@ -73,6 +74,7 @@ Result<Image> Store::add(const Digest& digest, const std::optional<ImageRef>& na
         record.digests.push_back(*digest_name);
     if (index_text(index) != before) TRY(write_index(impl_->folder, index));
     image = *image_of(*this, record);
+    mark_used(*this, image);
     return image;
 }
 

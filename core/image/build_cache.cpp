@@ -1,5 +1,6 @@
 #include "image/build_cache.hpp"
 
+#include "image/collect.hpp"
 #include "image/filters.hpp"
 #include "image/hasher.hpp"
 #include "image/index.hpp"
@@ -183,6 +184,17 @@ Result<CachePruned> prune_cache(Store& store, const CachePrune& options) {
         pruned.ids.push_back(entry.id);
     }
     if (options.all && !options.unused_since && options.keep == 0) TRY(os::remove_tree(facts_folder(store)));
+    pruned.bytes += TRY(store.sweep());
+    return pruned;
+}
+
+Result<CachePruned> discard(Store& store, const std::vector<CacheEntry>& entries) {
+    CachePruned pruned;
+    for (const CacheEntry& entry : entries) {
+        if (!TRY(remove_entry(store, entry))) continue;
+        if (entry.mount) pruned.bytes += entry.size;
+        pruned.ids.push_back(entry.id);
+    }
     pruned.bytes += TRY(store.sweep());
     return pruned;
 }

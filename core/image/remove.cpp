@@ -1,6 +1,7 @@
 // rmi and prune. index.json changes first, files go afterwards: a crash in between leaves files that nobody names, which the
 // next prune or check finds.
 #include "image/filters.hpp"
+#include "image/collect.hpp"
 #include "image/hasher.hpp"
 #include "image/references.hpp"
 #include "image/store_impl.hpp"
@@ -170,6 +171,19 @@ Result<> drop_blobs(const Store& store, const std::vector<Digest>& blobs) {
     Sweep sweep = TRY(Sweep::begin(store, needed));
     for (const Digest& digest : blobs) sweep.remove_blob(digest);
     return sweep.result();
+}
+
+Result<Store::Pruned> discard(Store& store, const std::vector<Digest>& ids, const std::vector<Digest>& in_use) {
+    const os::Fd lock = TRY(store.impl().lock_index());
+    Index index = TRY(read_index(store.impl().folder));
+    Removal removal;
+    for (const Image& image : images_of(store, index))
+        if (std::ranges::find(ids, image.id) != ids.end() && std::ranges::find(in_use, image.id) == in_use.end())
+            take_image(store, index, image, removal);
+    Store::Pruned pruned;
+    pruned.bytes = TRY(carry_out(store, index, removal, true));
+    pruned.lines = std::move(removal.lines);
+    return pruned;
 }
 
 }  // namespace gantry::image

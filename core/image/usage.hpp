@@ -19,14 +19,14 @@ Result<std::vector<HistoryLine>> history(const Store& store, const Image& image)
 
 struct ImageUsage {
     Image image;
-    std::uint64_t shared = 0;  // bytes of its layers that other images have too
+    std::uint64_t shared = 0;  // bytes of its layers that other images or roots (build cache, registry) have too
     std::uint64_t unique = 0;  // bytes that removing it would free
 };
 
 struct StoreUsage {
     std::vector<ImageUsage> images;
-    std::uint64_t layers = 0;       // bytes of all unpacked layers, each counted once
-    std::uint64_t reclaimable = 0;  // of them: those that no used image has
+    std::uint64_t layers = 0;       // bytes of the images' unpacked layers, each counted once
+    std::uint64_t reclaimable = 0;  // of them: those that no used image and no root has
     std::uint64_t blobs = 0;        // bytes of the compressed blobs, manifests and configurations, and partial ones
 };
 

@@ -1,8 +1,9 @@
-// container, image, network, volume and system prune.
+// container, image, network, volume and system prune; system gc.
 #include "base/units.hpp"
 #include "cli/confirm.hpp"
 #include "cli/format/listing.hpp"
 #include "cli/verbs/verbs.hpp"
+#include "container/collect.hpp"
 
 namespace gantry::cli {
 
@@ -184,6 +185,47 @@ Result<int> run_system_prune(Context& context, PruneOptions& options) {
     return status;
 }
 
+struct GcOptions {
+    bool dry_run = false;
+    std::string format;
+};
+
+void declare_gc(Verb& verb, GcOptions& options) {
+    verb.add_flag("--dry-run", options.dry_run, "say what would go, remove nothing");
+    verb.add_option("--format", options.format, "json").value("FORMAT").one_of({"json"});
+}
+
+std::string line_of(const image::Collected::Item& item, bool dry_run) {
+    const std::string name = item.name.empty() ? "" : " (" + item.name + ")";
+    return fmt::format("{} {} {}{}\n", dry_run ? "would delete" : "deleted", item.kind, item.id, name);
+}
+
+Result<int> run_gc(Context& context, GcOptions& options) {
+    const auto done = TRY(container::collect_images(*TRY(context.engine()), options.dry_run));
+    for (const auto& item : done.items) {
+        if (options.format == "json")
+            TRY(print(Json{{"Kind", item.kind},
+                           {"ID", item.id},
+                           {"Name", item.name},
+                           {"LastUsed", rfc3339(item.used * 1000000)},
+                           {"Bytes", item.bytes},
+                           {"Deleted", !options.dry_run}}
+                          .dump() +
+                      "\n"));
+        else
+            TRY(print(line_of(item, options.dry_run)));
+    }
+    if (options.format.empty())
+        TRY(print(fmt::format("Total {} space: {}\n", options.dry_run ? "reclaimable" : "reclaimed", human_size(done.bytes))));
+    if (done.missing == 0) return 0;
+    if (done.transfer) {
+        complain(error(Errc::in_use, "images are being pulled, loaded or built: nothing more is removed now"));
+        return 0;
+    }
+    return error(Errc::no_space, "{} more should go, but all that is left is in use or was of use too recently",
+                 human_size(done.missing));
+}
+
 }  // namespace
 
 void add_prune_verbs(Parents& parents, Context& context) {
@@ -192,6 +234,7 @@ void add_prune_verbs(Parents& parents, Context& context) {
     add_verb(parents.network, context, "prune", "Remove all unused networks", declare_prune, run_network_prune);
     add_verb(parents.volume, context, "prune", "Remove unused volumes", declare_volume_prune, run_volume_prune);
     add_verb(parents.builder, context, "prune", "Remove build cache", declare_builder_prune, run_builder_prune);
+    add_verb(parents.system, context, "gc", "Remove what is longest unused, if the disk is filling", declare_gc, run_gc);
     add_verb(parents.system, context, "prune", "Remove unused objects", declare_system_prune, run_system_prune);
 }
 
