@@ -110,8 +110,8 @@ Result<Signatures> attached_signatures(Repository& repository, const Digest& man
         auto signature = base64_decode(annotation->second);
         const std::int64_t size = TRY(detail::integer_member(layer, "size", found.place));
         if (!signature || size <= 0) return error(Errc::invalid, "{}: a layer is no signature", found.place);
-        const Descriptor blob{
-            cosign_layer, TRY(detail::digest_member(layer, "digest", found.place)), static_cast<std::uint64_t>(size), {}};
+        const Digest digest = TRY(detail::digest_member(layer, "digest", found.place));
+        const Descriptor blob{cosign_layer, digest, static_cast<std::uint64_t>(size), {}};
         found.list.push_back({TRY(repository.blob_text(blob)), std::move(*signature)});
     }
     return found;
