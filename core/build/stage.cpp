@@ -5,6 +5,7 @@
 #include "container/image_changes.hpp"
 #include "dockerfile/parse.hpp"
 #include "image/hasher.hpp"
+#include "image/image_text.hpp"
 
 namespace gantry::build {
 
@@ -150,12 +151,10 @@ Result<> StageBuilder::change_metadata(const dockerfile::Instruction& instructio
     TRY_CONTEXT(container::apply_expanded(state_->config, instruction, command_set_), "{}",
                 dockerfile::instruction_name(instruction));
     // The configuration after it says all of it, with variables expanded.
-    state_->key = image::chained(state_->key, instruction.original + "\n" + std::to_string(state_->config.env.size()));
-    for (const std::string& entry : state_->config.env) state_->key = image::chained(state_->key, entry);
-    for (const auto& [name, value] : state_->config.labels) state_->key = image::chained(state_->key, name + "=" + value);
-    state_->key = image::chained(state_->key, state_->config.user + "\n" + state_->config.stop_signal);
-    for (const std::string& port : state_->config.exposed_ports) state_->key = image::chained(state_->key, port);
-    for (const std::string& path : state_->config.volumes) state_->key = image::chained(state_->key, path);
+    image::ImageConfig now = state_->config;
+    now.history.clear();
+    now.diff_ids.clear();
+    state_->key = image::chained(state_->key, image::image_config_text(now));
     add_history("", instruction.original, true);
     return {};
 }

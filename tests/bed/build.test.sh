@@ -262,6 +262,36 @@ D
     nothing_left
 }
 
+test_networks_and_rights() {
+    context networks <<'D'
+FROM localhost/base
+RUN --network=none grep -c : /proc/net/dev >/none
+RUN grep -c : /proc/net/dev >/default
+D
+    build -t networks
+    assert_eq '1 2 ' "$(in_image networks cat /none /default | tr '\n' ' ')"
+    build -t networks --network none
+    assert_eq '1 1 ' "$(in_image networks cat /none /default | tr '\n' ' ')"
+    context host <<'D'
+FROM localhost/base
+RUN --network=host readlink /proc/self/ns/net >/net
+D
+    assert_fails build
+    assert_contains "$output" '--allow network.host'
+    build -t host --allow network.host
+    assert_eq "$(readlink /proc/self/ns/net)" "$(in_image host cat /net)"
+    context insecure <<'D'
+FROM localhost/base
+RUN --security=insecure mount -t tmpfs x /mnt 2>/dev/null || mkdir /mnt && mount -t tmpfs x /mnt
+D
+    assert_fails build
+    assert_contains "$output" '--allow security.insecure'
+    build --allow security.insecure
+    sed -i 's/--security=insecure //' Dockerfile
+    assert_fails build
+    nothing_left
+}
+
 test_here_documents() {
     context documents <<'D'
 FROM localhost/base

@@ -142,3 +142,17 @@ size = "10m"'
     systemctl stop ctr@sized
     umount /var/lib/gantry /srv/quota
 }
+
+test_steps_of_builds_are_limited() {
+    mkdir -p /tmp/limited
+    cat >/tmp/limited/Dockerfile <<'D'
+FROM busybox
+RUN cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max >/limits
+D
+    gantry build -q -t limited --memory 64m --cpus 0.5 /tmp/limited >/dev/null
+    assert_eq '67108864 50000 100000 ' "$(gantry run --rm --network none limited cat /limits | tr '\n' ' ')"
+    echo 'RUN payload eat 300' >>/tmp/limited/Dockerfile
+    assert_fails gantry build --progress plain --memory 64m --cpus 0.5 /tmp/limited
+    assert_contains "$output" 'exit code: 137'
+    assert_eq 'no problems found' "$(gantry system check 2>&1)"
+}
