@@ -43,7 +43,7 @@ D
     build -t sshd .
     gantry run -d --name sshd -p 127.0.0.1:2222:22 sshd
     eventually 20 bash -c 'head -c 7 </dev/tcp/127.0.0.1/2222 | grep -q SSH-2.0'
-    assert_contains "$(gantry logs sshd 2>&1)" 'entry: /usr/sbin/sshd -D -e'
+    eventually 10 bash -c 'gantry logs sshd 2>&1 | grep -q "entry: /usr/sbin/sshd -D -e"'
     assert_eq 'third party' "$(gantry exec sshd third-party)"
     assert_contains "$(gantry exec sshd grep PermitRootLogin /etc/ssh/sshd_config)" 'PermitRootLogin yes'
     assert_eq '' "$(gantry exec sshd sh -c 'ls /var/lib/apt/lists | grep -v lock; cat /etc/resolv.conf >/dev/null' | grep mirror.test_8181_debian || true)"
