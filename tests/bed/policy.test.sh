@@ -26,6 +26,7 @@ setup_file() {
     openssl ecparam -genkey -name prime256v1 -noout -out /root/cosign.key
     openssl ec -in /root/cosign.key -pubout -out /root/cosign.pub 2>/dev/null
     openssl genpkey -algorithm ED25519 -out /root/other.key
+    sleep 3  # the short key's time is over
 }
 # gpg keeps one for each key it makes; the colon before its first dashes keeps it from being used by accident.
 revocation() {
