@@ -76,8 +76,7 @@ test_full_disk_during_create_start_and_stop() {
     define linked 'command = ["payload", "sleep"]
 network = "default"
 ports = ["8098:80"]'
-    systemctl start ctr@linked
-    systemctl stop ctr@linked
+    start_and_stop linked
     gantry rm linked 2>/dev/null || true
     local before
     before=$(host_picture)
@@ -114,8 +113,7 @@ test_drivers_that_are_missing_or_broken() {
     define stored 'command = ["payload", "sleep"]'
     define networked 'command = ["payload", "sleep"]
 network = "default"'
-    systemctl start ctr@stored ctr@networked
-    systemctl stop ctr@stored ctr@networked
+    start_and_stop stored networked
     before=$(host_picture)
     # shellcheck disable=SC2064  # the folder of now
     trap "[ ! -e /tmp/kept.so ] || { mv -f /tmp/kept.so $folder/\$file.so; }" EXIT
@@ -142,8 +140,7 @@ network = "default"'
         timeout 20 gantry ps -a >/dev/null
         mv /tmp/kept.so "$folder/$file.so"
         assert_picture "$before"
-        systemctl start ctr@$name
-        systemctl stop ctr@$name
+        start_and_stop $name
         sound
     done
 }
@@ -159,8 +156,7 @@ ipv4 = "192.0.2.9"'
     define unknown 'command = ["payload", "sleep"]
 network = "nowhere"'
     define upper 'command = ["payload", "sleep"]'
-    systemctl start ctr@taken
-    systemctl stop ctr@taken
+    start_and_stop taken
     local before
     before=$(host_picture)
     ncat -l 127.0.0.1 8097 >/dev/null &
@@ -181,8 +177,7 @@ network = "nowhere"'
     umount /var/tmp/over
     assert_picture "$before"
     sound
-    systemctl start ctr@taken ctr@upper
-    systemctl stop ctr@taken ctr@upper
+    start_and_stop taken upper
 }
 
 # --- definitions --------------------------------------------------------------------------------------------------------------------
@@ -215,12 +210,10 @@ test_a_megabyte_of_nonsense() {
         timeout 20 gantry ps -a >/dev/null
         systemctl reset-failed ctr@nonsense
     done
-    systemctl start ctr@bystander
-    systemctl stop ctr@bystander
+    start_and_stop bystander
     # The second start.
     define nonsense 'command = ["payload", "sleep"]'
-    systemctl start ctr@nonsense
-    systemctl stop ctr@nonsense
+    start_and_stop nonsense
     assert_picture "$before"
     sound
 }
@@ -330,8 +323,7 @@ test_fifty_starts_and_stops_with_a_network() {
 network = "default"
 ports = ["8095:80"]
 stop_signal = "SIGKILL"'
-    systemctl start ctr@busy
-    systemctl stop ctr@busy
+    start_and_stop busy
     local i before
     before=$(host_picture)
     for i in {1..25}; do

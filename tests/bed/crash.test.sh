@@ -23,12 +23,10 @@ untraced() {
 kill_at_each_step() {  # NAME STEPS
     local name=$1 steps=$2 before total calls at call when survived=0 findings
     launcher=$(systemctl cat ctr@.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')
-    systemctl start "ctr@$name"  # warm: what is made once for all containers is there
-    systemctl stop "ctr@$name"
+    start_and_stop "$name"  # warm: what is made once for all containers is there
     before=$(host_picture)
     traced "$name" -o /tmp/trace
-    systemctl start "ctr@$name"
-    systemctl stop "ctr@$name"
+    start_and_stop "$name"
     sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' /tmp/trace >/tmp/calls
     total=$(wc -l </tmp/calls)
     [ "$total" -gt 100 ] || fail "only $total system calls of the launcher were seen"
@@ -41,8 +39,7 @@ kill_at_each_step() {  # NAME STEPS
         untraced "$name"
         systemctl stop "ctr@$name"
         systemctl reset-failed "ctr@$name" 2>/dev/null || true
-        systemctl start "ctr@$name" || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said "$name" | tail -n 3)"
-        systemctl stop "ctr@$name"
+        start_and_stop "$name" || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said "$name" | tail -n 3)"
         echo "killed at call $at of $total ($call, number $when)"
         assert_picture "$before"
     done
@@ -72,8 +69,7 @@ network = "default"
 ports = ["8094:80"]'
     local before total at call when findings
     launcher=$(systemctl cat ctr@.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')
-    systemctl start ctr@reaped
-    systemctl stop ctr@reaped
+    start_and_stop reaped
     before=$(host_picture)
     reaping() {  # STRACE-OPTION...
         mkdir -p /run/systemd/system/ctr@reaped.service.d
@@ -82,8 +78,7 @@ ports = ["8094:80"]'
         systemctl daemon-reload
     }
     reaping -o /tmp/trace
-    systemctl start ctr@reaped
-    systemctl stop ctr@reaped
+    start_and_stop reaped
     sed -n 's/^\([a-z_0-9]*\)(.*/\1/p' /tmp/trace >/tmp/calls
     total=$(wc -l </tmp/calls)
     [ "$total" -gt 50 ] || fail "only $total system calls of the reaper were seen"
@@ -95,8 +90,7 @@ ports = ["8094:80"]'
         systemctl stop ctr@reaped || true
         untraced reaped
         systemctl reset-failed ctr@reaped 2>/dev/null || true
-        systemctl start ctr@reaped || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said reaped | tail -n 3)"
-        systemctl stop ctr@reaped
+        start_and_stop reaped || fail "after a kill at call $at of $total ($call, number $when) it does not start: $(said reaped | tail -n 3)"
         echo "killed at call $at of $total ($call, number $when)"
         assert_picture "$before"
     done

@@ -32,8 +32,7 @@ test_nothing_is_left_after_a_stop() {
     define left 'command = ["payload", "fork", "--", "sleep"]'
     local before
     before=$(host_picture)
-    systemctl start ctr@left
-    systemctl stop ctr@left
+    start_and_stop left
     systemctl reset-failed ctr@left 2>/dev/null || true
     eventually 5 bash -c '! systemctl list-units --all --plain --no-legend "ctr@left*" | grep -q .' || true
     assert_picture "$before"

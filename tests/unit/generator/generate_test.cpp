@@ -84,6 +84,6 @@ TEST_F(Generator, a_hundred_definitions_take_a_moment) {
     EXPECT_EQ(run(), 100U);
     const auto took = std::chrono::steady_clock::now() - start;
     // Measured: 8 ms in a release build. The bound is for a sanitizer build on a busy machine.
-    EXPECT_LT(took, std::chrono::milliseconds(1500));
+    EXPECT_LT(took, std::chrono::seconds(10));
     std::printf("%ld us\n", static_cast<long>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
 }
