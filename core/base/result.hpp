@@ -77,6 +77,21 @@ private:
     std::optional<Error> error_;
 };
 
+// The first error wins; later ones are dropped on purpose (teardown goes on).
+class FirstError {
+public:
+    void note(Result<> result) {
+        if (!result.ok() && !error_) error_ = std::move(result).error();
+    }
+    [[nodiscard]] Result<> result() const {
+        if (error_) return *error_;
+        return {};
+    }
+
+private:
+    std::optional<Error> error_;
+};
+
 }  // namespace gantry
 
 // Statement expressions are a GNU extension that both of our compilers have.

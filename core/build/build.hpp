@@ -23,12 +23,13 @@ struct SshSource {  // --ssh ID[=SOCKET]
 };
 
 // What the build cannot do by itself: it needs the registry client and libarchive, which not every program wants to load.
+// Called from several threads, and only where there is something to fetch or to unpack.
 struct Fetchers {
-    decltype(&image::pull) pull = nullptr;
-    decltype(&image::download) download = nullptr;
-    decltype(&image::push) push = nullptr;
+    decltype(&image::pull) pull;
+    decltype(&image::download) download;
+    decltype(&image::push) push;
     // An archive (tar, also compressed) into the folder of root, owners kept; false for what is none.
-    Result<bool> (*unpack)(int file, int root, const std::string& folder) = nullptr;
+    Result<bool> (*unpack)(int file, int root, const std::string& folder);
 };
 
 struct Options {

@@ -1,5 +1,6 @@
 #include "build/cache_transfer.hpp"
 
+#include "base/text.hpp"
 #include "image/image_text.hpp"
 #include "os/file.hpp"
 
@@ -75,12 +76,7 @@ Result<CachePlace> CachePlace::parse(const std::string& text, bool target) {
     if (text.find('=') == std::string::npos) return CachePlace{Kind::registry, text};
     CachePlace place;
     std::string type = "registry", reference, folder;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find(',', at), text.size());
-        const std::string field = text.substr(at, end - at);
-        at = end + 1;
-        const auto equals = field.find('=');
-        const std::string key = field.substr(0, equals), value = equals == std::string::npos ? "" : field.substr(equals + 1);
+    for (const auto& [key, value] : split_fields(text)) {
         if (key == "type")
             type = value;
         else if (key == "ref")

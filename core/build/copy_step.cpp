@@ -13,18 +13,6 @@ namespace gantry::build {
 
 namespace {
 
-Result<Digest> hash_file(const std::string& path) {
-    const os::Fd file = TRY(os::open(path, O_RDONLY));
-    image::Hasher hasher;
-    std::vector<char> buffer(128U << 10);
-    for (;;) {
-        const ssize_t got = read(file.get(), buffer.data(), buffer.size());
-        if (got < 0) return errno_error("read '{}'", path);
-        if (got == 0) return hasher.finish();
-        hasher.update({buffer.data(), static_cast<std::size_t>(got)});
-    }
-}
-
 bool means_folder(const std::string& path) { return path.ends_with('/') || path == "." || path.ends_with("/."); }
 
 }  // namespace
@@ -69,7 +57,8 @@ Result<> CopyStep::fetch_remote(const std::string& source, Vertex* vertex) {
     } else {
         const std::string name = TRY(fetch_url(session_, source, folder, vertex));
         if (!add_->checksum.empty()) {
-            const Digest found = TRY(hash_file(folder + "/" + name));
+            const os::Fd file = TRY(os::open(folder + "/" + name, O_RDONLY));
+            const Digest found = TRY(image::digest_of_file(file.get(), name));
             if (found.str() != add_->checksum)
                 return error(Errc::corrupt, "'{}' has digest '{}', --checksum says '{}'", source, found.str(), add_->checksum);
         }

@@ -4,6 +4,7 @@
 #include "container/record.hpp"
 #include "container/units.hpp"
 #include "image/image_text.hpp"
+#include "os/pipe.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,18 +18,6 @@
 namespace gantry::build {
 
 namespace {
-
-struct Pipe {
-    os::Fd read, write;
-};
-
-Result<Pipe> make_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-    // Any user of the container may open its /dev/stdout by path; a pipe is its maker's alone otherwise.
-    if (fchmod(ends[0], 0666) != 0) return errno_error("change the mode of a pipe");
-    return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
-}
 
 Result<os::Fd> make_event() {
     os::Fd event(eventfd(0, EFD_CLOEXEC));
@@ -48,7 +37,7 @@ public:
         std::unique_ptr<OutputThread> self(new OutputThread(session, vertex));
         self->ended_ = TRY(make_event());
         self->cancelled_ = TRY(make_event());
-        for (auto& pipe : self->pipes_) pipe = TRY(make_pipe());
+        for (auto& pipe : self->pipes_) pipe = TRY(os::make_output_pipe());
         self->thread_ = std::thread([copy = self.get()] { copy->run(); });
         return self;
     }
@@ -103,7 +92,7 @@ private:
 
     Session& session_;
     Vertex& vertex_;
-    Pipe pipes_[2];
+    os::Pipe pipes_[2];
     os::Fd ended_, cancelled_;
     std::thread thread_;
 };

@@ -1,5 +1,6 @@
 #include "build/session.hpp"
 
+#include "base/text.hpp"
 #include "image/compose.hpp"
 
 #include <fcntl.h>
@@ -24,14 +25,7 @@ Error Session::failure() const {
     return failure_.value_or(error(Errc::internal, "a stage failed without a reason"));
 }
 
-std::string Session::now() const {
-    const std::time_t time = epoch ? static_cast<std::time_t>(*epoch) : std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&time, &parts);
-    char text[32];
-    const std::size_t length = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return {text, length};
-}
+std::string Session::now() const { return rfc3339(epoch.value_or(std::time(nullptr))); }
 
 Result<> Session::remember(const Digest& key, const image::CachedStep& step) {
     if (TRY(cache.put(key, step))) replaced = true;

@@ -1,7 +1,6 @@
 #include "build/squash.hpp"
 
-#include "image/byte_source.hpp"
-#include "image/decompress.hpp"
+#include "image/inflated_source.hpp"
 #include "image/ingest.hpp"
 
 #include <unistd.h>
@@ -12,36 +11,20 @@ namespace gantry::build {
 
 namespace {
 
-// A blob of the store, decompressed.
-class BlobReader {
-public:
-    static Result<BlobReader> open(const image::Store& store, const image::Descriptor& blob) {
-        BlobReader reader;
-        reader.file_ = TRY(store.open_blob(blob.digest));
-        reader.source_ = std::make_unique<image::FileSource>(reader.file_.get(), blob.digest.str(), 0, blob.size);
-        const std::string_view head = TRY(reader.source_->peek());
-        reader.inflate_ = TRY(image::make_decompressor(image::compression_of(head)));
-        return reader;
-    }
-
-    Result<std::size_t> read(char* buffer, std::size_t room) {
-        for (;;) {
-            const std::string_view input = TRY(source_->peek());
-            const auto step = TRY(inflate_->run(input, buffer, room));
-            source_->consume(step.consumed);
-            if (step.produced > 0) return step.produced;
-            if (input.empty() || step.consumed == 0) {
-                TRY(inflate_->end());
-                return std::size_t{0};
-            }
-        }
-    }
-
-private:
-    os::Fd file_;
-    std::unique_ptr<image::FileSource> source_;
-    std::unique_ptr<image::Decompressor> inflate_;
-};
+// A layer's files on top of what is in the folder, deletions by deleting.
+Result<> apply_layer(const image::Store& store, const image::Descriptor& blob, int folder) {
+    const os::Fd file = TRY(store.open_blob(blob.digest));
+    image::FileSource packed(file.get(), blob.digest.str(), 0, blob.size);
+    image::InflatedSource plain(packed);
+    const auto read = [&](char* buffer, std::size_t room) -> Result<std::size_t> {
+        const std::string_view piece = TRY(plain.peek()).substr(0, room);
+        std::memcpy(buffer, piece.data(), piece.size());
+        plain.consume(piece.size());
+        return piece.size();
+    };
+    TRY(image::unpack_tar(read, folder, driver::LayerFormat::applied));
+    return plain.end();
+}
 
 }  // namespace
 
@@ -58,9 +41,7 @@ Result<> squash(Session& session, std::size_t keep, StageState& state) {
             // Unpacked on top of the base one after the other, deletions by deleting: the file system sums them up.
             const os::Fd root = TRY(session.mount_writable(below, name));
             for (std::size_t at = keep; at < state.layers.size(); ++at) {
-                BlobReader blob = TRY(BlobReader::open(session.store, state.layers[at]));
-                TRY(image::unpack_tar([&](char* buffer, std::size_t room) { return blob.read(buffer, room); }, root.get(),
-                                      driver::LayerFormat::applied));
+                TRY(apply_layer(session.store, state.layers[at], root.get()));
             }
             return {};
         }();

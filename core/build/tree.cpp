@@ -189,22 +189,10 @@ private:
             }
         // O_NONBLOCK: what was a file may be a pipe by now.
         const os::Fd file = TRY(os::open_at(TRY(parent_of(path)), name_of(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
-        const Digest digest = TRY(digest_of_file(file.get(), path));
+        const Digest digest = TRY(image::digest_of_file(file.get(), path));
         if (known) known->add(info, digest);
         add_text(hasher_, digest.str());
         return {};
-    }
-
-    static Result<Digest> digest_of_file(int file, const std::string& path) {
-        image::Hasher content;
-        std::vector<char> buffer(128U << 10);
-        for (;;) {
-            const ssize_t got = ::read(file, buffer.data(), buffer.size());
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0) return errno_error("read '{}'", path);
-            if (got == 0) return content.finish();
-            content.update({buffer.data(), static_cast<std::size_t>(got)});
-        }
     }
 
     const Source& source_;

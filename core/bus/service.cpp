@@ -6,14 +6,12 @@
 namespace gantry::bus {
 
 Result<> serve() {
-    const config::Paths paths = config::Paths::from_environment();
-    const config::Engine engine = TRY(config::load_engine(paths));
+    container::Engine engine = TRY(container::Engine::open());
     // A gantryd that was killed may have left a container standing still.
-    auto manager = TRY(systemd::Manager::connect());
-    TRY(container::finish_pauses(paths, manager, true));
+    TRY(container::finish_pauses(engine, true));
     try {
         auto connection = sdbus::createSystemBusConnection();
-        Daemon daemon(*connection, engine, paths);
+        Daemon daemon(*connection, engine.config(), engine.paths());
         return daemon.run();
     } catch (const sdbus::Error& failure) {
         return error(Errc::unavailable, "the system bus: {}: {}", std::string(failure.getName()),

@@ -1,10 +1,11 @@
 #include "cli/build_view.hpp"
 
+#include "base/base64.hpp"
 #include "base/units.hpp"
 #include "cli/context.hpp"
+#include "cli/terminal.hpp"
 #include "image/hasher.hpp"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -23,8 +24,8 @@ double seconds(std::chrono::steady_clock::duration span) { return std::chrono::d
 void put(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
 std::size_t columns() {
-    winsize size{};
-    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+    const std::size_t width = window_size(STDERR_FILENO).second;
+    return width > 20 ? width : 80;
 }
 
 // What a command wrote must not move the cursor about.
@@ -41,21 +42,8 @@ std::string cut(std::string text, std::size_t width) {
 }
 
 std::string now() {
-    return rfc3339(
+    return docker_time(
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
-
-std::string base64(std::string_view data) {
-    static constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    for (std::size_t at = 0; at < data.size(); at += 3) {
-        const auto byte = [&](std::size_t offset) -> unsigned {
-            return at + offset < data.size() ? static_cast<unsigned char>(data[at + offset]) : 0U;
-        };
-        const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for (unsigned part = 0; part < 4; ++part) text += at + part > data.size() ? '=' : digits[bits >> (18 - 6 * part) & 63];
-    }
-    return text;
 }
 
 }  // namespace
@@ -197,13 +185,15 @@ void BuildView::show_json(const Event& event) {
     const std::string time = now();
     Json json;
     if (event.kind == Kind::output) {
-        json["logs"] = {
-            {{"vertex", digest}, {"stream", event.error_stream ? 2 : 1}, {"data", base64(event.text)}, {"timestamp", time}}};
+        json["logs"] = {{{"vertex", digest},
+                         {"stream", event.error_stream ? 2 : 1},
+                         {"data", base64_encode(event.text)},
+                         {"timestamp", time}}};
     } else if (event.kind == Kind::status) {
         json["statuses"] = {
             {{"id", event.text}, {"vertex", digest}, {"current", event.current}, {"total", event.total}, {"timestamp", time}}};
     } else if (event.kind == Kind::notice) {
-        json["warnings"] = {{{"level", 1}, {"short", base64(event.text)}}};
+        json["warnings"] = {{{"level", 1}, {"short", base64_encode(event.text)}}};
     } else {
         if (event.kind == Kind::started) line.pending[0] = time;
         Json vertex{{"digest", digest}, {"name", line.name}, {"started", line.pending[0]}};

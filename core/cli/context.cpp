@@ -1,5 +1,6 @@
 #include "cli/context.hpp"
 
+#include "base/text.hpp"
 #include "base/units.hpp"
 
 #include <csignal>
@@ -64,14 +65,9 @@ std::string go_time(std::int64_t unix_seconds) {
     return text;
 }
 
-std::string rfc3339(std::int64_t unix_microseconds) {
+std::string docker_time(std::int64_t unix_microseconds) {
     if (unix_microseconds <= 0) return "0001-01-01T00:00:00Z";
-    const std::time_t seconds = unix_microseconds / 1000000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    return fmt::format("{}.{:06}Z", text, unix_microseconds % 1000000);
+    return rfc3339(unix_microseconds / 1000000, static_cast<std::uint32_t>(unix_microseconds % 1000000 * 1000), 6);
 }
 
 Result<std::int64_t> parse_time(std::string_view text) {

@@ -50,7 +50,7 @@ std::string short_id(std::string_view id);                          // first 12 
 std::string truncated(std::string_view text, std::size_t at_most);  // with Docker's "…"
 std::string time_ago(std::int64_t unix_seconds);                    // "3 minutes ago"
 std::string go_time(std::int64_t unix_seconds);                     // "2026-11-23 20:00:00 +0000 UTC", local time
-std::string rfc3339(std::int64_t unix_microseconds);                // "2026-11-23T20:00:00.000000Z"; 0: Docker's zero time
+std::string docker_time(std::int64_t unix_microseconds);            // "2026-11-23T20:00:00.000000Z"; 0: Docker's zero time
 Result<std::int64_t> parse_time(std::string_view text);             // RFC 3339, unix seconds, "10m" ago: unix microseconds
 
 template <class Options>

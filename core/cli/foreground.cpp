@@ -2,6 +2,7 @@
 
 #include "cli/context.hpp"
 #include "cli/signal_relay.hpp"
+#include "os/pipe.hpp"
 
 #include "os/unix_socket.hpp"
 
@@ -19,18 +20,6 @@
 namespace gantry::cli {
 
 namespace {
-
-struct Pipe {
-    os::Fd read, write;
-};
-
-Result<Pipe> make_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-    // Any user of the container may open its /dev/stdout by path; a pipe is its maker's alone otherwise.
-    if (fchmod(ends[0], 0666) != 0) return errno_error("change the mode of a pipe");
-    return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
-}
 
 Result<os::Fd> listen_on(const std::string& path) {
     sockaddr_un address{};
@@ -117,7 +106,7 @@ struct Stream {
 struct Foreground::Impl {
     std::string path, unit;
     os::Fd listener, stop;
-    Pipe input;
+    os::Pipe input;
     std::array<os::Fd, 3> theirs;  // stdin, stdout, stderr of the container, until they are handed over
     std::vector<Stream> streams;
     bool interactive = false;
@@ -187,12 +176,12 @@ Result<Foreground> Foreground::open(const config::Paths& paths, const container:
     impl->listener = TRY(listen_on(impl->path));
     impl->interactive = options.standard_input;
     if (options.standard_input) {
-        impl->input = TRY(make_pipe());
+        impl->input = TRY(os::make_output_pipe());
         impl->theirs[0] = std::move(impl->input.read);
     } else {
         impl->theirs[0] = TRY(os::open("/dev/null", O_RDONLY));
     }
-    Pipe output = TRY(make_pipe()), errors = TRY(make_pipe());
+    os::Pipe output = TRY(os::make_output_pipe()), errors = TRY(os::make_output_pipe());
     impl->theirs[1] = std::move(output.write);
     impl->theirs[2] = std::move(errors.write);
     impl->streams.push_back({std::move(output.read), STDOUT_FILENO, {container, LOG_INFO}});

@@ -17,7 +17,7 @@ Json health_of(const config::Paths& paths, const container::Container& container
     health["FailingStreak"] = kept.value("FailingStreak", 0);
     for (Json probe : kept.value("Log", Json::array())) {
         if (!probe.is_object()) continue;
-        for (const char* key : {"Start", "End"}) probe[key] = rfc3339(probe.value(key, std::int64_t{0}));
+        for (const char* key : {"Start", "End"}) probe[key] = docker_time(probe.value(key, std::int64_t{0}));
         health["Log"].push_back(std::move(probe));
     }
     return health;
@@ -36,8 +36,8 @@ Json state_of(const config::Paths& paths, const container::Container& container)
     state["Pid"] = running ? unit.main_pid : 0;
     state["ExitCode"] = running ? 0 : exit_status(unit);
     state["Error"] = container.problem.value_or("");
-    state["StartedAt"] = rfc3339(static_cast<std::int64_t>(unit.started_us));
-    state["FinishedAt"] = rfc3339(running ? 0 : static_cast<std::int64_t>(unit.exited_us));
+    state["StartedAt"] = docker_time(static_cast<std::int64_t>(unit.started_us));
+    state["FinishedAt"] = docker_time(running ? 0 : static_cast<std::int64_t>(unit.exited_us));
     if (!container.health.empty()) state["Health"] = health_of(paths, container);
     return state;
 }
@@ -303,7 +303,7 @@ Result<Json> inspect_container(container::Engine& engine, const container::Conta
     }
     Json out;
     out["Id"] = container.id;
-    out["Created"] = rfc3339(container.definition.created * 1000000);
+    out["Created"] = docker_time(container.definition.created * 1000000);
     const Json config = config_of(container, image);
     std::vector<std::string> words;
     for (const char* part : {"Entrypoint", "Cmd"})

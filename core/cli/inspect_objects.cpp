@@ -67,7 +67,7 @@ Json inspect_network(const container::NetworkInfo& network, const std::vector<co
     Json out;
     out["Name"] = config.name;
     out["Id"] = network.id;
-    out["Created"] = rfc3339(network.created * 1000000);
+    out["Created"] = docker_time(network.created * 1000000);
     out["Scope"] = "local";
     out["Driver"] = config.driver;
     Json subnets = Json::array();
@@ -109,7 +109,7 @@ Json inspect_network(const container::NetworkInfo& network, const std::vector<co
 
 Json inspect_volume(const container::VolumeInfo& volume) {
     Json out;
-    out["CreatedAt"] = rfc3339(volume.created * 1000000);
+    out["CreatedAt"] = docker_time(volume.created * 1000000);
     out["Driver"] = "local";
     Json labels = Json::object();
     for (const auto& [key, value] : volume.labels) labels[key] = value;

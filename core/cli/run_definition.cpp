@@ -1,4 +1,5 @@
 #include "base/units.hpp"
+#include "base/text.hpp"
 #include "cli/run_flags.hpp"
 #include "config/reader.hpp"
 #include "os/file.hpp"
@@ -13,12 +14,6 @@ namespace gantry::cli {
 namespace {
 
 using config::Definition;
-
-std::pair<std::string, std::string> split_once(const std::string& text, char at) {
-    const auto found = text.find(at);
-    if (found == std::string::npos) return {text, ""};
-    return {text.substr(0, found), text.substr(found + 1)};
-}
 
 Result<std::int64_t> integer(const std::string& flag, const std::string& text) {
     char* end = nullptr;

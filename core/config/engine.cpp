@@ -3,7 +3,6 @@
 #include "base/reference.hpp"
 #include "config/definition.hpp"
 #include "config/engine_reading.hpp"
-#include "config/gc.hpp"
 #include "config/reading.hpp"
 #include "os/file.hpp"
 
@@ -27,12 +26,6 @@ void get_name(const Item& item, const char* kind, std::string& out) {
     if (!get(item, text)) return;
     if (const auto name = ObjectName::parse(kind, text); !name.ok()) return item.fail(name.error().message());
     out = text;
-}
-
-void get_registries(const Item& item, std::vector<std::string>& out) {
-    get(item, out);
-    for (const std::string& host : out)
-        if (!is_registry(host)) item.fail(fmt::format("'{}' is not a registry's host[:port]", printable(host)));
 }
 
 void get_mirrors(const Item& item, std::vector<std::string>& out) {
@@ -105,29 +98,19 @@ constexpr Key<Engine> pull_keys[] = {
          if (span && span->count() < 1'000'000) return i.fail("less than a second");
          if (span) e.pull_stall_seconds = static_cast<std::uint64_t>(span->count() / 1'000'000);
      }},
-    {"search", [](const Item& i, Engine& e) { get_registries(i, e.search_registries); }},
+    {"search", [](const Item& i, Engine& e) { get_registries(i, e.search_registries, "a registry's host[:port]"); }},
 };
 constexpr Key<Engine> push_keys[] = {
     {"jobs", [](const Item& i, Engine& e) { get_count(i, 1, 64, e.push_jobs); }},
 };
 constexpr Key<Engine> daemon_keys[] = {
-    {"idle_exit",
-     [](const Item& i, Engine& e) {
-         std::optional<Microseconds> span;
-         get_duration(i, span);
-         if (span) e.idle_exit_seconds = static_cast<std::uint64_t>(span->count() / 1'000'000);
-     }},
+    {"idle_exit", [](const Item& i, Engine& e) { get_seconds(i, e.idle_exit_seconds); }},
 };
 
 constexpr Key<Gc> gc_keys[] = {
     {"high_percent", [](const Item& i, Gc& g) { get_count(i, 1, 100, g.high_percent); }},
     {"low_percent", [](const Item& i, Gc& g) { get_count(i, 0, 99, g.low_percent); }},
-    {"minimum_age",
-     [](const Item& i, Gc& g) {
-         std::optional<Microseconds> span;
-         get_duration(i, span);
-         if (span) g.minimum_age_seconds = span->count() / 1'000'000;
-     }},
+    {"minimum_age", [](const Item& i, Gc& g) { get_seconds(i, g.minimum_age_seconds); }},
     {"keep_build_cache", [](const Item& i, Gc& g) { get_bytes(i, g.keep_build_cache); }},
 };
 
@@ -138,11 +121,7 @@ void read_gc(const Item& item, Gc& out) {
 }
 
 constexpr Key<Engine> engine_keys[] = {
-    {"gc",
-     [](const Item& i, Engine&) {
-         Gc checked;
-         read_gc(i, checked);
-     }},
+    {"gc", [](const Item& i, Engine& e) { read_gc(i, e.gc); }},
     {"storage", [](const Item& i, Engine& e) { read_inner<Engine>(i, storage_keys, "storage", e); }},
     {"network", [](const Item& i, Engine& e) { read_inner<Engine>(i, network_keys, "network", e); }},
     {"pull", [](const Item& i, Engine& e) { read_inner<Engine>(i, pull_keys, "pull", e); }},
@@ -187,24 +166,6 @@ std::vector<std::string> known_engine_keys() {
     for (std::string& name : registry_server_key_names()) names.push_back(std::move(name));
     std::ranges::sort(names);
     return names;
-}
-
-Result<Gc> parse_gc(std::string_view text, const std::string& file) {
-    TRY(parse_engine(text, file));
-    const toml::table table = TRY(parse_toml(text, file));
-    Gc gc;
-    Reading reading(file);
-    reading.known = known_engine_keys();
-    if (const toml::node* node = table.get("gc")) read_gc(Item{*node, "gc", reading}, gc);
-    TRY(reading.result());
-    return gc;
-}
-
-Result<Gc> load_gc(const Paths& paths) {
-    const std::string file = paths.etc + "/gantry.toml";
-    auto text = os::read_file(file, 1U << 20);
-    if (!text.ok() && text.error().code() == Errc::not_found) return Gc{};
-    return parse_gc(TRY_CONTEXT(std::move(text), "engine configuration"), file);
 }
 
 Paths Paths::from_environment() {

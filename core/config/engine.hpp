@@ -58,6 +58,14 @@ struct RegistryServer {                              // [registry_server], read 
     std::uint64_t idle_exit_seconds = 60;
 };
 
+struct Gc {  // [gc], read by the collector of images; the names are kubelet's where it has one
+    // Per cent of the disk that are used: collected is from high on, until low is reached (kubelet's
+    // imageGCHighThresholdPercent and imageGCLowThresholdPercent, and its defaults).
+    std::uint32_t high_percent = 85, low_percent = 80;
+    std::uint64_t minimum_age_seconds = 24 * 3600;  // what was of use since then stays (imageMinimumGCAge)
+    std::uint64_t keep_build_cache = 0;             // bytes of build cache that stay in any case
+};
+
 struct Engine {
     std::string storage_driver = "overlayfs";
     std::string default_network = "bridge";
@@ -70,6 +78,7 @@ struct Engine {
     std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
     std::uint64_t idle_exit_seconds = 60;
     RegistryServer registry_server;
+    Gc gc;
 };
 
 // Dotted names of every key; gantry.toml(5) is compared with it.

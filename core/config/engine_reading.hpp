@@ -14,8 +14,11 @@ void read_inner(const Item& item, std::span<const Key<T>> keys, const std::strin
 }
 
 void get_file(const Item& item, std::string& out);  // an absolute path
+void get_seconds(const Item& item, std::uint64_t& out);
 // "HOST[:PORT]", checked as the first part of an image's name.
 bool is_registry(std::string_view host);
+// Several of them; what: how an error calls one.
+void get_registries(const Item& item, std::vector<std::string>& out, std::string_view what);
 
 // [registry_server], and the dotted names of its keys.
 void read_registry_server(const Item& item, RegistryServer& out);

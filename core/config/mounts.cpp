@@ -1,5 +1,6 @@
 // Mounts in Docker's spellings: -v, --tmpfs, --mount.
 #include "base/units.hpp"
+#include "base/text.hpp"
 #include "config/reader.hpp"
 
 #include <charconv>
@@ -9,16 +10,6 @@ namespace gantry::config {
 namespace {
 
 std::string_view shown(std::string_view text) { return text.substr(0, 120); }
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const std::size_t end = text.find(separator);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
-}
 
 // One word after the second colon of -v.
 Result<> volume_option(std::string_view option, Mount& mount) {

@@ -1,5 +1,6 @@
 // The small texts of a definition: ports, devices, limits, mounts. Shared with the command line's flags.
 #include "base/units.hpp"
+#include "base/text.hpp"
 #include "config/reader.hpp"
 
 #include <arpa/inet.h>
@@ -13,16 +14,6 @@ namespace gantry::config {
 namespace {
 
 std::string_view shown(std::string_view text) { return text.substr(0, 80); }
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const std::size_t end = text.find(separator);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
-}
 
 template <class T>
 bool to_number(std::string_view text, T& out, int base = 10) {

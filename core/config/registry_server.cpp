@@ -3,15 +3,6 @@
 
 namespace gantry::config {
 
-void get_file(const Item& item, std::string& out) {
-    if (get(item, out) && !out.starts_with('/')) item.fail(fmt::format("'{}' is not an absolute path", printable(out)));
-}
-
-bool is_registry(std::string_view host) {
-    const auto ref = ImageRef::parse(std::string(host) + "/x");
-    return ref.ok() && (ref->domain == host);
-}
-
 namespace {
 
 struct Rule {
@@ -38,12 +29,6 @@ void get_rules(const Item& item, std::optional<std::vector<RegistryRule>>& out) 
     });
 }
 
-void get_names(const Item& item, std::vector<std::string>& out) {
-    get(item, out);
-    for (const std::string& host : out)
-        if (!is_registry(host)) item.fail(fmt::format("'{}' is not a host[:port]", printable(host)));
-}
-
 bool is_path(std::string_view text) {
     const auto ref = ImageRef::parse(fmt::format("localhost/{}", text));
     return ref.ok() && ref->path == text && ref->tag.empty() && !ref->digest;
@@ -65,18 +50,13 @@ constexpr Key<RegistryServer> server_keys[] = {
     {"key", [](const Item& i, RegistryServer& s) { get_file(i, s.key); }},
     {"htpasswd", [](const Item& i, RegistryServer& s) { get_file(i, s.htpasswd); }},
     {"rules", [](const Item& i, RegistryServer& s) { get_rules(i, s.rules); }},
-    {"names", [](const Item& i, RegistryServer& s) { get_names(i, s.names); }},
+    {"names", [](const Item& i, RegistryServer& s) { get_registries(i, s.names, "a host[:port]"); }},
     {"engine_images", [](const Item& i, RegistryServer& s) { get(i, s.engine_images); }},
     {"read_only", [](const Item& i, RegistryServer& s) { get(i, s.read_only); }},
     {"quota", [](const Item& i, RegistryServer& s) { get_bytes(i, s.quota); }},
     {"repository_quota", [](const Item& i, RegistryServer& s) { get_bytes(i, s.repository_quota); }},
     {"upstreams", [](const Item& i, RegistryServer& s) { get_upstreams(i, s.upstreams); }},
-    {"idle_exit",
-     [](const Item& i, RegistryServer& s) {
-         std::optional<std::chrono::microseconds> span;
-         get_duration(i, span);
-         if (span) s.idle_exit_seconds = static_cast<std::uint64_t>(span->count() / 1'000'000);
-     }},
+    {"idle_exit", [](const Item& i, RegistryServer& s) { get_seconds(i, s.idle_exit_seconds); }},
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "container/collect.hpp"
 
-#include "config/gc.hpp"
 #include "config/reader.hpp"
 #include "container/engine_impl.hpp"
 #include "container/record.hpp"
@@ -64,12 +63,12 @@ Result<std::uint64_t> excess_of(const std::string& path, unsigned percent) {
 }  // namespace
 
 Result<image::Collected> collect_images(Engine& engine, bool dry_run) {
-    const config::Gc gc = TRY(config::load_gc(engine.paths()));
+    const config::Gc& gc = engine.config().gc;
     image::Store* store = TRY(engine.images());
     image::CollectOptions options;
     options.high = gc.high_percent;
     options.low = gc.low_percent;
-    options.unused_since = static_cast<std::int64_t>(std::time(nullptr)) - gc.minimum_age_seconds;
+    options.unused_since = static_cast<std::int64_t>(std::time(nullptr)) - static_cast<std::int64_t>(gc.minimum_age_seconds);
     options.keep_cache = gc.keep_build_cache;
     options.dry_run = dry_run;
     // Compressed layers and unpacked ones may be on two file systems.

@@ -1,5 +1,6 @@
 // Images out of containers and archives.
 #include "container/engine_impl.hpp"
+#include "base/text.hpp"
 #include "container/image_changes.hpp"
 #include "container/pause.hpp"
 #include "image/compose.hpp"
@@ -15,11 +16,7 @@ namespace {
 std::string now() {
     timespec time{};
     clock_gettime(CLOCK_REALTIME, &time);
-    std::tm parts{};
-    gmtime_r(&time.tv_sec, &parts);
-    char text[32];
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-    return fmt::format("{}.{:09}Z", text, time.tv_nsec);
+    return rfc3339(time.tv_sec, static_cast<std::uint32_t>(time.tv_nsec), 9);
 }
 
 // The writable layer's files, while its container stands still if that is wanted.

@@ -56,19 +56,4 @@ Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair);
 // status. Goes on past errors and returns the first.
 Result<> release_container(Engine& engine, const Container& container, bool volumes);
 
-// The first error wins; later ones are dropped on purpose (teardown goes on).
-class FirstError {
-public:
-    void note(Result<> result) {
-        if (!result.ok() && !error_) error_ = std::move(result).error();
-    }
-    [[nodiscard]] Result<> result() const {
-        if (error_) return *error_;
-        return {};
-    }
-
-private:
-    std::optional<Error> error_;
-};
-
 }  // namespace gantry::container

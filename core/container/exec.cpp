@@ -1,10 +1,10 @@
 #include "container/exec.hpp"
 
 #include "container/engine_impl.hpp"
+#include "container/environment.hpp"
 #include "os/file.hpp"
 
 #include <charconv>
-#include <cstdlib>
 
 namespace gantry::container {
 
@@ -18,9 +18,9 @@ Result<std::vector<std::string>> environment_of(const config::Definition& defini
     std::vector<std::string> environment{default_path, "HOSTNAME=" + hostname};
     if (options.terminal) environment.emplace_back("TERM=xterm");
     for (const auto& entry : image.env) set_variable(environment, entry.find('=') == std::string::npos ? entry + "=" : entry);
-    for (const auto& file : definition.env_files) TRY(add_env_file(environment, file));
+    for (const auto& file : definition.env_files) TRY(read_env_file(file, environment));
     for (const auto& [name, value] : definition.env) set_variable(environment, name + "=" + value);
-    for (const auto& file : options.env_files) TRY(add_env_file(environment, file));
+    for (const auto& file : options.env_files) TRY(read_env_file(file, environment));
     for (const auto& entry : options.env) set_variable(environment, entry);
     return environment;
 }
@@ -43,29 +43,6 @@ void set_variable(std::vector<std::string>& environment, const std::string& entr
     const std::string start = entry.substr(0, equals) + "=";
     std::erase_if(environment, [&](const std::string& old) { return old.starts_with(start); });
     if (equals != std::string::npos) environment.push_back(entry);
-}
-
-Result<> add_env_file(std::vector<std::string>& environment, const std::string& file) {
-    const std::string text = TRY_CONTEXT(os::read_file(file, 1 << 20), "env file");
-    int number = 0;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        std::string line = text.substr(at, end - at);
-        at = end + 1;
-        ++number;
-        if (line.ends_with('\r')) line.pop_back();
-        line.erase(0, line.find_first_not_of(" \t"));
-        if (line.empty() || line[0] == '#') continue;
-        const std::string name = line.substr(0, line.find('='));
-        if (name.empty() || name.find_first_of(" \t") != std::string::npos)
-            return error(Errc::invalid, "env file '{}', line {}: '{}' is not a variable's name", file, number, name);
-        if (name.size() != line.size()) {
-            set_variable(environment, line);
-        } else if (const char* ours = std::getenv(name.c_str())) {
-            set_variable(environment, name + "=" + ours);
-        }
-    }
-    return {};
 }
 
 Result<EnterRequest> exec_request(const config::Paths& paths, const std::string& name, pid_t pid, const std::string& hostname,

@@ -28,8 +28,5 @@ Result<EnterRequest> exec_request(Engine& engine, const Container& container, co
 
 // NAME=VALUE into an environment, in place of an entry of that name; a word without '=' takes the name away.
 void set_variable(std::vector<std::string>& environment, const std::string& entry);
-// Lines "NAME=VALUE"; '#' starts a comment line, a bare NAME is taken from our own environment, as `docker run --env-file` has
-// it.
-Result<> add_env_file(std::vector<std::string>& environment, const std::string& file);
 
 }  // namespace gantry::container

@@ -2,6 +2,7 @@
 
 #include "container/engine_impl.hpp"
 #include "os/file.hpp"
+#include "os/pipe.hpp"
 
 #include <csignal>
 #include <fcntl.h>
@@ -75,10 +76,9 @@ Pause::~Pause() {
 
 Result<> Pause::post_guard(const std::string& control_group) {
     const std::string freezer = "/sys/fs/cgroup" + control_group + "/cgroup.freeze";
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-    const os::Fd theirs(ends[0]);
-    alive_ = os::Fd(ends[1]);
+    os::Pipe pipe = TRY(os::make_pipe());
+    const os::Fd theirs = std::move(pipe.read);
+    alive_ = std::move(pipe.write);
     std::string words[] = {"/usr/bin/systemctl", "--quiet", "thaw", unit_};
     char* const command[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
     const Thaw thaw{freezer.c_str(), note_.c_str(), command};
@@ -113,16 +113,18 @@ Result<> Pause::end() {
     return {};
 }
 
-Result<std::vector<std::string>> finish_pauses(const config::Paths& paths, systemd::Manager& manager, bool repair) {
+Result<std::vector<std::string>> finish_pauses(Engine& engine, bool repair) {
     std::vector<std::string> left;
-    for (const std::string& entry : TRY(os::list_dir(notes_folder(paths)))) {
+    const std::string folder = notes_folder(engine.paths());
+    for (const std::string& entry : TRY(os::list_dir(folder))) {
         const auto name = ContainerName::parse(entry);
-        const std::string note = notes_folder(paths) + "/" + entry;
+        const std::string note = folder + "/" + entry;
         if (!name.ok() || !os::lock_file(note, true, false).ok()) continue;  // its owner is alive
         const std::string unit = unit_name(*name);
-        const bool frozen = TRY(manager.state(unit)).freezer == "frozen";
+        systemd::Manager* manager = TRY(engine.systemd());
+        const bool frozen = TRY(manager->state(unit)).freezer == "frozen";
         if (frozen) left.push_back(entry);
-        if (frozen && repair) TRY(manager.thaw(unit));
+        if (frozen && repair) TRY(manager->thaw(unit));
         if (!frozen || repair) unlink(note.c_str());
     }
     return left;

@@ -4,8 +4,7 @@
 #pragma once
 
 #include "base/names.hpp"
-#include "config/engine.hpp"
-#include "systemd/manager.hpp"
+#include "container/engine.hpp"
 #include "os/fd.hpp"
 
 #include <optional>
@@ -40,6 +39,7 @@ private:
 };
 
 // Containers whose pause nobody ends any more; repair: they go on.
-Result<std::vector<std::string>> finish_pauses(const config::Paths& paths, systemd::Manager& manager, bool repair);
+// The manager is asked for only where there is a note of one.
+Result<std::vector<std::string>> finish_pauses(Engine& engine, bool repair);
 
 }  // namespace gantry::container

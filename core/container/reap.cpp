@@ -10,17 +10,6 @@ namespace gantry::container {
 
 namespace {
 
-class FirstFailure {
-public:
-    void note(Result<> result) {
-        if (!result.ok() && !error_) error_ = std::move(result).error();
-    }
-    Result<> result() { return error_ ? Result<>(*std::move(error_)) : Result<>(); }
-
-private:
-    std::optional<Error> error_;
-};
-
 Result<> release_network(driver::Loader& loader, const ContainerName& name, const driver::NetworkConfig& network,
                          bool keep_lease) {
     const auto driver = TRY(loader.network(network.driver));
@@ -34,7 +23,7 @@ Result<> release_layer(driver::Loader& loader, const ContainerName& name, const 
 }
 
 Result<> release_volumes(const config::Paths& paths, const Record& record) {
-    FirstFailure first;
+    FirstError first;
     for (const auto& volume : TRY(read_volumes(paths)))
         if (volume.anonymous && volume.owner == record.id) first.note(erase_volume(paths, volume.name));
     return first.result();
@@ -43,7 +32,7 @@ Result<> release_volumes(const config::Paths& paths, const Record& record) {
 }  // namespace
 
 Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove) {
-    FirstFailure first;
+    FirstError first;
     const auto record = read_record(paths, name.str());
     if (record.ok()) {
         const bool all = remove || record->auto_remove;

@@ -99,7 +99,7 @@ private:
 
     Result<> records() {
         systemd::Manager* manager = TRY(engine_.systemd());
-        for (const std::string& name : TRY(finish_pauses(engine_.paths(), *manager, repair_)))
+        for (const std::string& name : TRY(finish_pauses(engine_, repair_)))
             findings_.push_back({"container '" + name + "'", "left paused by a commit that was killed", repair_});
         for (const std::string& entry : TRY(list_records(engine_.paths()))) {
             auto name = ContainerName::parse(entry);

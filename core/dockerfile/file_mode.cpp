@@ -1,4 +1,5 @@
 // COPY --chmod.
+#include "base/text.hpp"
 #include "dockerfile/ast.hpp"
 #include "dockerfile/words.hpp"
 
@@ -49,7 +50,7 @@ Result<FileMode> FileMode::parse(std::string_view text) {
         mode.octal_ = bits;
         return mode;
     }
-    for (std::string_view clause : detail::split(text, ',')) {
+    for (std::string_view clause : gantry::split(text, ',')) {
         std::uint32_t who = 0;
         for (; !clause.empty() && std::string_view("ugoa").find(clause.front()) != std::string_view::npos;
              clause.remove_prefix(1))

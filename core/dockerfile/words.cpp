@@ -1,5 +1,6 @@
 #include "dockerfile/words.hpp"
 
+#include "base/text.hpp"
 #include "dockerfile/parse.hpp"
 
 #include <nlohmann/json.hpp>
@@ -56,16 +57,6 @@ std::vector<std::string> split_blanks(std::string_view text) {
     std::vector<std::string> words;
     for (text = trimmed(text); !text.empty();) words.emplace_back(take_word(text));
     return words;
-}
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    while (true) {
-        const std::size_t end = text.find(separator);
-        parts.push_back(text.substr(0, end));
-        if (end == std::string_view::npos) return parts;
-        text.remove_prefix(end + 1);
-    }
 }
 
 QuotedWords split_quoted(std::string_view text, char escape) {

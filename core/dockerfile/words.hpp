@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/text.hpp"
 
 #include <optional>
 #include <string>
@@ -22,7 +23,6 @@ std::string shown(std::string_view text);
 // The first word, which is taken off text together with the blanks after it.
 std::string_view take_word(std::string_view& text);
 std::vector<std::string> split_blanks(std::string_view text);
-std::vector<std::string_view> split(std::string_view text, char separator);
 
 // Words of ENV, LABEL, ARG and of lines with here-documents: blanks inside of quotes do not separate, quotes and escapes stay.
 struct QuotedWords {

@@ -5,6 +5,7 @@
 #include "container/exec.hpp"
 #include "health/state.hpp"
 #include "os/file.hpp"
+#include "os/pipe.hpp"
 #include "os/self.hpp"
 
 #include <fcntl.h>
@@ -82,14 +83,11 @@ health::Probe probe(container::Engine& engine, const container::Container& conta
         container::ExecOptions options;
         options.command = rules.command;
         auto request = TRY(container::exec_request(engine, container, options));
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-        const os::Fd from(ends[0]);
-        os::Fd to(ends[1]);
-        request.stdio = {-1, to.get(), to.get()};
+        os::Pipe pipe = TRY(os::make_pipe());
+        request.stdio = {-1, pipe.write.get(), pipe.write.get()};
         auto entered = TRY(container::enter(request));
-        to.reset();
-        if (watch(entered, from.get(), rules.timeout, result.output)) return entered.wait();
+        pipe.write.reset();
+        if (watch(entered, pipe.read.get(), rules.timeout, result.output)) return entered.wait();
         syscall(SYS_pidfd_send_signal, entered.pidfd(), SIGKILL, nullptr, 0);
         [[maybe_unused]] const auto ended = entered.wait();
         result.output = fmt::format("no answer within {} ms", duration_cast<milliseconds>(rules.timeout).count());

@@ -27,13 +27,6 @@ Result<> check_complete(const Store& store, const Manifest& manifest, const Imag
     return {};
 }
 
-// The renames that brought the blobs here must be on disk before the index that names them.
-Result<> sync_folder(const std::string& path) {
-    const os::Fd folder = TRY(os::open(path, O_RDONLY | O_DIRECTORY));
-    if (fsync(folder.get()) != 0) return errno_error("fsync '{}'", path);
-    return {};
-}
-
 void name_record(Index& index, IndexRecord& record, const std::string& name) {
     if (std::ranges::find(record.names, name) != record.names.end()) return;
     index.drop_name(name);
@@ -59,8 +52,7 @@ Result<Image> Store::add(const Digest& digest, const std::optional<ImageRef>& na
     const ImageConfig parsed_config = TRY(config(image));
     TRY_CONTEXT(check_complete(*this, parsed, parsed_config), "image '{}'", image.id.hex().substr(0, 12));
     for (const driver::LayerKey& key : layer_keys(parsed_config)) image.size += impl_->storage->layer_size(key).value_or(0);
-    for (const char* algorithm : {"sha256", "sha512"})
-        if (os::path_exists(impl_->blob_folder(algorithm))) TRY(sync_folder(impl_->blob_folder(algorithm)));
+    TRY(impl_->sync_blobs());
 
     Index index = TRY(read_index(impl_->folder));
     const std::string before = index_text(index);

@@ -5,20 +5,13 @@
 #include "image/hasher.hpp"
 #include "image/ingest.hpp"
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 
 namespace gantry::image {
 
 namespace {
 
 using detail::Json;
-
-const char* layer_type(Compression compression) {
-    switch (compression) {
-    case Compression::gzip: return "application/vnd.oci.image.layer.v1.tar+gzip";
-    case Compression::zstd: return "application/vnd.oci.image.layer.v1.tar+zstd";
-    default: return "application/vnd.oci.image.layer.v1.tar";
-    }
-}
 
 Result<Descriptor> describe_layer(const ArchiveTree& tree, const std::string& name, const Digest& diff_id) {
     const ArchiveTree::Member member = TRY(tree.member(name));
@@ -55,10 +48,7 @@ Result<> load_image(Loading& loading, const Json& entry) {
     if (layers.size() != config.diff_ids.size())
         return error(Errc::invalid, "{}: {} layers, but the configuration has {}", what, layers.size(), config.diff_ids.size());
 
-    Manifest manifest{"application/vnd.oci.image.manifest.v1+json",
-                      {"application/vnd.oci.image.config.v1+json", config_digest, config_text.size(), {}},
-                      {},
-                      {}};
+    Manifest manifest{oci_manifest_type, {oci_config_type, config_digest, config_text.size(), {}}, {}, {}};
     Json layer_list = Json::array();
     for (std::size_t at = 0; at < layers.size(); ++at) {
         manifest.layers.push_back(TRY(describe_layer(loading.tree, layers[at], config.diff_ids[at])));

@@ -1,49 +1,17 @@
 #include "image/blob_maker.hpp"
 
-#include "base/names.hpp"
-#include "image/store_impl.hpp"
-#include "os/file.hpp"
+#include "image/media_types.hpp"
 
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace gantry::image {
 
-namespace {
-
-// image-spec layer.md.
-const char* layer_type(Compression compression) {
-    switch (compression) {
-    case Compression::gzip: return "application/vnd.oci.image.layer.v1.tar+gzip";
-    case Compression::zstd: return "application/vnd.oci.image.layer.v1.tar+zstd";
-    default: return "application/vnd.oci.image.layer.v1.tar";
-    }
-}
-
-}  // namespace
-
 Result<std::unique_ptr<BlobMaker>> BlobMaker::begin(Store& store, Compression compression) {
-    std::unique_ptr<BlobMaker> maker(new BlobMaker(store, compression));
-    TRY_CONTEXT(maker->open(), "make a layer");
+    std::unique_ptr<BlobMaker> maker(new BlobMaker(store, compression, TRY_CONTEXT(PartialBlob::begin(store), "make a layer")));
+    BlobMaker& self = *maker;
+    self.compressor_ = TRY_CONTEXT(
+        make_compressor(compression, 0, [&self](std::string_view packed) { return self.blob_.write(packed); }), "make a layer");
     return maker;
-}
-
-Result<> BlobMaker::open() {
-    path_ = fmt::format("{}/new-{}", store_.impl().partial_folder(), random_container_id().substr(0, 16));
-    file_ = TRY(os::lock_file(path_));
-    compressor_ = TRY(make_compressor(compression_, 0, [this](std::string_view packed) -> Result<> {
-        packed_.update(packed);
-        size_ += packed.size();
-        return os::write_all(file_.get(), packed, "a layer's blob");
-    }));
-    return {};
-}
-
-BlobMaker::~BlobMaker() {
-    compressor_.reset();
-    if (file_ && !path_.empty()) unlink(path_.c_str());
 }
 
 Result<> BlobMaker::write(std::string_view plain) {
@@ -53,13 +21,9 @@ Result<> BlobMaker::write(std::string_view plain) {
 
 Result<BlobMaker::Made> BlobMaker::finish(bool keep) {
     TRY(compressor_->end());
-    const Digest digest = packed_.finish();
-    Made made{{layer_type(compression_), digest, size_, {}}, plain_.finish(), !store_.has_blob(digest)};
-    if (!keep) return made;
-    if (fdatasync(file_.get()) != 0) return errno_error("fsync a layer's blob");
-    if (fchmod(file_.get(), 0644) != 0) return errno_error("chmod a layer's blob");
-    TRY(commit_blob(store_.impl(), path_, digest));
-    path_.clear();
+    const Digest digest = blob_.seal();
+    Made made{{layer_type(compression_), digest, blob_.size(), {}}, plain_.finish(), !store_.has_blob(digest)};
+    if (keep) TRY(blob_.finish(digest));
     return made;
 }
 

@@ -4,14 +4,15 @@
 
 #include "image/compress.hpp"
 #include "image/hasher.hpp"
+#include "image/partial_blob.hpp"
 #include "image/store.hpp"
 
 namespace gantry::image {
 
 class BlobMaker {
 public:
+    // Without finish() nothing is left of what was written.
     static Result<std::unique_ptr<BlobMaker>> begin(Store& store, Compression compression);
-    ~BlobMaker();  // without finish(): what was written is thrown away
 
     Result<> write(std::string_view plain);
 
@@ -24,15 +25,13 @@ public:
     Result<Made> finish(bool keep = true);
 
 private:
-    BlobMaker(Store& store, Compression compression) : store_(store), compression_(compression) {}
-    Result<> open();
+    BlobMaker(Store& store, Compression compression, PartialBlob blob)
+        : store_(store), compression_(compression), blob_(std::move(blob)) {}
 
     Store& store_;
     Compression compression_;
-    std::string path_;
-    os::Fd file_;  // locked: `prune` leaves it alone
-    std::uint64_t size_ = 0;
-    Hasher plain_, packed_;
+    PartialBlob blob_;
+    Hasher plain_;
     std::unique_ptr<Compressor> compressor_;  // last: its threads end before what they write to
 };
 

@@ -21,17 +21,8 @@ std::string label_of(const IndexRecord& record) {
     return fmt::format("image '{}'", ref.ok() ? ref->familiar() : record.names[0]);
 }
 
-Result<Digest> hash_file(const Store& store, const Digest& digest) {
-    const os::Fd fd = TRY(store.open_blob(digest));
-    Hasher hasher(digest.algorithm());
-    std::vector<char> buffer(256U << 10);
-    for (;;) {
-        const ssize_t got = read(fd.get(), buffer.data(), buffer.size());
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return errno_error("read '{}'", digest.str());
-        if (got == 0) return hasher.finish();
-        hasher.update({buffer.data(), static_cast<std::size_t>(got)});
-    }
+Result<Digest> hash_blob(const Store& store, const Digest& digest) {
+    return digest_of_file(TRY(store.open_blob(digest)).get(), digest.str(), digest.algorithm());
 }
 
 class Checker {
@@ -108,7 +99,7 @@ bool Checker::check_blob(const std::string& object, const Descriptor& blob) {
     if (static_cast<std::uint64_t>(info.st_size) != blob.size) {
         problem = fmt::format("blob '{}' has {} bytes instead of {}", blob.digest.str(), info.st_size, blob.size);
     } else if (deep_ && first) {
-        const auto digest = hash_file(store_, blob.digest);
+        const auto digest = hash_blob(store_, blob.digest);
         if (!digest.ok())
             problem = digest.error().message();
         else if (*digest != blob.digest)

@@ -1,9 +1,9 @@
 #include "image/compose.hpp"
 
 #include "image/blob_maker.hpp"
-#include "image/chunk_pipe.hpp"
 #include "image/compose_walk.hpp"
 #include "image/image_text.hpp"
+#include "image/inflated_source.hpp"
 #include "image/ingest.hpp"
 #include "image/references.hpp"
 #include "image/store_impl.hpp"
@@ -72,24 +72,13 @@ Result<std::uint64_t> consume(Store& store, const std::string& container, const 
 
 // The source's bytes, inflated, into the maker.
 Result<> copy_plain(ByteSource& source, BlobMaker& maker, const std::atomic<bool>* cancel) {
-    std::unique_ptr<Decompressor> decompressor;
-    std::vector<char> plain(chunk_size);
-    for (;;) {
+    InflatedSource plain(source);
+    for (std::string_view piece = TRY(plain.peek()); !piece.empty(); piece = TRY(plain.peek())) {
         if (cancel && *cancel) return error(Errc::cancelled, "the layer was given up");
-        const std::string_view piece = TRY(source.peek());
-        if (piece.empty()) break;
-        if (!decompressor) decompressor = TRY(make_decompressor(compression_of(piece)));
-        std::string_view input = piece;
-        for (;;) {
-            const Decompressor::Step step = TRY(decompressor->run(input, plain.data(), plain.size()));
-            input.remove_prefix(step.consumed);
-            TRY(maker.write({plain.data(), step.produced}));
-            if (step.produced < plain.size() && (input.empty() || (step.consumed == 0 && step.produced == 0))) break;
-        }
-        source.consume(piece.size());
+        TRY(maker.write(piece));
+        plain.consume(piece.size());
     }
-    if (!decompressor) return error(Errc::invalid, "the archive is empty");
-    return decompressor->end();
+    return plain.end();
 }
 
 }  // namespace

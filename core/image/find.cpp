@@ -74,11 +74,6 @@ std::optional<Match> match_name(std::vector<Image>& images, const ImageRef& ref)
 
 }  // namespace
 
-bool is_index_type(std::string_view media_type) {
-    return media_type == "application/vnd.oci.image.index.v1+json" ||
-           media_type == "application/vnd.docker.distribution.manifest.list.v2+json";
-}
-
 std::optional<Digest> choose_platform(std::string_view index_json, const Platform& platform) {
     const auto root = detail::parse_object(index_json, "index");
     if (!root.ok()) return std::nullopt;

@@ -46,6 +46,19 @@ Digest Hasher::finish() {
     return Digest::parse(text).value();
 }
 
+Result<Digest> digest_of_file(int file, std::string_view name, std::string_view algorithm) {
+    Hasher hasher(algorithm);
+    std::vector<char> buffer(256U << 10);
+    for (off_t at = 0;;) {
+        const ssize_t got = pread(file, buffer.data(), buffer.size(), at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno_error("read '{}'", name);
+        if (got == 0) return hasher.finish();
+        hasher.update({buffer.data(), static_cast<std::size_t>(got)});
+        at += got;
+    }
+}
+
 Digest digest_of(std::string_view data, std::string_view algorithm) {
     Hasher hasher(algorithm);
     hasher.update(data);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/digest.hpp"
+#include "base/result.hpp"
 
 #include <memory>
 #include <string_view>
@@ -26,6 +27,9 @@ private:
     std::string algorithm_;
     std::unique_ptr<gcry_md_handle, Free> context_;
 };
+
+// Of an open file, from its start to its end; name: for errors.
+Result<Digest> digest_of_file(int file, std::string_view name, std::string_view algorithm = "sha256");
 
 Digest digest_of(std::string_view data, std::string_view algorithm = "sha256");
 

@@ -85,18 +85,6 @@ Ordered descriptor(const Descriptor& blob) {
     return object;
 }
 
-// A manifest of one kind does not name layers of another: containers/image refuses the mixture.
-std::string oci_layer_type(const std::string& type) {
-    static const std::map<std::string, std::string> types = {
-        {"application/vnd.docker.image.rootfs.diff.tar", "application/vnd.oci.image.layer.v1.tar"},
-        {"application/vnd.docker.image.rootfs.diff.tar.gzip", "application/vnd.oci.image.layer.v1.tar+gzip"},
-        {"application/vnd.docker.image.rootfs.diff.tar.zstd", "application/vnd.oci.image.layer.v1.tar+zstd"},
-        {"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-         "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"}};
-    const auto found = types.find(type);
-    return found == types.end() ? type : found->second;
-}
-
 std::string dump(const Ordered& value) { return value.dump(-1, ' ', false, Ordered::error_handler_t::replace); }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // empty ones left out, so that equal values give equal bytes on every host; parse(text(x)) == x.
 #pragma once
 
+#include "image/media_types.hpp"
 #include "image/store.hpp"
 
 namespace gantry::image {
@@ -10,10 +11,6 @@ namespace gantry::image {
 std::string image_config_text(const ImageConfig& config);
 // image-spec manifest.md. Writes manifest.media_type as it is; empty: OCI's.
 std::string manifest_text(const Manifest& manifest);
-
-// Media types of OCI.
-inline constexpr const char* oci_manifest_type = "application/vnd.oci.image.manifest.v1+json";
-inline constexpr const char* oci_config_type = "application/vnd.oci.image.config.v1+json";
 
 // OCI's, with layers' media types of Docker turned into OCI's.
 Manifest image_manifest(const Descriptor& config, const std::vector<Descriptor>& layers,

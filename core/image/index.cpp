@@ -1,6 +1,7 @@
 #include "image/index.hpp"
 
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 #include "os/file.hpp"
 
 namespace gantry::image {
@@ -109,8 +110,7 @@ std::string index_text(const Index& index) {
         if (record.names.empty()) manifests.push_back(entry_json(record, nullptr));
         for (const std::string& name : record.names) manifests.push_back(entry_json(record, &name));
     }
-    Json root = {
-        {"schemaVersion", 2}, {"mediaType", "application/vnd.oci.image.index.v1+json"}, {"manifests", std::move(manifests)}};
+    Json root = {{"schemaVersion", 2}, {"mediaType", oci_index_type}, {"manifests", std::move(manifests)}};
     return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -1,4 +1,5 @@
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 #include "image/store.hpp"
 
 namespace gantry::image {
@@ -38,7 +39,7 @@ Result<Manifest> parse_manifest(std::string_view json) {
     Descriptor config_descriptor = TRY(parse_descriptor(*config, "manifest: config"));
     auto annotations = TRY(detail::map_member(root, "annotations", "manifest"));
     Manifest manifest{std::move(media_type), std::move(config_descriptor), {}, std::move(annotations)};
-    if (manifest.media_type.empty()) manifest.media_type = "application/vnd.oci.image.manifest.v1+json";
+    if (manifest.media_type.empty()) manifest.media_type = oci_manifest_type;
     for (std::size_t at = 0; at < layers->size(); ++at)
         manifest.layers.push_back(TRY(parse_descriptor((*layers)[at], fmt::format("manifest: layer {}", at + 1))));
     return manifest;

@@ -2,6 +2,7 @@
 
 #include "image/index.hpp"
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 #include "image/store_impl.hpp"
 
 namespace gantry::image {
@@ -9,8 +10,6 @@ namespace gantry::image {
 namespace {
 
 constexpr const char* what = "manifest";
-constexpr const char* oci_manifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
 
 // content_type may have parameters ("; charset=utf-8").
 std::string_view plain_type(std::string_view content_type) {
@@ -24,8 +23,9 @@ Result<std::string> type_of(const detail::Json& root, std::string_view sent) {
     if (!own.empty() && !sent.empty() && own != sent)
         return error(Errc::invalid, "manifest: is '{}' but was sent as '{}'", own, sent);
     std::string type = !own.empty() ? own : std::string(sent);
-    if (type.empty()) type = root.contains("manifests") ? "application/vnd.oci.image.index.v1+json" : oci_manifest;
-    if (!is_manifest_type(type)) return error(Errc::invalid, "manifest: media type '{}' is not one of a manifest", type);
+    if (type.empty()) type = root.contains("manifests") ? oci_index_type : oci_manifest_type;
+    if (!is_manifest_type(type) && !is_index_type(type))
+        return error(Errc::invalid, "manifest: media type '{}' is not one of a manifest", type);
     return type;
 }
 
@@ -53,10 +53,6 @@ Result<> take_manifest(std::string_view json, ManifestFacts& facts) {
 }
 
 }  // namespace
-
-bool is_manifest_type(std::string_view media_type) {
-    return media_type == oci_manifest || media_type == docker_manifest || is_index_type(media_type);
-}
 
 Result<ManifestFacts> manifest_facts(std::string_view json, std::string_view content_type) {
     const detail::Json root = TRY(detail::parse_object(json, what));

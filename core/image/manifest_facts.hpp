@@ -14,9 +14,6 @@ struct ManifestFacts {
     std::map<std::string, std::string> annotations;
 };
 
-// The media types of manifests and indexes (OCI and Docker's) that are kept.
-bool is_manifest_type(std::string_view media_type);
-
 // content_type: what it was sent as; "" if nobody said, then its own mediaType counts. Errc::invalid for a document that says
 // another type than it was sent as or that could be read as both kinds (CVE-2021-41190); bounded as parse_manifest.
 Result<ManifestFacts> manifest_facts(std::string_view json, std::string_view content_type);

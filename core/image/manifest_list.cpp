@@ -1,6 +1,7 @@
 #include "image/manifest_list.hpp"
 
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
 
@@ -12,8 +13,6 @@ namespace {
 
 using detail::Json;
 using OrderedJson = nlohmann::ordered_json;
-
-constexpr const char* docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
 
 std::string folder_of(const config::Paths& paths) { return paths.data + "/manifests"; }
 
@@ -111,9 +110,8 @@ Result<> remove_manifest_list(const config::Paths& paths, const ImageRef& name) 
 
 IndexDocument index_of(const ManifestList& list) {
     const bool docker = std::ranges::all_of(
-        list.entries, [](const ListEntry& entry) { return entry.descriptor.media_type == docker_manifest; });
-    const char* type = docker && !list.entries.empty() ? "application/vnd.docker.distribution.manifest.list.v2+json"
-                                                       : "application/vnd.oci.image.index.v1+json";
+        list.entries, [](const ListEntry& entry) { return entry.descriptor.media_type == docker_manifest_type; });
+    const char* type = docker && !list.entries.empty() ? docker_list_type : oci_index_type;
     OrderedJson root{{"schemaVersion", 2}, {"mediaType", type}, {"manifests", OrderedJson::array()}};
     for (const ListEntry& entry : list.entries) root["manifests"].push_back(descriptor_json(entry));
     return {root.dump(3, ' ', false, OrderedJson::error_handler_t::replace), type};

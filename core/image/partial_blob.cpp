@@ -41,7 +41,8 @@ PartialBlob::PartialBlob(PartialBlob&& other) noexcept
       file_(std::move(other.file_)),
       name_(std::exchange(other.name_, {})),
       size_(other.size_),
-      hasher_(std::move(other.hasher_)) {}
+      hasher_(std::move(other.hasher_)),
+      sealed_(std::move(other.sealed_)) {}
 
 PartialBlob::~PartialBlob() {
     if (!name_.empty()) unlink(name_.c_str());
@@ -62,22 +63,19 @@ Result<> PartialBlob::restart() {
     if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) < 0) return errno_error("truncate a blob");
     size_ = 0;
     hasher_ = Hasher();
+    sealed_.reset();
     return {};
+}
+
+Digest PartialBlob::seal() {
+    if (!sealed_) sealed_ = hasher_.finish();
+    return *sealed_;
 }
 
 // Only sha256 is reckoned while the bytes come: nobody says before the end what a blob will be called.
 Result<Digest> PartialBlob::digest(std::string_view algorithm) {
-    if (algorithm == "sha256") return hasher_.finish();
-    Hasher hasher(algorithm);
-    std::vector<char> buffer(256U << 10);
-    for (off_t at = 0;;) {
-        const ssize_t got = pread(file_.get(), buffer.data(), buffer.size(), at);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return errno_error("read a partial blob");
-        if (got == 0) return hasher.finish();
-        hasher.update({buffer.data(), static_cast<std::size_t>(got)});
-        at += got;
-    }
+    if (algorithm == "sha256") return seal();
+    return digest_of_file(file_.get(), "a partial blob", algorithm);
 }
 
 Result<> PartialBlob::name_it(const Digest& digest) {

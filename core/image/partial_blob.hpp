@@ -25,6 +25,8 @@ public:
     // Durable and in the store under its digest. Errc::corrupt: the content has another one; the blob is then of no use.
     // The caller has Store::hold(), and keeps it until something names the blob.
     Result<> finish(const Digest& digest);
+    // After the last write: the digest (sha256) of what there is, for content that nobody has named.
+    Digest seal();
 
 private:
     PartialBlob(Store& store, os::Fd file, std::string name) : store_(&store), file_(std::move(file)), name_(std::move(name)) {}
@@ -36,6 +38,7 @@ private:
     std::string name_;  // its path, where it needs one
     std::uint64_t size_ = 0;
     Hasher hasher_;
+    std::optional<Digest> sealed_;
 };
 
 }  // namespace gantry::image

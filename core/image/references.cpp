@@ -96,13 +96,13 @@ void References::add(const Store& store, const IndexRecord& record) {
 }
 
 // What is reachable from a manifest or an index of a root, as far as it is there.
-void References::add_blobs(const Store& store, const Digest& digest, int depth) {
-    if (!blobs.insert(digest).second && depth > 0) return;
-    const auto text = store.blob_text(digest);
+void References::add_blobs(const Store& store, const Digest& manifest, int depth) {
+    if (!blobs.insert(manifest).second && depth > 0) return;
+    const auto text = store.blob_text(manifest);
     if (!text.ok() || depth > 4) return;
-    if (const auto manifest = parse_manifest(*text); manifest.ok()) {
-        blobs.insert(manifest->config.digest);
-        for (const Descriptor& layer : manifest->layers) blobs.insert(layer.digest);
+    if (const auto parsed = parse_manifest(*text); parsed.ok()) {
+        blobs.insert(parsed->config.digest);
+        for (const Descriptor& layer : parsed->layers) blobs.insert(layer.digest);
     } else if (const auto nested = parse_index(*text); nested.ok()) {
         for (const IndexRecord& record : nested->records) add_blobs(store, record.digest, depth + 1);
     }
@@ -127,9 +127,12 @@ void References::add_dependent(const Store& store, const std::vector<FoundRoot>&
 }
 
 References references_of(const Store& store, const Index& index) {
+    return references_of(store, index, read_roots(store.paths()));
+}
+
+References references_of(const Store& store, const Index& index, const Result<std::vector<FoundRoot>>& roots) {
     References references;
     for (const IndexRecord& record : index.records) references.add(store, record);
-    const auto roots = read_roots(store.paths());
     if (!roots.ok()) {
         references.complete = false;
         return references;
@@ -150,22 +153,13 @@ Result<Sweep> Sweep::begin(const Store& store, const References& needed) {
     return sweep;
 }
 
-void Sweep::note(const Result<>& done) {
-    if (!done.ok() && !error_) error_ = done.error();
-}
-
-Result<> Sweep::result() const {
-    if (error_) return *error_;
-    return {};
-}
-
 void Sweep::remove_blob(const Digest& digest) {
     if (!allowed() || needed_->blobs.contains(digest)) return;
     const std::string path = store_->blob_path(digest);
     const std::uint64_t size = file_size(path);
     const auto done = unlink_file(path);
     if (done.ok()) bytes_ += size;
-    note(done);
+    error_.note(done);
 }
 
 void Sweep::remove_layer(const driver::LayerKey& key) {
@@ -176,7 +170,7 @@ void Sweep::remove_layer(const driver::LayerKey& key) {
         bytes_ += size;
         removed_layers_.insert(key);
     }
-    note(done);
+    error_.note(done);
 }
 
 void Sweep::remove_partial(const std::string& name) {
@@ -185,12 +179,12 @@ void Sweep::remove_partial(const std::string& name) {
     const std::uint64_t size = file_size(path);
     const auto done = unlink_file(path);
     if (done.ok()) bytes_ += size;
-    note(done);
+    error_.note(done);
 }
 
 void Sweep::remove_idle_roots() {
     if (!allowed()) return;
-    for (const std::string& file : needed_->idle_roots) note(unlink_file(file));
+    for (const std::string& file : needed_->idle_roots) error_.note(unlink_file(file));
 }
 
 Result<Sweep::Orphans> Sweep::orphans(const Store& store, const References& needed) {
@@ -215,7 +209,7 @@ void Sweep::remove(const Orphans& orphans) {
     for (const std::string& name : orphans.partials) remove_partial(name);
     if (!allowed()) return;
     remove_idle_roots();
-    for (const std::string& path : orphans.strays) note(unlink_file(path));
+    for (const std::string& path : orphans.strays) error_.note(unlink_file(path));
 }
 
 }  // namespace gantry::image

@@ -27,8 +27,9 @@ private:
     void add_blobs(const Store& store, const Digest& manifest, int depth);
 };
 
-// Of all images, and of all roots.
+// Of all images, and of all roots. roots: where they have been read already.
 References references_of(const Store& store, const Index& index);
+References references_of(const Store& store, const Index& index, const Result<std::vector<FoundRoot>>& roots);
 
 // A removal under the index lock. Nothing is removed while a transfer runs, or where `needed` is not complete.
 class Sweep {
@@ -53,18 +54,17 @@ public:
 
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
     [[nodiscard]] const std::set<driver::LayerKey>& removed_layers() const { return removed_layers_; }
-    Result<> result() const;
+    [[nodiscard]] Result<> result() const { return error_.result(); }
 
 private:
     Sweep(const Store& store, const References& needed) : store_(&store), needed_(&needed) {}
-    void note(const Result<>& done);
 
     const Store* store_;
     const References* needed_;
     std::optional<os::Fd> lock_;
     std::uint64_t bytes_ = 0;
     std::set<driver::LayerKey> removed_layers_;
-    std::optional<Error> error_;
+    FirstError error_;
 };
 
 }  // namespace gantry::image

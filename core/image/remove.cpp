@@ -73,10 +73,11 @@ Result<std::uint64_t> carry_out(const Store& store, const Index& index, Removal&
         if (auto config = store.config(image); config.ok()) configs.push_back(std::move(config).value());
     if (!removal.records.empty()) TRY(write_index(store.impl().folder, index));
 
-    if (const auto roots = read_roots(store.paths()); roots.ok()) gone.add_dependent(store, *roots);
-    const References needed = references_of(store, index);
+    const auto roots = read_roots(store.paths());
+    if (roots.ok()) gone.add_dependent(store, *roots);
+    const References needed = references_of(store, index, roots);
     Sweep sweep = TRY(Sweep::begin(store, needed));
-    sweep.remove_idle_roots();
+    if (!with_orphans) sweep.remove_idle_roots();  // they are among the orphans
     for (const driver::LayerKey& key : gone.layers) sweep.remove_layer(key);
     for (const Digest& digest : gone.blobs) sweep.remove_blob(digest);
     if (with_orphans && sweep.allowed()) sweep.remove(TRY(Sweep::orphans(store, needed)));

@@ -2,6 +2,7 @@
 
 #include "image/json.hpp"
 #include "image/roots.hpp"
+#include "image/store_impl.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
 
@@ -23,17 +24,6 @@ constexpr std::int64_t pending_seconds = 24 * 3600;
 std::string replaced(std::string text, char from, char to) {
     std::ranges::replace(text, from, to);
     return text;
-}
-
-// The renames that brought the blobs here must be on disk before what names them.
-Result<> sync_blobs(const Store& store) {
-    for (const char* algorithm : {"sha256", "sha512"}) {
-        const std::string path = fmt::format("{}/blobs/{}", store.paths().images(), algorithm);
-        if (!os::path_exists(path)) continue;
-        const os::Fd folder = TRY(os::open(path, O_RDONLY | O_DIRECTORY));
-        if (fsync(folder.get()) != 0) return errno_error("fsync '{}'", path);
-    }
-    return {};
 }
 
 std::int64_t changed_ns(const struct stat& info) { return info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec; }
@@ -98,7 +88,7 @@ Result<> Repositories::change(const RepositoryName& name, const std::function<Re
     if (before.ok() && text == repository_text(name, **before)) return {};
     if (text.size() > detail::json_limit)
         return error(Errc::no_space, "repository '{}' is full: its list would exceed {} bytes", name.str(), detail::json_limit);
-    TRY(sync_blobs(store_));
+    TRY(store_.impl().sync_blobs());
     return os::write_file_atomic(file(name), text);
 }
 

@@ -62,6 +62,12 @@ Result<std::string> Store::blob_text(const Digest& digest) const {
     return text;
 }
 
+Result<> Store::Impl::sync_blobs() const {
+    for (const char* algorithm : {"sha256", "sha512"})
+        if (os::path_exists(blob_folder(algorithm))) TRY(os::sync_folder(blob_folder(algorithm)));
+    return {};
+}
+
 Result<> commit_blob(Store::Impl& impl, const std::string& from, const Digest& digest) {
     const std::string folder = impl.blob_folder(digest.algorithm());
     TRY(os::make_dirs(folder));

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "image/index.hpp"
+#include "image/media_types.hpp"
 #include "image/store.hpp"
 
 namespace gantry::image {
@@ -20,6 +21,8 @@ struct Store::Impl {
     [[nodiscard]] std::string blob_folder(std::string_view algorithm) const {
         return fmt::format("{}/blobs/{}", folder, algorithm);
     }
+    // The renames that brought the blobs here must be on disk before what names them.
+    [[nodiscard]] Result<> sync_blobs() const;
     [[nodiscard]] Result<os::Fd> lock_index() const;
     // The transfer lock for a removal; nothing while a transfer runs.
     [[nodiscard]] Result<std::optional<os::Fd>> lock_removal() const;
@@ -32,7 +35,6 @@ std::optional<Image> image_of(const Store& store, const IndexRecord& record);
 std::vector<Image> images_of(const Store& store, const Index& index);
 // Of an index (OCI, Docker list): the manifest for this host; nothing if it has none.
 std::optional<Digest> choose_platform(std::string_view index_json, const Platform& platform);
-bool is_index_type(std::string_view media_type);
 
 // How find() resolves a text: the image, and what the text was.
 struct Match {

@@ -53,19 +53,19 @@ Result<StoreUsage> usage(const Store& store, const std::set<Digest>& used) {
         total.images.push_back({std::move(image), 0, 0});
     }
     // What build cache and registry keep stays when an image goes, and is none of the images' where no image has it.
-    References rooted;
+    std::set<driver::LayerKey> rooted;
     for (const FoundRoot& found : TRY(read_roots(store.paths())))
-        if (found.root.ok()) rooted.add(store, *found.root);
+        if (found.root.ok()) rooted.insert(found.root->layers.begin(), found.root->layers.end());
     std::map<driver::LayerKey, std::uint64_t> sizes;
     for (const driver::LayerKey& key : TRY(store.storage().layer_list())) {
         sizes[key] = store.storage().layer_size(key).value_or(0);
         if (!owners.contains(key)) continue;
         total.layers += sizes[key];
-        if (!needed.contains(key) && !rooted.layers.contains(key)) total.reclaimable += sizes[key];
+        if (!needed.contains(key) && !rooted.contains(key)) total.reclaimable += sizes[key];
     }
     for (std::size_t at = 0; at < total.images.size(); ++at)
         for (const driver::LayerKey& key : keys_of_image[at])
-            (owners[key] > 1 || rooted.layers.contains(key) ? total.images[at].shared : total.images[at].unique) += sizes[key];
+            (owners[key] > 1 || rooted.contains(key) ? total.images[at].shared : total.images[at].unique) += sizes[key];
     for (const std::string& folder :
          {store.impl().blob_folder("sha256"), store.impl().blob_folder("sha512"), store.impl().partial_folder()})
         total.blobs += TRY(folder_bytes(folder));

@@ -12,13 +12,14 @@
 #include "launch/stdio.hpp"
 #include "launch/kernel.hpp"
 #include "os/clone.hpp"
+#include "os/pipe.hpp"
 
 namespace gantry::launch {
 
 enum class Go : char { maps = 'm', network = 'n', exec = 'e' };
 
 struct Channel {
-    Pipe to_child, from_child;
+    os::Pipe to_child, from_child;
 };
 
 struct ChildState {

@@ -26,12 +26,6 @@ Result<> enter_namespaces(int descriptor, int flags, std::string_view what) {
     return {};
 }
 
-Result<Pipe> make_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-    return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
-}
-
 Result<std::string> own_cgroup() {
     const std::string text = TRY(os::read_file("/proc/self/cgroup"));
     const auto start = text.find("0::");  // cgroup v2 (cgroups(7))

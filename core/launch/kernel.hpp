@@ -12,11 +12,6 @@ bool wait_process(int process, int timeout);
 // setns(2) with a pidfd (kernel 5.8) or a namespace's descriptor. what: for the error.
 Result<> enter_namespaces(int descriptor, int flags, std::string_view what);
 
-struct Pipe {
-    os::Fd read, write;
-};
-Result<Pipe> make_pipe();  // close-on-exec
-
 // The folder of the calling process' cgroup (v2).
 Result<std::string> own_cgroup();
 

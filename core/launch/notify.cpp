@@ -1,6 +1,7 @@
 #include "launch/notify.hpp"
 
 #include "launch/kernel.hpp"
+#include "os/pipe.hpp"
 
 #include "os/unix_socket.hpp"
 
@@ -41,7 +42,7 @@ Result<> Notifier::send(std::string_view state) const {
 
 Result<> Notifier::wait_handled(int timeout_ms) const {
     if (!socket_) return {};
-    Pipe pipe = TRY(make_pipe());
+    os::Pipe pipe = TRY(os::make_pipe());
     TRY_CONTEXT(os::send_message(socket_.get(), "BARRIER=1", {pipe.write.get()}), "notify the service manager");
     pipe.write.reset();
     pollfd waited{pipe.read.get(), 0, 0};  // POLLHUP comes by itself: the manager has closed its copy

@@ -184,8 +184,8 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     // 4. The container's process: a child of the service manager, in namespaces of its own. From here on its exit status is the
     // unit's.
     Channel channel;
-    channel.to_child = STEP("", make_pipe());
-    channel.from_child = STEP("", make_pipe());
+    channel.to_child = STEP("", os::make_pipe());
+    channel.from_child = STEP("", os::make_pipe());
     const os::Child child =
         STEP("container process", os::clone_process(clone_flags(plan), [&]() -> int { run_child(plan, state, channel); }));
     undo.push([&] { end_child(channel, child.pidfd); });

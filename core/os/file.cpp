@@ -137,10 +137,12 @@ Result<> write_file_atomic(const std::string& path, std::string_view text, mode_
         unlink(temporary.c_str());
         return written;
     }
-    if (sync) {
-        Fd folder = TRY(open(parent_of(path), O_RDONLY | O_DIRECTORY));
-        if (fsync(folder.get()) != 0) return errno_error("fsync '{}'", parent_of(path));
-    }
+    return sync ? sync_folder(parent_of(path)) : Result<>();
+}
+
+Result<> sync_folder(const std::string& path) {
+    const Fd folder = TRY(open(path, O_RDONLY | O_DIRECTORY));
+    if (fsync(folder.get()) != 0) return errno_error("fsync '{}'", path);
     return {};
 }
 

@@ -37,6 +37,9 @@ Result<> write_file_atomic(const std::string& path, std::string_view text, mode_
 // All of it, through short writes and EINTR.
 Result<> write_all(int fd, std::string_view data, std::string_view what);
 
+// fsync(2) of a folder: the renames into it are on disk.
+Result<> sync_folder(const std::string& path);
+
 Result<> make_dirs(const std::string& path, mode_t mode = 0755);
 // Removes what path names, a whole tree too, without following symbolic links or crossing mounts; a missing one is no error.
 Result<> remove_tree(const std::string& path);

@@ -1,6 +1,7 @@
 #include "os/process.hpp"
 
 #include "os/fd.hpp"
+#include "os/pipe.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,16 +20,6 @@ namespace gantry::os {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-struct Pipe {
-    Fd read, write;
-};
-
-Result<Pipe> make_pipe() {
-    std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) != 0) return errno_error("pipe");
-    return Pipe{Fd(ends[0]), Fd(ends[1])};
-}
 
 Result<std::string> find_program(const std::string& name) {
     if (name.find('/') != std::string::npos) return name;

@@ -1,6 +1,7 @@
 #include "os/userns.hpp"
 
 #include "os/file.hpp"
+#include "os/pipe.hpp"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -28,19 +29,17 @@ Result<> write_map(pid_t pid, const char* file, const std::vector<IdRange>& rang
 class Holder {
 public:
     static Result<Holder> start() {
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-        Fd read_end(ends[0]);
+        Pipe pipe = TRY(make_pipe());
         Holder holder;
-        holder.pipe_ = Fd(ends[1]);
+        holder.pipe_ = std::move(pipe.write);
         struct clone_args arguments {};  // no exit signal: a SIGCHLD handler of the caller must not see this child
         arguments.flags = CLONE_NEWUSER;
         const long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
         if (pid < 0) return errno_error("make a user namespace");
         if (pid == 0) {
             char byte = 0;
-            close(ends[1]);
-            while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+            close(holder.pipe_.get());
+            while (read(pipe.read.get(), &byte, 1) < 0 && errno == EINTR) {
             }
             _exit(0);
         }

@@ -1,5 +1,6 @@
 #include "sandbox/user.hpp"
 
+#include "base/text.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -20,16 +21,6 @@ std::optional<std::uint32_t> number(std::string_view text) {
     // -1 means "leave as it is" to setresuid(2).
     if (value == ~std::uint32_t{0}) return std::nullopt;
     return value;
-}
-
-std::vector<std::string_view> split(std::string_view line, char by) {
-    std::vector<std::string_view> parts;
-    for (;;) {
-        const auto at = line.find(by);
-        parts.push_back(line.substr(0, at));
-        if (at == std::string_view::npos) return parts;
-        line.remove_prefix(at + 1);
-    }
 }
 
 // A missing or unreadable database is an empty one: images from scratch have none. Pipes and devices are not read.

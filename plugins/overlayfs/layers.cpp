@@ -19,12 +19,6 @@ using driver::LayerStaging;
 
 namespace {
 
-Result<> sync_folder(const std::string& path) {
-    const os::Fd folder = TRY(os::open(path, O_RDONLY | O_DIRECTORY));
-    if (fsync(folder.get()) != 0) return errno_error("fsync '{}'", path);
-    return {};
-}
-
 bool is_folder(const std::string& path) {
     struct stat info {};
     return lstat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
@@ -96,7 +90,7 @@ Result<> Layers::publish(const LayerStaging& staging_, std::uint64_t size) const
     // Thousands of files: one syncfs(2) costs less than an fsync(2) for each.
     if (syncfs(staging_.lock.get()) != 0) return errno_error("sync the file system of '{}'", path);
     TRY(os::rename(path, layer(staging_.key), false));
-    return sync_folder(folder_ + "/layers");
+    return os::sync_folder(folder_ + "/layers");
 }
 
 Result<> Layers::commit(LayerStaging staging_, std::uint64_t size) const { return publish(staging_, size); }

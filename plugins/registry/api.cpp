@@ -1,5 +1,6 @@
 #include "api.hpp"
 
+#include "image/media_types.hpp"
 #include "image/roots.hpp"
 #include "log.hpp"
 #include "paging.hpp"
@@ -11,7 +12,6 @@ namespace gantry::registry {
 
 namespace {
 
-constexpr const char* index_type = "application/vnd.oci.image.index.v1+json";
 constexpr std::size_t referrers_page = 1000;
 
 std::string dump(const nlohmann::json& value) {
@@ -119,8 +119,8 @@ Answer Api::referrers(const Request& request) const {
         if (!(*facts)->annotations.empty()) entry["annotations"] = (*facts)->annotations;
         list.push_back(std::move(entry));
     }
-    Answer answer = json(dump({{"schemaVersion", 2}, {"mediaType", index_type}, {"manifests", std::move(list)}}));
-    answer.headers = {{"Content-Type", index_type}};
+    Answer answer = json(dump({{"schemaVersion", 2}, {"mediaType", image::oci_index_type}, {"manifests", std::move(list)}}));
+    answer.headers = {{"Content-Type", image::oci_index_type}};
     if (!wanted.empty()) answer.headers.emplace_back("OCI-Filters-Applied", "artifactType");
     if (!more.empty()) {
         std::string query = "last=" + encoded(more);

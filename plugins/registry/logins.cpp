@@ -1,8 +1,8 @@
 #include "logins.hpp"
 
+#include "base/base64.hpp"
 #include "base/names.hpp"
 #include "image/hasher.hpp"
-#include "image/registry/base64.hpp"
 #include "os/file.hpp"
 
 #include <openssl/crypto.h>
@@ -96,7 +96,7 @@ std::optional<std::pair<std::string, std::string>> parse_basic(std::string_view 
     constexpr std::string_view scheme = "basic ";
     if (authorization.size() < scheme.size() || strncasecmp(authorization.data(), scheme.data(), scheme.size()) != 0)
         return std::nullopt;
-    const auto plain = image::registry::base64_decode(authorization.substr(scheme.size()));
+    const auto plain = base64_decode(authorization.substr(scheme.size()));
     if (!plain) return std::nullopt;
     const std::size_t colon = plain->find(':');
     if (colon == plain->npos || plain->find('\0') != plain->npos) return std::nullopt;
@@ -128,7 +128,7 @@ std::string Tokens::sign(std::string_view text) const {
 // UNTIL.KIND.USER.MAC, the user in base64.
 std::string Tokens::issue(const std::optional<std::string>& user, std::int64_t now) const {
     const std::string text =
-        fmt::format("{}.{}.{}", now + lifetime.count(), user ? "u" : "a", image::registry::base64_encode(user.value_or("")));
+        fmt::format("{}.{}.{}", now + lifetime.count(), user ? "u" : "a", base64_encode(user.value_or("")));
     return text + "." + sign(text);
 }
 
@@ -142,7 +142,7 @@ std::optional<Tokens::Bearer> Tokens::check(std::string_view token, std::int64_t
     if (failure != std::errc() || until < now) return std::nullopt;
     const std::string_view rest = text.substr(static_cast<std::size_t>(stop - text.data()));
     if (rest.starts_with(".a.")) return Bearer{};
-    auto user = image::registry::base64_decode(rest.substr(3));
+    auto user = base64_decode(rest.substr(3));
     if (!user) return std::nullopt;
     return Bearer{std::move(*user)};
 }

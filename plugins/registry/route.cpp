@@ -1,5 +1,7 @@
 #include "route.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <vector>
@@ -45,16 +47,6 @@ Result<std::map<std::string, std::string>> parse_query(std::string_view text) {
     return query;
 }
 
-std::vector<std::string_view> split(std::string_view path) {
-    std::vector<std::string_view> parts;
-    for (;;) {
-        const std::size_t slash = path.find('/');
-        parts.push_back(path.substr(0, slash));
-        if (slash == path.npos) return parts;
-        path.remove_prefix(slash + 1);
-    }
-}
-
 struct Ending {
     Endpoint endpoint;
     std::size_t parts;  // of the path that are not the repository's name
@@ -92,7 +84,7 @@ Result<Route> parse_target(std::string_view target) {
         route.endpoint = path == "token" ? Endpoint::token : Endpoint::catalog;
         return route;
     }
-    const auto parts = split(path);
+    const auto parts = split(path, '/');
     auto ending = ending_of(parts);
     if (!ending) return error(Errc::not_found, "the distribution specification has no such end point");
     if (ending->parts >= parts.size()) return error(Errc::invalid, "the repository's name is missing");

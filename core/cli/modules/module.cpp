@@ -7,10 +7,10 @@ namespace gantry::cli {
 namespace {
 
 template <class Module>
-Result<const Module*> load_module(const std::string& name) {
+Result<const Module*> open_module(const char* name) {
     const std::string file = fmt::format("{}/{}.so", GANTRY_MODULEDIR, name);
     // Never unloaded: what it made may outlive this call.
-    static boost::dll::shared_library& library = *new boost::dll::shared_library;
+    auto& library = *new boost::dll::shared_library;
     try {
         library.load(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
         const Module& module = library.get<const Module>("gantry_cli_module");
@@ -20,6 +20,13 @@ Result<const Module*> load_module(const std::string& name) {
     } catch (const std::exception& caught) {
         return error(Errc::unsupported, "load module '{}': {}", file, caught.what());
     }
+}
+
+// Once, from whichever thread comes first.
+template <class Module>
+Result<const Module*> load_module(const char* name) {
+    static const Result<const Module*> loaded = open_module<Module>(name);
+    return loaded;
 }
 
 }  // namespace

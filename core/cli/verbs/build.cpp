@@ -7,6 +7,7 @@
 #include "config/reader.hpp"
 #include "os/copy_tree.hpp"
 
+#include "base/text.hpp"
 #include "base/units.hpp"
 
 #include <fcntl.h>
@@ -27,7 +28,7 @@ struct BuildVerb {
         no_cache_filter, add_hosts, ulimits;
     std::string cpus;
     bool no_cache = false, pull = false, quiet = false, squash = false, check = false, remove = true, force_remove = false,
-         load = false, push = false, provenance = false;
+         load = false, push = false;
     std::string call, cpu_shares, sink;
 };
 
@@ -83,22 +84,10 @@ std::pair<std::string, std::optional<std::string>> split(const std::string& text
     return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
-// "a=b,c=d" in order.
-std::vector<std::pair<std::string, std::string>> fields_of(const std::string& text) {
-    std::vector<std::pair<std::string, std::string>> fields;
-    for (std::size_t at = 0; at <= text.size();) {
-        const std::size_t end = std::min(text.find(',', at), text.size());
-        const auto [key, value] = split(text.substr(at, end - at));
-        fields.emplace_back(key, value.value_or(""));
-        at = end + 1;
-    }
-    return fields;
-}
-
 Result<build::Secret> parse_secret(const std::string& text) {
     build::Secret secret;
     std::string type;
-    for (const auto& [key, value] : fields_of(text)) {
+    for (const auto& [key, value] : split_fields(text)) {
         if (key == "id")
             secret.id = value;
         else if (key == "src" || key == "source")
@@ -144,7 +133,7 @@ Result<Output> parse_output(const std::string& text) {
     Output output;
     if (text == "-") return Output{"tar", "-"};
     if (text.find('=') == std::string::npos) return Output{"local", text};
-    for (const auto& [key, value] : fields_of(text)) {
+    for (const auto& [key, value] : split_fields(text)) {
         if (key == "type")
             output.type = value;
         else if (key == "dest")
@@ -272,9 +261,28 @@ Result<> write_outputs(container::Engine& engine, const BuildVerb& verb, const b
     return os::write_file_atomic(verb.metadata_file, json.dump(2) + "\n", 0644, false);
 }
 
+// Modules are loaded when something is to be fetched: a build that finds all in its cache needs none of their sixty libraries.
+constexpr build::Fetchers fetchers{[](image::Store& store, const config::Engine& engine, const ImageRef& ref,
+                                      const image::PullOptions& options) -> Result<image::PullResult> {
+                                       return TRY(RegistryModule::load())->pull(store, engine, ref, options);
+                                   },
+                                   [](const config::Paths& paths, const config::Engine& engine, const std::string& url,
+                                      const std::function<Result<>(std::string_view)>& sink,
+                                      const image::DownloadOptions& options) -> Result<image::Downloaded> {
+                                       return TRY(RegistryModule::load())->download(paths, engine, url, sink, options);
+                                   },
+                                   [](image::Store& store, const config::Engine& engine, const ImageRef& ref,
+                                      const image::PushOptions& options) -> Result<image::PushResult> {
+                                       return TRY(RegistryModule::load())->push(store, engine, ref, options);
+                                   },
+                                   [](int file, int root, const std::string& folder) -> Result<bool> {
+                                       return TRY(ArchiveModule::load())->unpack(file, root, folder);
+                                   }};
+
 Result<int> run_build(Context& context, BuildVerb& verb) {
     const auto form = verb.quiet ? BuildView::Form::none : BuildView::parse(verb.progress);
     if (!form) return error(Errc::invalid, "--progress: '{}' is none of auto, plain, tty, rawjson, quiet", verb.progress);
+    if (verb.push && verb.names.empty()) return error(Errc::invalid, "--push: the image has no name (-t)");
     build::Options options = TRY(build_options(verb));
     std::vector<Output> outputs;
     for (const std::string& text : verb.outputs) outputs.push_back(TRY(parse_output(text)));
@@ -283,9 +291,6 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
                        std::ranges::any_of(outputs, [](const Output& one) { return one.type != "local" && one.type != "tar"; });
     auto* engine = TRY(context.engine());
     const auto* module = TRY(BuildModule::load());
-    const auto* registry = TRY(RegistryModule::load());
-    const auto* archive = TRY(ArchiveModule::load());
-    const build::Fetchers fetchers{registry->pull, registry->download, registry->push, archive->unpack};
     options.cancel = &stop_on_interrupt();
     if (verb.check || verb.call == "check" || verb.call == "lint") {
         const auto [text, count] = TRY(module->check(*engine, fetchers, options));
@@ -298,14 +303,13 @@ Result<int> run_build(Context& context, BuildVerb& verb) {
     options.events = [&](const build::Event& event) { view.show(event); };
     const auto outcome = TRY_CONTEXT(module->build(*engine, fetchers, options), "build");
     TRY(write_outputs(*engine, verb, outcome, outputs));
-    if (verb.push && verb.names.empty()) return error(Errc::invalid, "--push: the image has no name (-t)");
     for (const ImageRef& ref : options.names) {
         if (!verb.push) break;
         image::PushOptions how;
         ProgressView progress(verb.quiet);
         how.progress = progress.callback();
         how.cancel = options.cancel;
-        TRY_CONTEXT(registry->push(*TRY(engine->images()), engine->config(), ref, how), "push '{}'", ref.familiar());
+        TRY_CONTEXT(fetchers.push(*TRY(engine->images()), engine->config(), ref, how), "push '{}'", ref.familiar());
     }
     if (verb.quiet) return print(outcome.id.str() + "\n");
     return 0;

@@ -4,6 +4,7 @@
 #include "cli/progress.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "image/byte_source.hpp"
+#include "os/pipe.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -75,9 +76,8 @@ public:
     static Result<std::unique_ptr<Downloading>> begin(container::Engine& engine, const std::string& url,
                                                       const std::atomic<bool>& interrupted) {
         const auto* registry = TRY(RegistryModule::load());
-        int ends[2];
-        if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-        std::unique_ptr<Downloading> made(new Downloading(os::Fd(ends[0]), os::Fd(ends[1])));
+        os::Pipe pipe = TRY(os::make_pipe());
+        std::unique_ptr<Downloading> made(new Downloading(std::move(pipe.read), std::move(pipe.write)));
         made->thread_ = std::thread(
             [self = made.get(), registry, &engine, url, &interrupted] { self->run(*registry, engine, url, interrupted); });
         return made;

@@ -3,6 +3,7 @@
 #include "cli/terminal.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "container/exec.hpp"
+#include "os/pipe.hpp"
 #include "os/self.hpp"
 
 #include <fcntl.h>
@@ -48,18 +49,6 @@ std::vector<std::string> completed(const std::vector<std::string>& entries) {
     return out;
 }
 
-struct Pipe {
-    os::Fd read, write;
-};
-
-Result<Pipe> make_pipe() {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) return errno_error("make a pipe");
-    // Any user of the container may open its /dev/stdout by path; a pipe is its maker's alone otherwise.
-    if (fchmod(ends[0], 0666) != 0) return errno_error("change the mode of a pipe");
-    return Pipe{os::Fd(ends[0]), os::Fd(ends[1])};
-}
-
 Result<int> exec_on_terminal(container::EnterRequest& request, const ExecFlags& flags) {
     std::optional<DetachKeys> detach = TRY(DetachKeys::parse(flags.detach_keys));
     auto entered = TRY(container::enter(request));
@@ -80,8 +69,8 @@ Result<int> exec_on_terminal(container::EnterRequest& request, const ExecFlags& 
 
 // Pipes and not our own streams: a terminal of the host's inside a container could be typed into from there.
 Result<int> exec_on_pipes(container::EnterRequest& request, const ExecFlags& flags) {
-    Pipe output = TRY(make_pipe()), errors = TRY(make_pipe()), input;
-    if (flags.interactive) input = TRY(make_pipe());
+    os::Pipe output = TRY(os::make_output_pipe()), errors = TRY(os::make_output_pipe()), input;
+    if (flags.interactive) input = TRY(os::make_output_pipe());
     request.stdio = {input.read.get(), output.write.get(), errors.write.get()};
     auto entered = TRY(container::enter(request));
     input.read.reset();

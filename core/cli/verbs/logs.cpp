@@ -46,7 +46,7 @@ std::string details_of(const container::Container& container) {
 
 // Nine digits, always (Docker's RFC3339NanoFixed).
 std::string nanoseconds(std::int64_t microseconds) {
-    std::string text = rfc3339(microseconds);
+    std::string text = docker_time(microseconds);
     return text.insert(text.size() - 1, "000");
 }
 
@@ -156,7 +156,7 @@ Result<int> run_events(Context& context, EventsOptions& options) {
         std::string details;
         for (const auto& [key, value] : attributes.items())
             details += (details.empty() ? "" : ", ") + key + "=" + value.get<std::string>();
-        TRY(print(fmt::format("{} container {} {} ({})\n", rfc3339(entry.time_us), action, id, details)));
+        TRY(print(fmt::format("{} container {} {} ({})\n", docker_time(entry.time_us), action, id, details)));
         return {};
     }));
     return 0;

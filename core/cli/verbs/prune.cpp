@@ -207,7 +207,7 @@ Result<int> run_gc(Context& context, GcOptions& options) {
             TRY(print(Json{{"Kind", item.kind},
                            {"ID", item.id},
                            {"Name", item.name},
-                           {"LastUsed", rfc3339(item.used * 1000000)},
+                           {"LastUsed", docker_time(item.used * 1000000)},
                            {"Bytes", item.bytes},
                            {"Deleted", !options.dry_run}}
                           .dump() +

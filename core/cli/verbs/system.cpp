@@ -113,7 +113,7 @@ Result<Json> info_of(container::Engine& engine) {
                 {"DockerRootDir", engine.paths().data},
                 {"Name", host.nodename},
                 {"ServerVersion", GANTRY_VERSION},
-                {"SystemTime", rfc3339(static_cast<std::int64_t>(std::time(nullptr)) * 1000000)},
+                {"SystemTime", docker_time(static_cast<std::int64_t>(std::time(nullptr)) * 1000000)},
                 {"SecurityOptions", {"name=seccomp,profile=builtin", "name=cgroupns"}},
                 {"DefaultRuntime", "gantry"},
                 {"InitBinary", "gantry-init"},

@@ -16,7 +16,6 @@ namespace {
 
 Result<image::PullResult> pull_image(container::Engine& engine, const std::string& reference, const std::string& platform,
                                      bool quiet) {
-    const std::atomic<bool>& interrupted = stop_on_interrupt();
     const ImageRef ref = TRY(ImageRef::parse(reference));
     image::PullOptions options;
     if (!platform.empty()) options.platform = TRY_CONTEXT(image::Platform::parse(platform), "--platform");

@@ -1,7 +1,7 @@
 #include "image/registry/auth_file.hpp"
 
+#include "base/base64.hpp"
 #include "image/json.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/credential_helper.hpp"
 #include "os/file.hpp"
 

@@ -1,7 +1,7 @@
 #include "image/registry/authorizer.hpp"
 
+#include "base/base64.hpp"
 #include "image/json.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/retry.hpp"
 #include "image/registry/url.hpp"
 

@@ -6,13 +6,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-constexpr const char* oci_index = "application/vnd.oci.image.index.v1+json";
-constexpr const char* oci_manifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* docker_list = "application/vnd.docker.distribution.manifest.list.v2+json";
-constexpr const char* docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
-
-bool is_manifest(std::string_view type) { return type == oci_manifest || type == docker_manifest; }
-
 // Spelled so that equal platforms are equal (containerd platforms/database.go).
 Platform canonical(Platform platform) {
     if (platform.os.empty()) platform.os = "linux";
@@ -60,7 +53,8 @@ Result<std::vector<Candidate>> read_index_entries(std::string_view json) {
         const std::string what = fmt::format("index: entry {}", at + 1);
         if (!entry.is_object()) return error(Errc::invalid, "{}: not an object", what);
         const std::string type = TRY(detail::string_member(entry, "mediaType", what));
-        if (!type.empty() && !is_manifest(type) && !is_index(type)) continue;  // artifacts of other kinds may stand beside
+        if (!type.empty() && !is_manifest_type(type) && !is_index_type(type))
+            continue;  // artifacts of other kinds may stand beside
         const std::int64_t size = TRY(detail::integer_member(entry, "size", what));
         if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
         Digest digest = TRY(detail::digest_member(entry, "digest", what));
@@ -76,7 +70,6 @@ const char* const manifest_accept =
     "application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, "
     "application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1";  // only to be told apart from a missing image
 
-bool is_index(std::string_view type) { return type == oci_index || type == docker_list; }
 bool is_schema1(std::string_view type) { return type.starts_with("application/vnd.docker.distribution.manifest.v1+"); }
 bool is_foreign(std::string_view type) {
     return type.find(".nondistributable.") != std::string_view::npos || type.find(".foreign.") != std::string_view::npos;
@@ -134,19 +127,18 @@ Result<std::string> media_type_of(std::string_view json, std::string_view conten
         return error(Errc::invalid, "manifest: is both an index and an image");
     const std::string_view header = content_type.substr(0, content_type.find_first_of("; \t"));
     std::string said = TRY(detail::string_member(root, "mediaType", "manifest"));
-    const bool header_known = is_index(header) || is_manifest(header);
+    const bool header_known = is_index_type(header) || is_manifest_type(header);
     if (!said.empty() && header_known && said != header)
         return error(Errc::invalid, "manifest: says it is '{}', the registry says '{}'", said.substr(0, 100), header);
-    if (said.empty()) said = header_known ? std::string(header) : list ? oci_index : oci_manifest;
-    if (is_index(said) != list || (!is_index(said) && !is_manifest(said)))
+    if (said.empty()) said = header_known ? std::string(header) : list ? oci_index_type : oci_manifest_type;
+    if (is_index_type(said) != list || (!is_index_type(said) && !is_manifest_type(said)))
         return error(Errc::invalid, "manifest: of type '{}', which it is not or which is not known", said.substr(0, 100));
     return said;
 }
 
 Result<> check_manifest(const Manifest& manifest) {
     const std::string& config = manifest.config.media_type;
-    if (!config.empty() && config != "application/vnd.oci.image.config.v1+json" &&
-        config != "application/vnd.docker.container.image.v1+json" && config != "application/octet-stream")
+    if (!config.empty() && config != oci_config_type && config != docker_config_type && config != "application/octet-stream")
         return error(Errc::unsupported, "not a container image but '{}'", config.substr(0, 100));
     for (const Descriptor& layer : manifest.layers) {
         const std::string& type = layer.media_type;

@@ -1,6 +1,7 @@
 // Which image of an index is ours, and what kinds of content there are.
 #pragma once
 
+#include "image/media_types.hpp"
 #include "image/store.hpp"
 
 #include <string>
@@ -12,7 +13,6 @@ namespace gantry::image::registry {
 // For Accept: what the engine can read, most wanted first.
 extern const char* const manifest_accept;
 
-bool is_index(std::string_view media_type);
 bool is_schema1(std::string_view media_type);
 // Layers that are not for distribution: may be nowhere but at their own addresses (image-spec layer.md).
 bool is_foreign(std::string_view media_type);

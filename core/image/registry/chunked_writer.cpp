@@ -1,8 +1,8 @@
 #include "image/registry/chunked_writer.hpp"
 
+#include "base/base64.hpp"
 #include "image/hasher.hpp"
 #include "image/json.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/tar_split.hpp"
 #include "image/tar_reader.hpp"
 

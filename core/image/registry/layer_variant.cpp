@@ -1,16 +1,15 @@
 #include "image/registry/layer_variant.hpp"
 
-#include "base/names.hpp"
-#include "image/byte_source.hpp"
 #include "image/hasher.hpp"
+#include "image/inflated_source.hpp"
 #include "image/json.hpp"
+#include "image/partial_blob.hpp"
 #include "image/registry/chunked_writer.hpp"
 #include "image/roots.hpp"
 #include "image/store_impl.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,61 +53,29 @@ Result<> write_root(const Store& store, const VariantRequest& request, const Lay
     return os::write_file_atomic(root_file(store, request), detail::dump(root) + "\n");
 }
 
-// One file on its way to be a blob.
-class BlobWriter {
-public:
-    static Result<std::unique_ptr<BlobWriter>> create(Store& store) {
-        std::string path = fmt::format("{}/push-{}", store.impl().partial_folder(), random_container_id().substr(0, 16));
-        os::Fd fd = TRY(os::open(path, O_WRONLY | O_CREAT | O_EXCL, 0644));
-        return std::unique_ptr<BlobWriter>(new BlobWriter(store, std::move(path), std::move(fd)));
-    }
-    ~BlobWriter() {
-        if (!path_.empty()) unlink(path_.c_str());
-    }
-    BlobWriter(const BlobWriter&) = delete;
-    BlobWriter& operator=(const BlobWriter&) = delete;
-
-    Result<> write(std::string_view data) {
-        hasher_.update(data);
-        size_ += data.size();
-        return os::write_all(fd_.get(), data, "compressed layer");
-    }
-
-    Result<LayerVariant> commit() {
-        const Digest digest = hasher_.finish();
-        if (fdatasync(fd_.get()) != 0) return errno_error("fsync '{}'", digest.str());
-        TRY(commit_blob(store_.impl(), path_, digest));
-        path_.clear();
-        return LayerVariant{digest, size_, {}};
-    }
-
-private:
-    BlobWriter(Store& store, std::string path, os::Fd fd) : store_(store), path_(std::move(path)), fd_(std::move(fd)) {}
-    Store& store_;
-    std::string path_;
-    os::Fd fd_;
-    Hasher hasher_;
-    std::uint64_t size_ = 0;
-};
-
 // The plain bytes of the source; check() at their end says whether they were what the diff ID names.
 class PlainSource final : public ByteSource {
 public:
-    static Result<std::unique_ptr<PlainSource>> open(const Store& store, const VariantRequest& request) {
-        auto plain = std::unique_ptr<PlainSource>(new PlainSource(request, TRY(store.open_blob(request.source.digest))));
-        const std::string_view head = TRY(plain->blob_.peek());
-        plain->decompressor_ = TRY(make_decompressor(compression_of(head)));
-        return plain;
-    }
+    PlainSource(const VariantRequest& request, os::Fd fd)
+        : request_(request),
+          fd_(std::move(fd)),
+          blob_(fd_.get(), request.source.digest.str(), 0, request.source.size),
+          plain_(blob_),
+          hasher_(request.diff_id.algorithm()) {}
 
     Result<std::string_view> peek() override {
-        while (at_ == end_ && !ended_) TRY(fill());
-        return std::string_view(buffer_.data() + at_, end_ - at_);
+        if (request_.cancelled()) return error(Errc::cancelled, "cancelled");
+        request_.progress(blob_.position());
+        return piece_ = TRY(plain_.peek());
     }
-    void consume(std::size_t count) override { at_ += count; }
+    void consume(std::size_t count) override {
+        hasher_.update(piece_.substr(0, count));
+        piece_.remove_prefix(count);
+        plain_.consume(count);
+    }
 
     Result<> check() {
-        TRY(decompressor_->end());
+        TRY(plain_.end());
         const Digest digest = hasher_.finish();
         if (digest == request_.diff_id) return {};
         return error(Errc::corrupt, "blob '{}' has diff ID '{}' instead of '{}'", request_.source.digest.str(), digest.str(),
@@ -116,34 +83,12 @@ public:
     }
 
 private:
-    PlainSource(const VariantRequest& request, os::Fd fd)
-        : request_(request),
-          fd_(std::move(fd)),
-          blob_(fd_.get(), request.source.digest.str(), 0, request.source.size),
-          hasher_(request.diff_id.algorithm()),
-          buffer_(256U << 10) {}
-
-    Result<> fill() {
-        if (request_.cancelled()) return error(Errc::cancelled, "cancelled");
-        const std::string_view input = TRY(blob_.peek());
-        const auto step = TRY(decompressor_->run(input, buffer_.data(), buffer_.size()));
-        ended_ = input.empty() && step.produced == 0;
-        blob_.consume(step.consumed);
-        at_ = 0;
-        end_ = step.produced;
-        hasher_.update({buffer_.data(), end_});
-        request_.progress(blob_.position());
-        return {};
-    }
-
     const VariantRequest& request_;
     os::Fd fd_;
     FileSource blob_;
-    std::unique_ptr<Decompressor> decompressor_;
+    InflatedSource plain_;
     Hasher hasher_;
-    std::vector<char> buffer_;
-    std::size_t at_ = 0, end_ = 0;
-    bool ended_ = false;
+    std::string_view piece_;  // of the last peek()
 };
 
 Result<> compress(ByteSource& plain, Compression kind, int level, const CompressedFn& sink) {
@@ -156,19 +101,19 @@ Result<> compress(ByteSource& plain, Compression kind, int level, const Compress
 }
 
 Result<LayerVariant> encode(Store& store, const VariantRequest& request) {
-    const auto plain = TRY(PlainSource::open(store, request));
-    const auto blob = TRY(BlobWriter::create(store));
-    const CompressedFn sink = [&](std::string_view data) { return blob->write(data); };
+    PlainSource plain(request, TRY(store.open_blob(request.source.digest)));
+    PartialBlob blob = TRY(PartialBlob::begin(store));
+    const CompressedFn sink = [&](std::string_view data) { return blob.write(data); };
     const int level = level_of(request);
     std::map<std::string, std::string> annotations;
     if (request.encoding == LayerEncoding::zstd_chunked)
-        annotations = TRY(write_chunked(*plain, level, sink));
+        annotations = TRY(write_chunked(plain, level, sink));
     else
-        TRY(compress(*plain, request.encoding == LayerEncoding::gzip ? Compression::gzip : Compression::zstd, level, sink));
-    TRY(plain->check());
-    LayerVariant variant = TRY(blob->commit());
-    variant.annotations = std::move(annotations);
-    return variant;
+        TRY(compress(plain, request.encoding == LayerEncoding::gzip ? Compression::gzip : Compression::zstd, level, sink));
+    TRY(plain.check());
+    const Digest digest = blob.seal();
+    TRY(blob.finish(digest));
+    return LayerVariant{digest, blob.size(), std::move(annotations)};
 }
 
 // One maker of a variant at a time, in all processes; whoever waited finds it done.

@@ -100,7 +100,7 @@ Result<RemoteManifest> fetch_manifest(const config::Paths& paths, const config::
     Repository repository(remote->connection(), full.path);
     const Document document = TRY(repository.manifest(full.digest ? full.digest->str() : full.tag, full.digest));
     RemoteManifest found{document.text, document.media_type, document.digest, std::nullopt};
-    if (is_index(document.media_type)) return found;
+    if (is_index_type(document.media_type)) return found;
     const Manifest manifest = TRY(parse_manifest(document.text));
     found.platform = TRY(platform_of(TRY(repository.blob_text(manifest.config))));
     return found;

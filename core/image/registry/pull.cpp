@@ -107,7 +107,7 @@ private:
 
         Document top = TRY(repository.manifest(digest ? digest->str() : full.tag, digest));
         Document document = top;
-        if (is_index(top.media_type)) document = TRY(of_platform(repository, top));
+        if (is_index_type(top.media_type)) document = TRY(of_platform(repository, top));
         // Of an index only the image that is taken counts, as in containers/image.
         TRY(allowed(policy_->check(full, document.text, repository)));
         Manifest manifest = TRY(parse_manifest(document.text));
@@ -146,7 +146,7 @@ private:
         if (chosen.size > manifest_limit)
             return error(Errc::invalid, "manifest '{}' is larger than {} bytes", chosen.digest.str(), manifest_limit);
         Document document = TRY(repository.manifest(chosen.digest.str(), chosen.digest));
-        if (is_index(document.media_type))
+        if (is_index_type(document.media_type))
             return error(Errc::unsupported, "the index' entry '{}' is an index again", chosen.digest.str());
         return document;
     }

@@ -59,8 +59,8 @@ private:
         if (!record)
             return error(Errc::not_found, "an image does not exist locally with the tag: {}", full.familiar_repository());
         Image image = TRY(store_.find(full.str()));
-        if (!is_index(record->media_type)) image.manifest = record->digest;
-        if (is_index(record->media_type) && options_.platform) {
+        if (!is_index_type(record->media_type)) image.manifest = record->digest;
+        if (is_index_type(record->media_type) && options_.platform) {
             const std::string list = TRY(store_.blob_text(record->digest));
             image.manifest = TRY(choose_manifest(list, *options_.platform, false)).digest;
         }
@@ -109,7 +109,7 @@ private:
                 const auto ref = ImageRef::parse(name);
                 if (ref.ok() && ref->domain == full.domain && ref->path != full.path) repositories.insert(ref->path);
             }
-            if (repositories.empty() || is_index(record.media_type)) continue;
+            if (repositories.empty() || is_index_type(record.media_type)) continue;
             const auto text = store_.blob_text(record.digest);
             const auto manifest = text.ok() ? parse_manifest(*text) : Result<Manifest>(text.error());
             if (!manifest.ok()) continue;

@@ -1,6 +1,7 @@
 #include "image/registry/push_manifest.hpp"
 
 #include "image/json.hpp"
+#include "image/media_types.hpp"
 #include "image/registry/chunked_writer.hpp"
 
 namespace gantry::image::registry {
@@ -9,14 +10,6 @@ namespace {
 
 using detail::Json;
 
-constexpr const char* oci_manifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* oci_config = "application/vnd.oci.image.config.v1+json";
-constexpr const char* oci_layer = "application/vnd.oci.image.layer.v1.tar";
-constexpr const char* oci_gzip_layer = "application/vnd.oci.image.layer.v1.tar+gzip";
-constexpr const char* oci_zstd_layer = "application/vnd.oci.image.layer.v1.tar+zstd";
-constexpr const char* docker_manifest = "application/vnd.docker.distribution.manifest.v2+json";
-constexpr const char* docker_layer = "application/vnd.docker.image.rootfs.diff.tar";
-constexpr const char* docker_gzip_layer = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 constexpr std::array chunked_annotations{chunked_checksum_annotation, chunked_position_annotation, chunked_tarsplit_annotation,
                                          old_chunked_checksum_annotation, old_chunked_position_annotation};
 
@@ -24,7 +17,7 @@ void replace(Json& layer, const ReplacedLayer& replaced, bool docker) {
     const bool gzip = replaced.encoding == LayerEncoding::gzip;
     layer["digest"] = replaced.variant.digest.str();
     layer["size"] = replaced.variant.size;
-    layer["mediaType"] = docker ? docker_gzip_layer : gzip ? oci_gzip_layer : oci_zstd_layer;
+    layer["mediaType"] = docker ? docker_gzip_layer_type : layer_type(gzip ? Compression::gzip : Compression::zstd);
     Json annotations = layer.value("annotations", Json::object());
     if (!annotations.is_object()) annotations = Json::object();
     for (const char* key : chunked_annotations) annotations.erase(key);
@@ -37,9 +30,7 @@ void replace(Json& layer, const ReplacedLayer& replaced, bool docker) {
 void rename_docker_layer(Json& layer) {
     const auto type = layer.value("mediaType", Json());
     if (!type.is_string()) return;
-    const std::string text = type.get<std::string>();
-    if (text == docker_layer) layer["mediaType"] = oci_layer;
-    if (text == docker_gzip_layer) layer["mediaType"] = oci_gzip_layer;
+    layer["mediaType"] = oci_layer_type(type.get<std::string>());
 }
 
 }  // namespace
@@ -47,22 +38,22 @@ void rename_docker_layer(Json& layer) {
 Result<OutgoingManifest> replace_layers(std::string_view text, const std::vector<std::optional<ReplacedLayer>>& replaced) {
     Json root = TRY(detail::parse_object(text, "manifest"));
     std::string type = TRY(detail::string_member(root, "mediaType", "manifest"));
-    if (type.empty()) type = oci_manifest;
+    if (type.empty()) type = oci_manifest_type;
     const bool any = std::ranges::any_of(replaced, [](const auto& layer) { return layer.has_value(); });
     if (!any) return OutgoingManifest{std::string(text), type};
 
     const bool zstd =
         std::ranges::any_of(replaced, [](const auto& layer) { return layer && layer->encoding != LayerEncoding::gzip; });
-    const bool converts = type == docker_manifest && zstd;
+    const bool converts = type == docker_manifest_type && zstd;
     Json& layers = root["layers"];
     for (std::size_t at = 0; at < replaced.size(); ++at) {
         if (converts) rename_docker_layer(layers[at]);
-        if (replaced[at]) replace(layers[at], *replaced[at], type == docker_manifest && !zstd);
+        if (replaced[at]) replace(layers[at], *replaced[at], type == docker_manifest_type && !zstd);
     }
     if (converts) {
-        type = oci_manifest;
+        type = oci_manifest_type;
         root["mediaType"] = type;
-        root["config"]["mediaType"] = oci_config;
+        root["config"]["mediaType"] = oci_config_type;
     }
     return OutgoingManifest{detail::dump(root), type};
 }

@@ -1,7 +1,7 @@
 #include "image/registry/tar_split.hpp"
 
+#include "base/base64.hpp"
 #include "image/json.hpp"
-#include "image/registry/base64.hpp"
 
 #include <array>
 

@@ -1,6 +1,6 @@
 #include "image/registry/policy/openpgp.hpp"
 
-#include "image/registry/base64.hpp"
+#include "base/base64.hpp"
 #include "os/file.hpp"
 #include "os/process.hpp"
 

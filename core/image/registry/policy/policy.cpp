@@ -1,6 +1,6 @@
 #include "image/registry/policy/policy.hpp"
 
-#include "image/registry/base64.hpp"
+#include "base/base64.hpp"
 #include "image/registry/policy/strict_json.hpp"
 #include "os/file.hpp"
 

@@ -1,7 +1,7 @@
 #include "image/registry/policy/signatures.hpp"
 
+#include "base/base64.hpp"
 #include "image/json.hpp"
-#include "image/registry/base64.hpp"
 #include "os/file.hpp"
 
 namespace gantry::image::registry {

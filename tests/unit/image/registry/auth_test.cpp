@@ -1,8 +1,8 @@
 // Logins: challenges, tokens, who gets credentials and who must not.
 #include "fake_registry.hpp"
 
+#include "base/base64.hpp"
 #include "image/registry/auth_file.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/challenge.hpp"
 
 #include <fstream>
@@ -33,12 +33,12 @@ TEST(Challenge, OddAndBroken) {
 }
 
 TEST(Base64, BothWays) {
-    EXPECT_EQ(registry::base64_encode("user:pass"), "dXNlcjpwYXNz");
-    EXPECT_EQ(registry::base64_encode("a"), "YQ==");
-    EXPECT_EQ(registry::base64_decode("YQ"), "a");
-    EXPECT_EQ(registry::base64_decode("dXNlcjpwYXNz"), "user:pass");
-    EXPECT_FALSE(registry::base64_decode("a").has_value());
-    EXPECT_FALSE(registry::base64_decode("a b=").has_value());
+    EXPECT_EQ(gantry::base64_encode("user:pass"), "dXNlcjpwYXNz");
+    EXPECT_EQ(gantry::base64_encode("a"), "YQ==");
+    EXPECT_EQ(gantry::base64_decode("YQ"), "a");
+    EXPECT_EQ(gantry::base64_decode("dXNlcjpwYXNz"), "user:pass");
+    EXPECT_FALSE(gantry::base64_decode("a").has_value());
+    EXPECT_FALSE(gantry::base64_decode("a b=").has_value());
 }
 
 TEST(AuthKey, Normalized) {
@@ -54,7 +54,7 @@ protected:
     FakeRegistry tokens_, registry_;
     MadeImage image_ = make_image({make_layer("a", 5'000), make_layer("b", 5'000)});
     std::string name_ = registry_.host() + "/team/app:1";
-    std::string basic_ = "Basic " + registry::base64_encode("me:s3cret");
+    std::string basic_ = "Basic " + gantry::base64_encode("me:s3cret");
     std::atomic<int> generation_ = 1;  // tokens of older generations are refused
     std::string answer_ = R"({{"token":"t{}","expires_in":300}})";
 
@@ -93,7 +93,7 @@ protected:
     }
     void write_login() {
         write_auth(
-            fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", registry_.host(), registry::base64_encode("me:s3cret")));
+            fmt::format(R"({{"auths":{{"{}":{{"auth":"{}"}}}}}})", registry_.host(), gantry::base64_encode("me:s3cret")));
     }
 };
 

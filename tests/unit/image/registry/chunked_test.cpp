@@ -1,7 +1,7 @@
 #include "fake_registry.hpp"
 
+#include "base/base64.hpp"
 #include "image/hasher.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/chunked_writer.hpp"
 #include "image/registry/tar_split.hpp"
 
@@ -97,7 +97,7 @@ TEST_F(ChunkedTest, IsTheLayerForOthersAndATableForUs) {
     EXPECT_EQ(by_name.at("hard")["type"], "hardlink");
     EXPECT_FALSE(by_name.at("dir/empty").contains("digest"));
     EXPECT_EQ(by_name.at("dir/large")["mode"], 04755);
-    EXPECT_EQ(by_name.at("dir/large")["xattrs"]["user.x"], registry::base64_encode(std::string("v\0w", 3)));
+    EXPECT_EQ(by_name.at("dir/large")["xattrs"]["user.x"], gantry::base64_encode(std::string("v\0w", 3)));
     EXPECT_EQ(by_name.at("dir/large")["modtime"], "2020-09-13T12:26:40Z");
     for (const auto& [name, content] : {std::pair{"dir/small", std::string("little")}, {"dir/large", large}}) {
         const json& entry = by_name.at(name);
@@ -141,7 +141,7 @@ TEST_F(ChunkedTest, TheTarSplitGivesTheArchiveBack) {
         const json entry = json::parse(line);
         EXPECT_EQ(entry["position"], position++);
         if (entry["type"] == 2) {
-            again += *registry::base64_decode(entry["payload"].get<std::string>());
+            again += *gantry::base64_decode(entry["payload"].get<std::string>());
         } else if (entry.contains("size")) {
             const std::string& content = files.at(entry["name"]);
             EXPECT_EQ(entry["size"], content.size());

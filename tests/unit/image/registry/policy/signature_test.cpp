@@ -1,8 +1,8 @@
 // Pulls under a policy, with signatures made by gpg(1) and by OpenSSL.
 #include "../fake_registry.hpp"
 
+#include "base/base64.hpp"
 #include "image/hasher.hpp"
-#include "image/registry/base64.hpp"
 #include "image/registry/policy/openpgp.hpp"
 #include "image/registry/policy/public_key.hpp"
 #include "os/process.hpp"

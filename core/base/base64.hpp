@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace gantry::image::registry {
+namespace gantry {
 
 std::string base64_encode(std::string_view data);
 // Nothing for text that is not base64; padding may be missing.
 std::optional<std::string> base64_decode(std::string_view text);
 
-}  // namespace gantry::image::registry
+}  // namespace gantry

@@ -1,8 +1,8 @@
-#include "image/registry/base64.hpp"
+#include "base/base64.hpp"
 
 #include <cstdint>
 
-namespace gantry::image::registry {
+namespace gantry {
 
 namespace {
 constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -40,4 +40,4 @@ std::optional<std::string> base64_decode(std::string_view text) {
     return data;
 }
 
-}  // namespace gantry::image::registry
+}  // namespace gantry
