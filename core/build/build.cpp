@@ -1,5 +1,6 @@
 #include "build/build.hpp"
 
+#include "base/text.hpp"
 #include "build/cache_transfer.hpp"
 #include "build/remote.hpp"
 #include "build/squash.hpp"
@@ -72,7 +73,7 @@ Result<std::optional<std::int64_t>> epoch_of(const Options& options) {
 // A Dockerfile, read and planned.
 struct Reading {
     dockerfile::Dockerfile file;
-    dockerfile::Values globals;
+    dockerfile::Values platforms, globals;
     dockerfile::PlanOptions options;
     dockerfile::Plan plan;
 };
@@ -80,10 +81,10 @@ struct Reading {
 Result<Reading> read(const Options& options, const std::string& file, const std::string& text,
                      std::set<std::string, std::less<>> contexts, dockerfile::Location& failed) {
     const image::Platform host = image::Platform::host();
-    Reading reading{TRY(dockerfile::parse(text, file, &failed)), {}, {}, {}};
-    const auto platforms =
+    Reading reading{TRY(dockerfile::parse(text, file, &failed)), {}, {}, {}, {}};
+    reading.platforms =
         dockerfile::platform_args(platform_name(host), platform_name(options.platform.value_or(host)), options.target);
-    reading.globals = TRY(dockerfile::global_values(reading.file, options.build_args, platforms, &failed));
+    reading.globals = TRY(dockerfile::global_values(reading.file, options.build_args, reading.platforms, &failed));
     reading.options = {options.target, reading.globals, std::move(contexts)};
     reading.plan = TRY(dockerfile::plan(reading.file, reading.options, &failed));
     return reading;
@@ -103,14 +104,16 @@ public:
 
     Result<Outcome> run() {
         TRY(load());
-        TRY(warn());
+        TRY(refuse_findings());
         std::vector<CachePlace> targets;
         for (const std::string& text : session_.options.cache_to) targets.push_back(TRY(CachePlace::parse(text, true)));
         for (const std::string& text : session_.options.cache_from) import_cache(session_, TRY(CachePlace::parse(text, false)));
-        StageState state = TRY(build_stages());
+        auto state = build_stages();
+        warn();  // now that base images are here
+        if (!state.ok()) return std::move(state).error();
         TRY(inputs_.save());
         inline_ = std::ranges::find(targets, CachePlace::Kind::inline_, &CachePlace::kind) != targets.end();
-        auto outcome = finish(std::move(state));
+        auto outcome = finish(std::move(state).value());
         for (const CachePlace& target : targets)
             if (outcome.ok() && target.kind != CachePlace::Kind::inline_) TRY(export_cache(session_, target));
         return outcome;
@@ -147,24 +150,42 @@ private:
     std::vector<dockerfile::Finding> lint() {
         dockerfile::LintOptions options;
         options.build_args = session_.options.build_args;
+        options.platform_values = reading_->platforms;
         options.ignore = &inputs_.ignore();
+        options.base_image = [&](const std::string& reference,
+                                 const std::string& flag) -> std::optional<dockerfile::BaseImage> {
+            auto platform = session_.options.platform;
+            if (!flag.empty()) {
+                auto parsed = image::Platform::parse(flag);
+                if (!parsed.ok()) return std::nullopt;
+                platform = std::move(parsed).value();
+            }
+            const auto config = inputs_.find_image(reference, platform);
+            if (!config) return std::nullopt;
+            dockerfile::BaseImage base{{}, config->platform.os.empty() ? "" : config->platform.str()};
+            for (const std::string& variable : config->env) base.variables.push_back(split_once(variable, '=').first);
+            return base;
+        };
         return dockerfile::lint(reading_->file, options);
     }
 
-    // The build checks: warnings, unless the Dockerfile wants them to be errors.
-    Result<> warn() {
+    // The build checks are warnings, unless the Dockerfile wants them to be errors.
+    Result<> refuse_findings() {
+        if (!reading_->file.directives.check.error) return {};
         const auto findings = lint();
         if (findings.empty()) return {};
-        if (reading_->file.directives.check.error) {
-            for (const auto& finding : findings)
-                session_.reporter.notice(dockerfile::finding_text(finding, session_.text, session_.file));
-            return error(Errc::invalid, "lint violation found for rules: {} ('check=error=true')", findings.front().rule->name);
-        }
+        for (const auto& finding : findings)
+            session_.reporter.notice(dockerfile::finding_text(finding, session_.text, session_.file));
+        return error(Errc::invalid, "lint violation found for rules: {} ('check=error=true')", findings.front().rule->name);
+    }
+
+    void warn() {
+        const auto findings = lint();
+        if (findings.empty()) return;
         std::string lines = fmt::format("{} warning{} found:\n", findings.size(), findings.size() == 1 ? "" : "s");
         for (const auto& finding : findings)
             lines += fmt::format(" - {}: {} (line {})\n", finding.rule->name, finding.message, finding.where.first);
         session_.reporter.notice(lines);
-        return {};
     }
 
     // Every stage has a thread; those that need others wait for them.

@@ -89,7 +89,6 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
                 (platform->variant.empty() || config.platform.variant.empty() || config.platform.variant == platform->variant);
         }
         if (!fits || session_.options.pull) {
-            if (!session_.fetchers.pull) return error(Errc::not_found, "image '{}' is not here", reference);
             image::PullOptions options;
             options.platform = platform;
             options.cancel = session_.options.cancel;
@@ -113,19 +112,34 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
     return state;
 }
 
-Result<const StageState*> Inputs::image(const std::string& reference, const std::optional<image::Platform>& platform) {
+const std::string& Inputs::meant(const std::string& reference) const {
     const auto named = named_images_.find(reference);
-    const std::string& wanted = named == named_images_.end() ? reference : named->second;
-    Image* image = nullptr;
-    {
-        const std::lock_guard lock(mutex_);
-        auto& slot = images_[wanted + " " + (platform ? platform->str() : "")];
-        if (!slot) slot = std::make_unique<Image>();
-        image = slot.get();
-    }
-    std::call_once(image->once, [&] { image->state.emplace(load_image(wanted, platform)); });
-    if (!image->state->ok()) return image->state->error();
-    return &image->state->value();
+    return named == named_images_.end() ? reference : named->second;
+}
+
+Inputs::Image& Inputs::slot(const std::string& reference, const std::optional<image::Platform>& platform) {
+    const std::lock_guard lock(mutex_);
+    auto& slot = images_[meant(reference) + " " + (platform ? platform->str() : "")];
+    if (!slot) slot = std::make_unique<Image>();
+    return *slot;
+}
+
+Result<const StageState*> Inputs::image(const std::string& reference, const std::optional<image::Platform>& platform) {
+    Image& image = slot(reference, platform);
+    std::call_once(image.once, [&] { image.state.emplace(load_image(meant(reference), platform)); });
+    if (!image.state->ok()) return image.state->error();
+    return &image.state->value();
+}
+
+std::optional<image::ImageConfig> Inputs::find_image(const std::string& reference,
+                                                     const std::optional<image::Platform>& platform) {
+    if (const auto& state = slot(reference, platform).state; state && state->ok()) return state->value().config;
+    auto image = session_.store.find(meant(reference));
+    if (!image.ok()) return std::nullopt;
+    auto config = session_.store.config(*image);
+    if (!config.ok()) return std::nullopt;
+    config->platform = {"", "", ""};
+    return std::move(config).value();
 }
 
 Result<const Tree*> Inputs::tree_of(const StageState& state, const std::string& name) {

@@ -39,6 +39,9 @@ public:
     Result<const StageState*> stage(std::size_t index);
     // A base image, pulled where it is missing (or Options::pull says so), each once.
     Result<const StageState*> image(const std::string& reference, const std::optional<image::Platform>& platform);
+    // The configuration of a base image if it is here: nothing is pulled. Without its platform unless image() had it: the one
+    // that is here may be of another.
+    std::optional<image::ImageConfig> find_image(const std::string& reference, const std::optional<image::Platform>& platform);
     // What "--from=TEXT" means in that stage; an empty text is the context.
     Result<Input> from(const std::string& text, std::size_t stage);
 
@@ -59,6 +62,9 @@ private:
         std::once_flag once;
         std::optional<Result<StageState>> state;
     };
+    // The reference of the named context that takes its place.
+    [[nodiscard]] const std::string& meant(const std::string& reference) const;
+    Image& slot(const std::string& reference, const std::optional<image::Platform>& platform);
     Result<std::unique_ptr<Context>> open_folder(const std::string& path, const std::string& name);
     Result<StageState> load_image(const std::string& reference, const std::optional<image::Platform>& platform);
     Result<const Tree*> tree_of(const StageState& state, const std::string& name);

@@ -9,7 +9,7 @@ namespace gantry::dockerfile {
 struct Rule {
     const char* name;         // "StageNameCasing"
     const char* description;  // "Stage names should be lowercase"
-    const char* url;          // "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/"
+    const char* url;          // "https://docs.docker.com/go/dockerfile/rule/stage-name-casing/"; empty: it has no page
     bool experimental;        // off unless the check directive names it
 };
 const std::vector<Rule>& rules();  // sorted by name
@@ -20,12 +20,18 @@ struct Finding {
     Location where;
 };
 
+struct BaseImage {
+    std::vector<std::string> variables;  // names
+    std::string platform;                // "linux/arm64"
+};
+
 struct LintOptions {
     Values build_args;
     Values platform_values;            // platform_args()
     const Patterns* ignore = nullptr;  // .dockerignore, for CopyIgnoredFile
-    // Names of the variables that a base image has (of its configuration), for UndefinedVar; where it is not set, PATH alone.
-    std::function<std::vector<std::string>(const std::string& image)> base_environment;
+    // For UndefinedVar and InvalidBaseImagePlatform. Platform is that of the FROM flag, empty for the target's. Nothing for an
+    // image that is not known: its stage is spared both. Where it is not set, base images have PATH alone.
+    std::function<std::optional<BaseImage>(const std::string& image, const std::string& platform)> base_image;
 };
 
 constexpr std::size_t finding_limit = 1000;  // more are not looked for

@@ -23,6 +23,7 @@ const std::vector<Rule>& rules() {
          false},
         {"FromPlatformFlagConstDisallowed", "FROM --platform flag should not use a constant value",
          GANTRY_RULE_PAGE "from-platform-flag-const-disallowed/", false},
+        {"InvalidBaseImagePlatform", "Base image platform does not match expected target platform", "", false},
         {"InvalidDefaultArgInFrom", "Default value for global ARG results in an empty or invalid base image name",
          GANTRY_RULE_PAGE "invalid-default-arg-in-from/", false},
         {"InvalidDefinitionDescription",
@@ -61,7 +62,8 @@ const std::vector<Rule>& rules() {
 }
 
 std::string finding_text(const Finding& finding, std::string_view text, std::string_view file) {
-    return fmt::format("WARNING: {} - {}\n{}\n{}", finding.rule->name, finding.rule->url, finding.message,
+    const std::string_view url = finding.rule->url;
+    return fmt::format("WARNING: {}{}{}\n{}\n{}", finding.rule->name, url.empty() ? "" : " - ", url, finding.message,
                        excerpt(text, file, finding.where));
 }
 

@@ -15,6 +15,7 @@ enum class Check {
     ExposeProtoCasing,
     FromAsCasing,
     FromPlatformFlagConstDisallowed,
+    InvalidBaseImagePlatform,
     InvalidDefaultArgInFrom,
     InvalidDefinitionDescription,
     JSONArgsRecommended,
@@ -83,8 +84,10 @@ private:
         std::set<std::string, std::less<>> declared;  // ARGs, also without a value
         bool workdir = false;                         // WORKDIR was given
         bool shell = false;                           // SHELL was given
+        bool unknown = false;                         // what variables the base image has
     };
     void begin(std::size_t index);
+    void begin_from_image(const Stage& stage, const std::string& image);
     void visit(const Instruction& instruction);
     void visit_arg(const Arg& arg, Location where);
     void visit_expose(const Expose& expose, const Lookup& lookup, Location where);

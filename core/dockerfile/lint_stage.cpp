@@ -2,6 +2,8 @@
 #include "dockerfile/lint_run.hpp"
 #include "dockerfile/words.hpp"
 
+#include <ranges>
+
 namespace gantry::dockerfile::detail {
 
 namespace {
@@ -16,6 +18,12 @@ bool is_remote(std::string_view source) {
     for (const std::string_view scheme : {"http://", "https://", "git://", "git@", "ssh://"})
         if (source.starts_with(scheme)) return true;
     return source.ends_with(".git");
+}
+
+// As BuildKit compares: the variant does not count.
+bool same_platform(std::string_view left, std::string_view right) {
+    const auto lefts = split(left, '/'), rights = split(right, '/');
+    return std::ranges::equal(lefts | std::views::take(2), rights | std::views::take(2));
 }
 
 // As a pattern of .dockerignore is cleaned: "./a//b/" is "a/b".
@@ -49,8 +57,22 @@ void StageLint::begin(std::size_t index) {
         return;
     }
     state().environment["PATH"] = "";
-    if (!options_.base_environment || !image || base == "scratch") return;
-    for (std::string& name : options_.base_environment(*image)) state().environment[std::move(name)] = "";
+    if (options_.base_image && image && base != "scratch") begin_from_image(dockerfile_.stages[index], *image);
+}
+
+void StageLint::begin_from_image(const Stage& stage, const std::string& image) {
+    Recorder recorder(globals_);
+    const auto flag = expand_word(stage.from.platform, recorder.lookup(), dockerfile_.directives.escape);
+    auto found = flag ? options_.base_image(image, *flag) : std::nullopt;
+    state().unknown = !found;
+    if (!found) return;
+    for (std::string& name : found->variables) state().environment[std::move(name)] = "";
+    const auto target = globals_.find("TARGETPLATFORM");
+    const std::string expected = flag->empty() && target != globals_.end() ? target->second : *flag;
+    if (!expected.empty() && !found->platform.empty() && !same_platform(expected, found->platform))
+        findings_.add(Check::InvalidBaseImagePlatform, stage.where,
+                      fmt::format("Base image {} was pulled with platform {}, expected {} for current build", image,
+                                  quoted(found->platform), quoted(expected)));
 }
 
 Lookup StageLint::lookup() {
@@ -63,7 +85,7 @@ Lookup StageLint::lookup() {
 
 bool StageLint::is_declared(const std::string& name) {
     for (const State* state = &this->state(); state; state = state->base)
-        if (state->declared.contains(name)) return true;
+        if (state->unknown || state->declared.contains(name)) return true;
     return false;
 }
 

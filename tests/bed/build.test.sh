@@ -518,6 +518,26 @@ FROM localhost/base
 CMD ["true"]
 D
     assert_contains "$(gantry build --check .)" 'no warnings'
+    # What the builder and the base image set is known.
+    context known <<'D'
+# check=error=true
+FROM --platform=$BUILDPLATFORM localhost/base AS first
+ARG TARGETARCH
+ENV PATH=/more:$PATH ARCHITECTURE=$TARGETARCH
+FROM first
+LABEL path=$PATH
+D
+    assert_contains "$(gantry build --check .)" 'no warnings'
+    build -t known
+    context unknown <<'D'
+# check=error=true
+FROM known
+LABEL is=$ARCHITECTURE isnt=$ARCHITECTUR
+D
+    assert_fails build
+    assert_contains "$output" "Usage of undefined variable '\$ARCHITECTUR' (did you mean \$ARCHITECTURE?)"
+    sed -i 1d Dockerfile
+    assert_contains "$(build)" '1 warning found'
     context broken <<'D'
 FROM localhost/base
 RNU x

@@ -31,12 +31,13 @@ TEST(Lint, a_good_file_has_no_findings) {
 }
 
 TEST(Lint, rules_are_sorted_and_have_pages) {
-    EXPECT_EQ(rules().size(), 21U);
+    EXPECT_EQ(rules().size(), 22U);
     for (std::size_t at = 0; at < rules().size(); ++at) {
         if (at > 0) {
             EXPECT_LT(std::string(rules()[at - 1].name), rules()[at].name);
         }
-        EXPECT_TRUE(std::string_view(rules()[at].url).starts_with("https://docs.docker.com/go/dockerfile/rule/"));
+        if (rules()[at].name != std::string_view("InvalidBaseImagePlatform"))
+            EXPECT_TRUE(std::string_view(rules()[at].url).starts_with("https://docs.docker.com/go/dockerfile/rule/"));
     }
 }
 
@@ -107,11 +108,23 @@ TEST(Lint, UndefinedVar) {
     EXPECT_THAT(found("FROM a AS b\nENV SOURCE=x\nCOPY $SORCE $SOURCE /\nENV PATH=$PATH:/y\n"),
                 ElementsAre("UndefinedVar:3: Usage of undefined variable '$SORCE' (did you mean $SOURCE?)"));
     // An ARG without a value, the base stage's variables and those of the base image are defined.
-    const LintOptions options{.base_environment = [](const std::string& image) {
-        return std::vector<std::string>{image == "a:1" ? "HOME" : "OTHER"};
+    const LintOptions options{.base_image = [](const std::string& image, const std::string&) -> std::optional<BaseImage> {
+        if (image == "unknown") return std::nullopt;
+        return BaseImage{{image == "a:1" ? "HOME" : "OTHER"}, "linux/amd64"};
     }};
+    EXPECT_THAT(found("FROM unknown\nUSER $HOME\n", options), IsEmpty());
     EXPECT_THAT(found("FROM a:1 AS b\nARG X\nENV Y=$HOME$X\nFROM b\nENV Z=$Y$X$HOME\n", options), IsEmpty());
     EXPECT_THAT(found("FROM b:1\nUSER $HOME\n", options), ElementsAre("UndefinedVar:2: Usage of undefined variable '$HOME'"));
+}
+
+TEST(Lint, InvalidBaseImagePlatform) {
+    const LintOptions options{.base_image = [](const std::string&, const std::string& platform) -> std::optional<BaseImage> {
+        return BaseImage{{}, platform == "linux/arm64/v8" ? "linux/arm64" : "linux/s390x"};
+    }};
+    EXPECT_THAT(found("FROM --platform=linux/arm64/v8 a AS arm64\n", options), IsEmpty());
+    EXPECT_THAT(found("FROM a\n", options),
+                ElementsAre("InvalidBaseImagePlatform:1: Base image a was pulled with platform \"linux/s390x\", expected "
+                            "\"linux/amd64\" for current build"));
 }
 
 TEST(Lint, MultipleInstructionsDisallowed) {
