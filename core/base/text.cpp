@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <ctime>
 
 namespace gantry {
@@ -37,5 +38,14 @@ std::string rfc3339(std::int64_t unix_seconds, std::uint32_t nanoseconds, int di
     if (digits == 0) return fmt::format("{}Z", text);
     return fmt::format("{}.{}Z", text, fmt::format("{:09}", nanoseconds).substr(0, static_cast<std::size_t>(digits)));
 }
+
+std::optional<std::uint64_t> whole_number(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace gantry

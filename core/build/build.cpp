@@ -78,8 +78,8 @@ struct Reading {
     dockerfile::Plan plan;
 };
 
-Result<Reading> read(const Options& options, const std::string& file, const std::string& text,
-                     std::set<std::string, std::less<>> contexts, dockerfile::Location& failed) {
+Result<Reading> read_dockerfile(const Options& options, const std::string& file, const std::string& text,
+                                std::set<std::string, std::less<>> contexts, dockerfile::Location& failed) {
     const image::Platform host = image::Platform::host();
     Reading reading{TRY(dockerfile::parse(text, file, &failed)), {}, {}, {}, {}};
     reading.platforms =
@@ -131,7 +131,7 @@ private:
             for (const auto& [name, source] : session_.options.contexts)
                 TRY(inputs_.open_named(name, TRY(fetch_named_context(session_, name, source))));
             dockerfile::Location failed;
-            auto reading = read(session_.options, session_.file, session_.text, inputs_.names(), failed);
+            auto reading = read_dockerfile(session_.options, session_.file, session_.text, inputs_.names(), failed);
             if (!reading.ok()) {
                 session_.reporter.notice(dockerfile::excerpt(session_.text, session_.file, failed));
                 return std::move(reading).error();

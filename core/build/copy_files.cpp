@@ -1,5 +1,6 @@
 #include "build/copy_files.hpp"
 
+#include "base/text.hpp"
 #include "container/image_changes.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
@@ -14,7 +15,6 @@ namespace gantry::build {
 
 namespace {
 
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 std::string folder_name(const std::string& path) {
     const auto slash = path.rfind('/');
     return slash == std::string::npos ? "" : path.substr(0, slash);

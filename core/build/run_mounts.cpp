@@ -1,5 +1,6 @@
 #include "build/run_mounts.hpp"
 
+#include "base/text.hpp"
 #include "build/copy_files.hpp"
 #include "container/image_changes.hpp"
 #include "os/copy_tree.hpp"
@@ -19,8 +20,6 @@ using dockerfile::MountType;
 using dockerfile::RunMount;
 
 constexpr std::size_t secret_limit = 500U << 10;  // as BuildKit
-
-std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string cache_id(const RunMount& mount, const std::string& target) { return mount.id.empty() ? target : mount.id; }
 

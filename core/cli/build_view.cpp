@@ -17,7 +17,7 @@ namespace gantry::cli {
 namespace {
 
 using build::Event;
-using Json = nlohmann::json;
+using EventJson = nlohmann::json;
 
 double seconds(std::chrono::steady_clock::duration span) { return std::chrono::duration<double>(span).count(); }
 
@@ -183,7 +183,7 @@ void BuildView::show_json(const Event& event) {
     if (event.kind == Kind::started) line.name = event.name;
     const std::string digest = image::digest_of(fmt::format("{} {}", event.vertex, line.name)).str();
     const std::string time = now();
-    Json json;
+    EventJson json;
     if (event.kind == Kind::output) {
         json["logs"] = {{{"vertex", digest},
                          {"stream", event.error_stream ? 2 : 1},
@@ -196,13 +196,13 @@ void BuildView::show_json(const Event& event) {
         json["warnings"] = {{{"level", 1}, {"short", base64_encode(event.text)}}};
     } else {
         if (event.kind == Kind::started) line.pending[0] = time;
-        Json vertex{{"digest", digest}, {"name", line.name}, {"started", line.pending[0]}};
+        EventJson vertex{{"digest", digest}, {"name", line.name}, {"started", line.pending[0]}};
         if (event.kind != Kind::started) vertex["completed"] = time;
         if (event.kind == Kind::cached) vertex["cached"] = true;
         if (event.kind == Kind::failed) vertex["error"] = event.text;
         json["vertexes"] = {vertex};
     }
-    put(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+    put(json.dump(-1, ' ', false, EventJson::error_handler_t::replace) + "\n");
 }
 
 }  // namespace gantry::cli

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t entry_limit = 1U << 20;
+constexpr std::size_t entry_size_limit = 1U << 20;
 
 std::string folder_of(const Store& store) { return roots_folder(store.paths(), "build"); }
 std::string file_of(const Store& store, const Digest& key) { return fmt::format("{}/{}.json", folder_of(store), key.hex()); }
@@ -55,7 +55,7 @@ Result<CachedStep> step_from(const Json& json) {
 }
 
 Result<CachedStep> read_step(const std::string& file) {
-    const std::string text = TRY(os::read_file(file, entry_limit));
+    const std::string text = TRY(os::read_file(file, entry_size_limit));
     try {
         return step_from(Json::parse(text));
     } catch (const Json::exception& failure) {

@@ -7,7 +7,7 @@ namespace gantry::image {
 
 namespace {
 
-class Plain final : public Decompressor {
+class PlainDecompressor final : public Decompressor {
 public:
     Result<Step> run(std::string_view input, char* output, std::size_t room) override {
         const std::size_t count = std::min(input.size(), room);
@@ -123,7 +123,7 @@ Compression compression_of(std::string_view head) {
 
 Result<std::unique_ptr<Decompressor>> make_decompressor(Compression compression) {
     switch (compression) {
-    case Compression::none: return std::unique_ptr<Decompressor>(std::make_unique<Plain>());
+    case Compression::none: return std::unique_ptr<Decompressor>(std::make_unique<PlainDecompressor>());
     case Compression::gzip: return std::unique_ptr<Decompressor>(std::make_unique<Gzip>());
     case Compression::zstd: return std::unique_ptr<Decompressor>(std::make_unique<Zstd>());
     case Compression::unsupported: break;

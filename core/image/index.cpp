@@ -10,7 +10,7 @@ namespace {
 
 using detail::Json;
 
-constexpr std::size_t entry_limit = 100'000;
+constexpr std::size_t index_entry_limit = 100'000;
 
 std::vector<std::string> words(std::string_view text) {
     std::vector<std::string> list;
@@ -99,7 +99,7 @@ Result<Index> parse_index(std::string_view json) {
     Index index;
     const Json* manifests = TRY(detail::array_member(root, "manifests", "index"));
     if (!manifests) return index;
-    if (manifests->size() > entry_limit) return error(Errc::invalid, "index: more than {} entries", entry_limit);
+    if (manifests->size() > index_entry_limit) return error(Errc::invalid, "index: more than {} entries", index_entry_limit);
     for (const Json& entry : *manifests) TRY(take_entry(entry, index));
     return index;
 }

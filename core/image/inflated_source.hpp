@@ -1,4 +1,5 @@
-// The plain bytes of a stream that may be compressed, told apart by its first bytes (decompress.hpp); a pipe may give them one by one.
+// The plain bytes of a stream that may be compressed, told apart by its first bytes (decompress.hpp); a pipe may give them one
+// by one.
 #pragma once
 
 #include "image/byte_source.hpp"

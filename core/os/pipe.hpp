@@ -11,7 +11,8 @@ struct Pipe {
 };
 Result<Pipe> make_pipe();  // close-on-exec
 
-// The same for what a container writes: any user in it may open its /dev/stdout by path, and a pipe is its maker's alone otherwise.
+// The same for what a container writes: any user in it may open its /dev/stdout by path, and a pipe is its maker's alone
+// otherwise.
 Result<Pipe> make_output_pipe();
 
 }  // namespace gantry::os

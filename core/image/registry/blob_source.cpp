@@ -1,7 +1,6 @@
 #include "image/registry/blob_source.hpp"
 
-#include <charconv>
-
+#include "base/text.hpp"
 namespace gantry::image::registry {
 
 namespace {
@@ -132,13 +131,6 @@ private:
     bool no_range_ = false, ask_whole_ = false, target_failed_ = false;
 };
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 }  // namespace
 
 std::optional<ContentRange> parse_content_range(std::string_view text) {
@@ -147,9 +139,9 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
     text.remove_prefix(unit.size());
     const std::size_t dash = text.find('-'), slash = text.find('/');
     if (dash == std::string_view::npos || slash == std::string_view::npos || dash > slash) return std::nullopt;
-    const auto first = number(text.substr(0, dash)), last = number(text.substr(dash + 1, slash - dash - 1));
+    const auto first = whole_number(text.substr(0, dash)), last = whole_number(text.substr(dash + 1, slash - dash - 1));
     const std::string_view whole = text.substr(slash + 1);
-    const auto total = number(whole);
+    const auto total = whole_number(whole);
     if (!first || !last || *first > *last || (!total && whole != "*")) return std::nullopt;
     return ContentRange{*first, *last, total};
 }

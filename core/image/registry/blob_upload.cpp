@@ -1,9 +1,8 @@
 #include "image/registry/blob_upload.hpp"
 
+#include "base/text.hpp"
 #include "image/hasher.hpp"
 #include "image/registry/choose.hpp"
-
-#include <charconv>
 
 namespace gantry::image::registry {
 
@@ -11,13 +10,6 @@ namespace {
 
 constexpr std::uint64_t chunk_limit = 1ULL << 30;  // a registry may not make us send more at once
 const char* const octets = "Content-Type: application/octet-stream";
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
 
 Error refused(Repository& repository, const HttpOutcome& outcome, std::string_view object) {
     const Endpoint& endpoint = repository.connection().endpoint();
@@ -133,7 +125,7 @@ private:
         session_.clear();
         if (!take_location(response)) return;
         chunk_ = plan_.chunk;
-        if (const auto least = number(response.header("oci-chunk-min-length")))
+        if (const auto least = whole_number(response.header("oci-chunk-min-length")))
             chunk_ = std::clamp(*least, plan_.chunk, std::max(plan_.chunk, chunk_limit));
     }
 
@@ -258,7 +250,7 @@ std::optional<std::uint64_t> parse_upload_range(std::string_view text) {
     if (text.starts_with("bytes=")) text.remove_prefix(6);
     const std::size_t dash = text.find('-');
     if (dash == std::string_view::npos || text.substr(0, dash) != "0") return std::nullopt;
-    const auto last = number(text.substr(dash + 1));
+    const auto last = whole_number(text.substr(dash + 1));
     if (!last || *last == UINT64_MAX) return std::nullopt;
     return *last + 1;
 }

@@ -8,7 +8,7 @@ namespace gantry::image::registry {
 
 namespace {
 
-constexpr std::size_t file_limit = 1U << 20;
+constexpr std::size_t certificate_limit = 1U << 20;
 
 std::string stem(const std::string& name) { return name.substr(0, name.rfind('.')); }
 
@@ -37,7 +37,7 @@ Result<Tls> certificates_of(const config::Paths& paths, const config::Registry& 
     const std::vector<std::string> names = TRY(os::list_dir(folder));
     if (tls.ca.empty())
         for (const std::string& name : names)
-            if (name.ends_with(".crt")) tls.authorities += TRY(os::read_file(folder + "/" + name, file_limit)) + "\n";
+            if (name.ends_with(".crt")) tls.authorities += TRY(os::read_file(folder + "/" + name, certificate_limit)) + "\n";
     if (chosen.certificate.empty() && chosen.key.empty()) {
         TRY(find_client(folder, names, tls));
     } else {

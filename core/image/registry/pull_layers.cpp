@@ -11,10 +11,7 @@ namespace gantry::image::registry {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto report_interval = std::chrono::milliseconds(100);
 constexpr auto lock_interval = std::chrono::milliseconds(50);
-
-std::string short_digest(const Digest& digest) { return std::string(digest.hex().substr(0, 12)); }
 
 // One layer, from the first source that has it in good order.
 class LayerPull {

@@ -15,6 +15,11 @@ struct StopSign {
     [[nodiscard]] bool cancelled() const { return failed || (user && *user); }
 };
 
+constexpr auto report_interval = std::chrono::milliseconds(100);
+
+// As Docker shows layers.
+inline std::string short_digest(const Digest& digest) { return std::string(digest.hex().substr(0, 12)); }
+
 // Calls the user's function from one thread at a time.
 class Reporter {
 public:

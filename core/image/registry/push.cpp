@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t mount_tries = 3;  // each costs a request; the newest are asked first
 
 // The image that has the name, with the manifest that the name stands for: one configuration may have several.
-struct Source {
+struct PushSource {
     Image image;
     std::string text;
     Manifest manifest;
@@ -35,7 +35,7 @@ public:
         TRY(make_compressor(gzip ? Compression::gzip : Compression::zstd, options_.level, {}, 1));
         const ImageRef full = ref.normalized();
         const os::Fd held = TRY(store_.hold());
-        const Source source = TRY(find_source(full));
+        const PushSource source = TRY(find_source(full));
         const CredentialsFn credentials = [&] { return find_credentials(store_.paths(), full.domain, full.path); };
         const TlsFn tls = [&](const std::string& host) {
             const auto other = endpoint_of(store_.paths(), engine_, host);
@@ -53,7 +53,7 @@ public:
     }
 
 private:
-    Result<Source> find_source(const ImageRef& full) {
+    Result<PushSource> find_source(const ImageRef& full) {
         Index index = TRY(read_index(store_.paths().images()));
         const IndexRecord* record = index.find_name(full.str());
         if (!record)
@@ -74,11 +74,11 @@ private:
         if (manifest.layers.size() != config.diff_ids.size())
             return error(Errc::corrupt, "the manifest has {} layers, the image's configuration {}", manifest.layers.size(),
                          config.diff_ids.size());
-        return Source{std::move(image), std::move(text), std::move(manifest), std::move(config)};
+        return PushSource{std::move(image), std::move(text), std::move(manifest), std::move(config)};
     }
 
     // How a layer must be compressed; nothing where its blob is good as it is.
-    Result<std::optional<LayerEncoding>> encoding_for(const Source& source, std::size_t layer) {
+    Result<std::optional<LayerEncoding>> encoding_for(const PushSource& source, std::size_t layer) {
         const Descriptor& blob = source.manifest.layers[layer];
         const os::Fd fd = TRY(store_.open_blob(blob.digest));
         FileSource file(fd.get(), blob.digest.str(), 0, blob.size);
@@ -119,7 +119,7 @@ private:
         return {};
     }
 
-    Result<OutgoingManifest> push_layers_of(const Source& source, const ImageRef& full, Repository& repository) {
+    Result<OutgoingManifest> push_layers_of(const PushSource& source, const ImageRef& full, Repository& repository) {
         TRY(learn_repositories(full));
         std::vector<std::optional<ReplacedLayer>> replaced(source.manifest.layers.size());
         std::vector<std::optional<LayerEncoding>> encodings(replaced.size());
@@ -143,7 +143,7 @@ private:
         return replace_layers(source.text, replaced);
     }
 
-    Result<> push_config(const Source& source, Repository& repository) {
+    Result<> push_config(const PushSource& source, Repository& repository) {
         const Descriptor& config = source.manifest.config;
         const os::Fd fd = TRY(store_.open_blob(config.digest));
         TRY(push_blob(repository, {config.digest, config.size, fd.get()}, {}));

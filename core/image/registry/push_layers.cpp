@@ -7,9 +7,6 @@ namespace gantry::image::registry {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr auto report_interval = std::chrono::milliseconds(100);
-
-std::string short_digest(const Digest& digest) { return std::string(digest.hex().substr(0, 12)); }
 
 class LayerPush {
 public:
