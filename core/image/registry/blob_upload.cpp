@@ -265,6 +265,14 @@ Result<bool> has_manifest(Repository& repository, const Digest& digest) {
     return exists(repository, std::move(request), fmt::format("manifest '{}'", digest.str()));
 }
 
+bool has_tag(Repository& repository, const std::string& tag, const Digest& digest) {
+    ApiRequest request{"HEAD", fmt::format("{}/manifests/{}", repository.path(), tag), repository.scope()};
+    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
+    const HttpOutcome outcome = repository.ask(request);
+    return outcome.fault == Fault::none && outcome.response.status == 200 &&
+           outcome.response.header("docker-content-digest") == digest.str();
+}
+
 Result<Uploaded> push_blob(Repository& repository, const LocalBlob& blob, const UploadPlan& plan) {
     return Upload(repository, blob, plan).run();
 }

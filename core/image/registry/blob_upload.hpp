@@ -41,6 +41,8 @@ Result<> push_manifest(Repository& repository, const std::string& reference, con
 // Whether the registry has it.
 Result<bool> has_blob(Repository& repository, const Digest& digest);
 Result<bool> has_manifest(Repository& repository, const Digest& digest);
+// Whether this tag of the repository is that manifest. False also where the registry does not say.
+bool has_tag(Repository& repository, const std::string& tag, const Digest& digest);
 
 // What the "Range: 0-99" of an upload says: how many bytes the registry has. Nothing for what is no such header.
 std::optional<std::uint64_t> parse_upload_range(std::string_view text);

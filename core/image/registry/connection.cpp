@@ -21,23 +21,39 @@ Connection::Connection(HttpClient& client, Endpoint endpoint, CredentialsFn cred
       scheme_(endpoint_.plain_allowed ? "" : "https") {}
 
 HttpOutcome Connection::perform(const ApiRequest& request) {
-    std::string scheme;
-    {
-        const std::scoped_lock lock(mutex_);
-        scheme = scheme_;
-    }
-    return scheme.empty() ? choose_scheme(request) : perform_on(scheme, request);
+    const std::string known = scheme();
+    return known.empty() ? choose_scheme(request) : perform_on(known, request);
+}
+
+std::string Connection::scheme() {
+    const std::scoped_lock lock(mutex_);
+    return scheme_;
+}
+
+// Whether something speaks TLS there, without the authorities of the system: loading them takes longer than all the rest of a
+// push that has nothing to send. The answer is for nothing else.
+HttpOutcome Connection::say_hello() {
+    HttpRequest hello;
+    hello.url = fmt::format("https://{}/", endpoint_.host);
+    hello.only_connect = true;
+    hello.tls = endpoint_.tls;
+    hello.tls.unchecked = true;
+    return client_.perform(hello);
 }
 
 // TLS first; HTTP only where nothing at all speaks TLS there, never because of a bad certificate.
 HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
-    HttpOutcome outcome = perform_on("https", request);
-    std::string found = "https";
+    const std::scoped_lock choosing(choosing_);
+    if (const std::string known = scheme(); !known.empty()) return perform_on(known, request);
     const auto silent = [](const HttpOutcome& one) {
         return one.fault == Fault::tls || one.fault == Fault::connect ||
                ((one.fault == Fault::lost || one.fault == Fault::stalled) && one.response.status == 0);
     };
-    if (silent(outcome)) {
+    HttpOutcome outcome = say_hello();
+    std::string found = "https";
+    if (!silent(outcome)) {
+        outcome = perform_on("https", request);
+    } else {
         HttpOutcome plain = perform_on("http", request);
         // Of two failures the one that got further tells more.
         if (plain.response.status == 400) {

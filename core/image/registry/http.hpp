@@ -50,6 +50,7 @@ struct HttpRequest {
     // and comes back as Fault::sink.
     std::function<Result<>(const HttpResponse&)> begin;
     std::function<Result<>(std::string_view)> sink;
+    bool only_connect = false;  // up to the end of the TLS handshake: nothing is asked
 };
 
 enum class Fault {

@@ -45,9 +45,10 @@ public:
         Repository repository(connection, full.path, "pull,push");
         reporter_.line(fmt::format("The push refers to repository [{}]", full.repository()));
         const OutgoingManifest manifest = TRY(push_layers_of(source, full, repository));
-        TRY(push_config(source, repository));
-        TRY(push_manifest(repository, full.tag, manifest.media_type, manifest.text));
         const Digest digest = digest_of(manifest.text);
+        const bool nothing_new = TRY(push_config(source, repository)).how == Uploaded::How::existed;
+        if (!nothing_new || !has_tag(repository, full.tag, digest))
+            TRY(push_manifest(repository, full.tag, manifest.media_type, manifest.text));
         TRY(store_.add(source.image.manifest, std::nullopt, full.repository() + "@" + digest.str()));
         return PushResult{full.str(), digest, manifest.text.size()};
     }
@@ -143,11 +144,10 @@ private:
         return replace_layers(source.text, replaced);
     }
 
-    Result<> push_config(const PushSource& source, Repository& repository) {
+    Result<Uploaded> push_config(const PushSource& source, Repository& repository) {
         const Descriptor& config = source.manifest.config;
         const os::Fd fd = TRY(store_.open_blob(config.digest));
-        TRY(push_blob(repository, {config.digest, config.size, fd.get()}, {}));
-        return {};
+        return push_blob(repository, {config.digest, config.size, fd.get()}, {});
     }
 
     Store& store_;

@@ -139,6 +139,7 @@ void Transfer::set_up() {
     }
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.get());
     set_up_tls();
+    if (request_.only_connect) curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 
     using Callback = std::size_t (*)(char*, std::size_t, std::size_t, void*);
     const Callback header = [](char* data, std::size_t size, std::size_t count, void* self) {
@@ -186,7 +187,10 @@ void Transfer::set_up_tls() {
     const Tls& tls = request_.tls;
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     // CAINFO replaces the system's bundle; CAPATH keeps the system's folder besides it.
-    if (!tls.ca.empty()) {
+    if (tls.unchecked) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, nullptr);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, nullptr);
+    } else if (!tls.ca.empty()) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, tls.ca.c_str());
         curl_easy_setopt(easy, CURLOPT_CAPATH, "/etc/ssl/certs");
     } else if (!tls.authorities.empty()) {

@@ -75,6 +75,11 @@ TEST_F(PushTest, UncompressedLayersBecomeGzipOnce) {
     EXPECT_EQ(again->digest, first->digest);
     EXPECT_EQ(sent(), 0u);
     EXPECT_THAT(said("Layer already exists"), testing::SizeIs(3));
+    for (const Request& request : registry_.server().requests()) EXPECT_EQ(request.method, "HEAD") << request.target;
+    // A tag that is another's since is taken back.
+    registry_.put("team/app", "1", make_image({make_layer("other", 1000)}));
+    ASSERT_TRUE(push(name_).ok());
+    EXPECT_EQ(digest_of(registry_.manifest("team/app", "1")), first->digest);
     expect_clean();
 }
 
