@@ -293,6 +293,12 @@ Result<std::unique_ptr<Session>> open_session(container::Engine& engine, const F
     if (storage->wants_mount_namespace(sample)) TRY(os::unshare_mounts());
     auto session = std::make_unique<Session>(engine, fetchers, options, *store, *storage, std::move(folders), std::move(hold));
     session->epoch = TRY(epoch_of(options));
+    for (const SshSource& source : options.ssh) {
+        if (source.keys.empty()) continue;
+        const std::string folder = fmt::format("{}/ssh-{}", session->scratch(), session->agents.size());
+        TRY(os::make_dirs(folder, 0700));
+        session->agents.emplace(source.id, TRY_CONTEXT(SshAgent::start(folder, source.keys), "--ssh {}", source.id));
+    }
     session->replaced = !killed.empty();  // what they had made is nobody's
     return session;
 }

@@ -18,8 +18,9 @@ namespace gantry::build {
 struct Secret {  // --secret id=ID[,src=FILE | env=NAME]
     std::string id, file, variable;
 };
-struct SshSource {  // --ssh ID[=SOCKET]
+struct SshSource {  // --ssh ID[=SOCKET|KEY[,KEY]...]
     std::string id, socket;
+    std::vector<std::string> keys;  // files, for an agent of the build's own; then there is no socket
 };
 
 // What the build cannot do by itself: it needs the registry client and libarchive, which not every program wants to load.

@@ -198,7 +198,7 @@ Result<> RunMounts::add_ssh(const RunMount& mount, StepRequest& request) {
     const std::string target = mount.target.empty() ? fmt::format("/run/buildkit/ssh_agent.{}", request.mounts.size())
                                                     : container::resolved_folder(request.config.workdir, mount.target);
     if (request.mounts.end() == std::ranges::find(request.mounts, target, &config::Mount::target))
-        add_host(request, source->socket, target, false, false);
+        add_host(request, source->keys.empty() ? source->socket : session_.agents.at(id).socket(), target, false, false);
     request.environment.emplace_back("SSH_AUTH_SOCK", target);
     return {};
 }

@@ -4,6 +4,7 @@
 #include "build/build.hpp"
 #include "image/build_cache.hpp"
 #include "build/file_digests.hpp"
+#include "build/ssh_agent.hpp"
 #include "build/tree.hpp"
 #include "build/vertex.hpp"
 #include "container/build_step.hpp"
@@ -45,10 +46,11 @@ struct Session {
     image::BuildCache cache;
     std::atomic<unsigned> last_container = 0;
     std::atomic<bool> cached = true;     // no step has been carried out
-    std::atomic<bool> replaced = false;  // a layer that was known may be nobody\'s now
+    std::atomic<bool> replaced = false;  // a layer that was known may be nobody's now
     std::counting_semaphore<> commands{static_cast<std::ptrdiff_t>(std::max(1U, std::thread::hardware_concurrency()))};
-    std::optional<std::int64_t> epoch;  // SOURCE_DATE_EPOCH
-    std::string file, text;             // the Dockerfile: its name for messages, and what is in it
+    std::optional<std::int64_t> epoch;                    // SOURCE_DATE_EPOCH
+    std::map<std::string, SshAgent, std::less<>> agents;  // by --ssh's ID, of those with keys
+    std::string file, text;                               // the Dockerfile: its name for messages, and what is in it
 
     [[nodiscard]] std::string scratch() const { return container::build_scratch(engine.paths(), folders.id()); }
     [[nodiscard]] ContainerName next_container();

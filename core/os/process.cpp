@@ -177,4 +177,39 @@ Result<Finished> run(const Command& command) {
     return finished;
 }
 
+Result<Companion> Companion::start(const std::vector<std::string>& words) {
+    const std::string program = TRY(find_program(words.at(0)));
+    Pipe in = TRY(make_pipe()), out = TRY(make_pipe());
+    const pid_t pid = TRY(spawn(program, words, in.read.get(), out.write.get(), STDERR_FILENO));
+    return Companion(pid, std::move(in.write), std::move(out.read));
+}
+
+Companion::Companion(Companion&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)), input_(std::move(other.input_)), output_(std::move(other.output_)) {}
+
+Companion::~Companion() {
+    if (pid_ > 0) const Child child(pid_);
+}
+
+Result<std::string> Companion::read_line(std::chrono::milliseconds timeout) {
+    const auto deadline = Clock::now() + timeout;
+    std::string line;
+    for (;;) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+        pollfd end{output_.get(), POLLIN, 0};
+        const int ready = left > 0 ? poll(&end, 1, static_cast<int>(left)) : 0;
+        if (ready < 0 && errno != EINTR) return errno_error("poll");
+        if (ready == 0) return error(Errc::timeout, "no answer within {} ms", timeout.count());
+        if (ready < 0) continue;
+        char c = 0;
+        const ssize_t count = read(output_.get(), &c, 1);
+        if (count < 0 && errno != EINTR) return errno_error("read its output");
+        if (count == 0) return error(Errc::unavailable, "it ended");
+        if (count < 0) continue;
+        if (c == '\n') return line;
+        line += c;
+        if (line.size() > 4096) return error(Errc::invalid, "wrote a line of more than 4096 bytes");
+    }
+}
+
 }  // namespace gantry::os

@@ -3,6 +3,9 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "os/fd.hpp"
+
+#include <sys/types.h>
 
 #include <chrono>
 #include <cstddef>
@@ -26,5 +29,25 @@ struct Finished {
 
 // Errc::not_found where there is no such program, Errc::timeout where it took too long (its process group is killed).
 Result<Finished> run(const Command& command);
+
+// A program beside us whose standard input is a pipe that nobody writes to: what reads it ends when we do, however that is. Its
+// standard error is ours. Killed with its process group and reaped in the end.
+class Companion {
+public:
+    static Result<Companion> start(const std::vector<std::string>& words);
+    Companion(Companion&& other) noexcept;
+    Companion& operator=(Companion&&) = delete;
+    ~Companion();
+
+    // The next line of its output, without the end of the line.
+    Result<std::string> read_line(std::chrono::milliseconds timeout);
+    [[nodiscard]] bool running() const { return pid_ > 0; }  // false where it was moved from
+
+private:
+    Companion(pid_t pid, Fd input, Fd output) : pid_(pid), input_(std::move(input)), output_(std::move(output)) {}
+
+    pid_t pid_;
+    Fd input_, output_;
+};
 
 }  // namespace gantry::os

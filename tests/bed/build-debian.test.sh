@@ -28,6 +28,8 @@ RUN echo "deb [trusted=yes] http://mirror.test:8181/third ./" > /etc/apt/sources
     apt-get update && \
     apt-get install -y third-party
 
+RUN --mount=type=ssh,id=keys ssh-add -l >/keys
+
 RUN mkdir -p /var/run/sshd && \
     echo 'root:screencast' | chpasswd && \
     sed -i 's/#*PermitRootLogin prohibit-password/PermitRootLogin yes/' /etc/ssh/sshd_config && \
@@ -40,16 +42,23 @@ EXPOSE 22
 ENTRYPOINT ["/entry.sh"]
 CMD ["/usr/sbin/sshd", "-D", "-e"]
 D
-    build -t sshd .
+    rm -f /tmp/key /tmp/locked
+    ssh-keygen -q -t ed25519 -N '' -C deploy -f /tmp/key
+    ssh-keygen -q -t ed25519 -N secret -f /tmp/locked
+    assert_fails build -t sshd --ssh keys=/tmp/locked .
+    assert_contains "$output" "ssh-add '/tmp/locked'"
+    build -t sshd --ssh keys=/tmp/key .
+    eventually 5 bash -c '! pgrep -x ssh-agent'
     gantry run -d --name sshd -p 127.0.0.1:2222:22 sshd
     eventually 20 bash -c 'head -c 7 </dev/tcp/127.0.0.1/2222 | grep -q SSH-2.0'
     eventually 10 bash -c 'gantry logs sshd 2>&1 | grep -q "entry: /usr/sbin/sshd -D -e"'
+    assert_match "$(gantry exec sshd cat /keys)" '^256 SHA256:.* deploy \(ED25519\)$'
     assert_eq 'third party' "$(gantry exec sshd third-party)"
     assert_contains "$(gantry exec sshd grep PermitRootLogin /etc/ssh/sshd_config)" 'PermitRootLogin yes'
     assert_eq '' "$(gantry exec sshd sh -c 'ls /var/lib/apt/lists | grep -v lock; cat /etc/resolv.conf >/dev/null' | grep mirror.test_8181_debian || true)"
     gantry rm -f sshd >/dev/null
     # The whole of it is in the cache.
-    assert_eq 0 "$(build -t sshd . | grep -c ' DONE [1-9]')"
+    assert_eq 0 "$(build -t sshd --ssh keys=/tmp/key . | grep -c ' DONE [1-9]')"
     sound
 }
 

@@ -49,7 +49,7 @@ void declare_build(Verb& verb, BuildVerb& options) {
     verb.add_flag("-q,--quiet", options.quiet, "only the image's id");
     verb.add_option("--secret", options.secrets, "secret for RUN --mount=type=secret: id=ID[,src=FILE][,env=NAME]")
         .value("SECRET");
-    verb.add_option("--ssh", options.ssh, "agent's socket for RUN --mount=type=ssh: default or ID[=SOCKET]")
+    verb.add_option("--ssh", options.ssh, "agent or keys for RUN --mount=type=ssh: default or ID[=SOCKET|KEY[,KEY]...]")
         .value("ID[=SOCKET]");
     verb.add_option("--network", options.network, "network of RUN: default, none, host or a network's name").value("NETWORK");
     verb.add_option("--add-host", options.add_hosts, "line of /etc/hosts for RUN, HOST:IP").value("HOST:IP");
@@ -112,16 +112,26 @@ Result<build::Secret> parse_secret(const std::string& text) {
 }
 
 Result<build::SshSource> parse_ssh(const std::string& text) {
-    auto [id, socket] = split(text);
-    build::SshSource source{id, socket.value_or("")};
-    if (source.socket.empty()) {
+    auto [id, places] = split(text);
+    build::SshSource source{id, "", {}};
+    std::string named = places.value_or("");
+    if (named.empty()) {
         const char* agent = getenv("SSH_AUTH_SOCK");
         if (!agent || !*agent) return error(Errc::not_found, "--ssh {}: $SSH_AUTH_SOCK names no agent", id);
-        source.socket = agent;
+        named = agent;
     }
-    struct stat info {};
-    if (stat(source.socket.c_str(), &info) != 0) return errno_error("--ssh {}: '{}'", id, source.socket);
-    if (!S_ISSOCK(info.st_mode)) return error(Errc::invalid, "--ssh {}: '{}' is not an agent's socket", id, source.socket);
+    const auto paths = gantry::split(named, ',');
+    for (const std::string_view path : paths) {
+        const std::string file(path);
+        struct stat info {};
+        if (stat(file.c_str(), &info) != 0) return errno_error("--ssh {}: '{}'", id, file);
+        if (S_ISSOCK(info.st_mode) && paths.size() == 1)
+            source.socket = file;
+        else if (S_ISREG(info.st_mode))
+            source.keys.push_back(std::filesystem::absolute(file).string());
+        else
+            return error(Errc::invalid, "--ssh {}: '{}' is neither an agent's socket nor a file with a key", id, file);
+    }
     return source;
 }
 
