@@ -1,8 +1,8 @@
 #include "cli/copy_tree.hpp"
 
-#include "cli/archive.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
+#include "os/resolve.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,19 +43,20 @@ Result<> copy_between(int from_root, const std::string& source, int to_root, con
     const bool content_only = source.ends_with("/.") || source == ".";
     std::string from = fs::path("/" + source).lexically_normal().string();
     while (from.size() > 1 && from.back() == '/') from.pop_back();
-    if (options.follow_link || content_only || source.ends_with("/")) from = TRY(resolve_in_root(from_root, from));
+    if (options.follow_link || content_only || source.ends_with("/")) from = TRY(os::resolve_in_root(from_root, from));
     if (!exists(from_root, from)) return error(Errc::not_found, "no such file or directory: '{}'", source);
     const bool folder = is_folder(from_root, from, true);
     std::string to = fs::path("/" + target).lexically_normal().string();
     const bool wants_folder = target.ends_with("/") || target.ends_with("/.");
     while (to.size() > 1 && to.back() == '/') to.pop_back();
     if (is_folder(to_root, to)) {
-        to = TRY(resolve_in_root(to_root, to));
+        to = TRY(os::resolve_in_root(to_root, to));
         if (!(folder && content_only)) to = (fs::path(to) / (from == "/" ? "" : fs::path(from).filename())).string();
     } else {
         if (wants_folder && !folder) return error(Errc::invalid, "no such directory: '{}'", target);
         if (folder && exists(to_root, to)) return error(Errc::invalid, "cannot copy a directory onto the file '{}'", target);
-        to = (fs::path(TRY(resolve_in_root(to_root, fs::path(to).parent_path().string()))) / fs::path(to).filename()).string();
+        to = (fs::path(TRY(os::resolve_in_root(to_root, fs::path(to).parent_path().string()))) / fs::path(to).filename())
+                 .string();
     }
     return copy_tree(from_root, from, to_root, to, options.keep_owner, uid, gid);
 }
@@ -68,20 +69,6 @@ std::string absolute(const std::string& path) {
 }
 
 }  // namespace
-
-Result<std::string> resolve_in_root(int root, const std::string& path) {
-    const os::Fd fd = TRY(os::open_in_root(root, path.empty() ? "." : path, O_PATH));
-    const os::Fd top = TRY(os::open_in_root(root, ".", O_PATH));
-    // The kernel's own names of both; what is behind root's is the path inside it.
-    std::error_code failure;
-    const std::string full = fs::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), failure).string();
-    const std::string base = fs::read_symlink(fmt::format("/proc/self/fd/{}", top.get()), failure).string();
-    if (failure) return error(Errc::io, "resolve '{}': {}", path, failure.message());
-    const std::string prefix = base == "/" ? "" : base;
-    if (!full.starts_with(prefix)) return error(Errc::io, "resolve '{}': it moved away", path);
-    const std::string inside = full.substr(prefix.size());
-    return inside.empty() ? "/" : inside;
-}
 
 Result<> copy_tree(int from_root, const std::string& from, int to_root, const std::string& to, bool keep_owner, unsigned uid,
                    unsigned gid) {

@@ -3,8 +3,8 @@
 // loaded when a verb needs them.
 #pragma once
 
+#include "archive/archive.hpp"
 #include "build/build.hpp"
-#include "cli/archive.hpp"
 #include "image/download.hpp"
 #include "image/registry/manifest_tool.hpp"
 #include "image/transfer.hpp"
@@ -34,10 +34,10 @@ struct BuildModule {
 };
 struct ArchiveModule {
     char version[32];
-    decltype(&cli::write_archive) write;
-    decltype(&cli::copy_to_stream) copy_to_stream;
-    decltype(&cli::copy_from_stream) copy_from_stream;
-    decltype(&cli::unpack_archive) unpack;
+    decltype(&archive::write_archive) write;
+    decltype(&archive::copy_to_stream) copy_to_stream;
+    decltype(&archive::copy_from_stream) copy_from_stream;
+    decltype(&archive::unpack_archive) unpack;
 
     static Result<const ArchiveModule*> load();
 };

@@ -1,4 +1,5 @@
 // cp, diff, export.
+#include "cli/copy_tree.hpp"
 #include "cli/modules/module.hpp"
 #include "cli/verbs/verbs.hpp"
 
@@ -93,12 +94,12 @@ Result<int> run_cp(Context& context, CpOptions& options) {
     const auto root = TRY(engine->open_root(container, true));
     if (from) {
         if (options.target == "-")
-            TRY(TRY(ArchiveModule::load())->copy_to_stream(root.get(), from->second, STDOUT_FILENO, how));
+            TRY(TRY(ArchiveModule::load())->copy_to_stream(root.get(), from->second, STDOUT_FILENO, how.follow_link));
         else
             TRY(copy_out(root.get(), from->second, options.target, how));
     } else {
         if (options.source == "-")
-            TRY(TRY(ArchiveModule::load())->copy_from_stream(STDIN_FILENO, root.get(), to->second, how));
+            TRY(TRY(ArchiveModule::load())->copy_from_stream(STDIN_FILENO, root.get(), to->second, how.keep_owner));
         else
             TRY(copy_in(options.source, root.get(), to->second, how));
     }

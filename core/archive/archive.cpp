@@ -1,7 +1,7 @@
-#include "cli/archive.hpp"
+#include "archive/archive.hpp"
 
-#include "cli/copy_tree.hpp"
 #include "os/file.hpp"
+#include "os/resolve.hpp"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -16,28 +16,31 @@
 #include <memory>
 #include <set>
 
-namespace gantry::cli {
+namespace gantry::archive {
 
 namespace {
 
 namespace fs = std::filesystem;
 
+// Its name is this namespace's too.
+using Handle = struct ::archive;
+
 struct WriteCloser {
-    void operator()(archive* a) const { archive_write_free(a); }
+    void operator()(Handle* a) const { archive_write_free(a); }
 };
 struct ReadCloser {
-    void operator()(archive* a) const { archive_read_free(a); }
+    void operator()(Handle* a) const { archive_read_free(a); }
 };
 struct EntryCloser {
     void operator()(archive_entry* e) const { archive_entry_free(e); }
 };
-using Writer = std::unique_ptr<archive, WriteCloser>;
-using Reader = std::unique_ptr<archive, ReadCloser>;
+using Writer = std::unique_ptr<Handle, WriteCloser>;
+using Reader = std::unique_ptr<Handle, ReadCloser>;
 using Entry = std::unique_ptr<archive_entry, EntryCloser>;
 
 bool is_kept_xattr(std::string_view name) { return name.starts_with("user.") || name == "security.capability"; }
 
-Error archive_error(archive* a, std::string_view what) {
+Error archive_error(Handle* a, std::string_view what) {
     const char* reason = archive_error_string(a);
     return error(Errc::io, "{}: {}", what, reason ? reason : "unknown error");
 }
@@ -45,7 +48,7 @@ Error archive_error(archive* a, std::string_view what) {
 // One walk of a tree into a tar.
 class TreeWriter {
 public:
-    TreeWriter(archive* out, bool one_file_system) : out_(out), one_file_system_(one_file_system) {}
+    TreeWriter(Handle* out, bool one_file_system) : out_(out), one_file_system_(one_file_system) {}
 
     Result<> add(int parent, const std::string& file, const std::string& name) {
         struct stat info {};
@@ -111,7 +114,7 @@ private:
         }
     }
 
-    archive* out_;
+    Handle* out_;
     bool one_file_system_;
     dev_t device_ = 0;
     std::map<std::pair<dev_t, ino_t>, std::string> links_;
@@ -132,7 +135,7 @@ Result<std::string> safe_name(const char* name) {
 
 class TreeReader {
 public:
-    TreeReader(archive* in, int root, std::string below, bool keep_owner)
+    TreeReader(Handle* in, int root, std::string below, bool keep_owner)
         : in_(in), root_(root), below_(std::move(below)), keep_owner_(keep_owner) {}
 
     Result<> add(archive_entry* entry) {
@@ -218,7 +221,7 @@ private:
             if (is_kept_xattr(name)) lsetxattr(path.c_str(), name, value, size, 0);
     }
 
-    archive* in_;
+    Handle* in_;
     int root_;
     std::string below_;
     bool keep_owner_;
@@ -247,16 +250,16 @@ Result<> write_archive(int root, const std::string& path, const std::string& nam
     return {};
 }
 
-Result<> copy_to_stream(int root, const std::string& path, int fd, const CopyOptions& options) {
+Result<> copy_to_stream(int root, const std::string& path, int fd, bool follow_link) {
     std::string from = path;
-    if (options.follow_link) from = TRY(resolve_in_root(root, path));
+    if (follow_link) from = TRY(os::resolve_in_root(root, path));
     const std::string name = fs::path(path).lexically_normal().filename().string();
     return write_archive(root, from, name.empty() ? fs::path(path).lexically_normal().parent_path().filename().string() : name,
                          fd, false);
 }
 
-Result<> copy_from_stream(int fd, int root, const std::string& path, const CopyOptions& options) {
-    const std::string below = TRY(resolve_in_root(root, path));
+Result<> copy_from_stream(int fd, int root, const std::string& path, bool keep_owner) {
+    const std::string below = TRY(os::resolve_in_root(root, path));
     const os::Fd folder = TRY(os::open_in_root(root, below, O_PATH));
     struct stat info {};
     if (fstat(folder.get(), &info) != 0 || !S_ISDIR(info.st_mode))
@@ -265,7 +268,7 @@ Result<> copy_from_stream(int fd, int root, const std::string& path, const CopyO
     archive_read_support_format_tar(in.get());
     archive_read_support_filter_all(in.get());
     if (archive_read_open_fd(in.get(), fd, 65536) != ARCHIVE_OK) return archive_error(in.get(), "read the archive");
-    TreeReader reader(in.get(), root, below, options.keep_owner);
+    TreeReader reader(in.get(), root, below, keep_owner);
     for (;;) {
         archive_entry* entry = nullptr;
         const int got = archive_read_next_header(in.get(), &entry);
@@ -286,7 +289,7 @@ Result<bool> unpack_archive(int file, int root, const std::string& folder) {
     int got = archive_read_next_header(in.get(), &entry);
     if (got < ARCHIVE_WARN || got == ARCHIVE_EOF) return false;
     if (folder.empty()) return true;
-    TreeReader reader(in.get(), root, TRY(resolve_in_root(root, folder)), true);
+    TreeReader reader(in.get(), root, TRY(os::resolve_in_root(root, folder)), true);
     for (; got != ARCHIVE_EOF; got = archive_read_next_header(in.get(), &entry)) {
         if (got < ARCHIVE_WARN) return archive_error(in.get(), "read the archive");
         TRY(reader.add(entry));
@@ -294,4 +297,4 @@ Result<bool> unpack_archive(int file, int root, const std::string& folder) {
     return true;
 }
 
-}  // namespace gantry::cli
+}  // namespace gantry::archive
