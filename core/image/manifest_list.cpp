@@ -108,6 +108,21 @@ Result<> remove_manifest_list(const config::Paths& paths, const ImageRef& name) 
     return errno_error("remove '{}'", file_of(paths, name));
 }
 
+Result<std::vector<std::string>> list_manifest_lists(const config::Paths& paths) {
+    std::vector<std::string> names;
+    auto files = os::list_dir(folder_of(paths));
+    if (!files.ok() && files.error().code() == Errc::not_found) return names;
+    for (const std::string& file : TRY(std::move(files))) {
+        if (file.starts_with('.') || !file.ends_with(".json")) continue;
+        const auto text = os::read_file(folder_of(paths) + "/" + file, detail::json_limit);
+        if (!text.ok() && text.error().code() == Errc::not_found) continue;  // gone since we looked
+        if (!text.ok()) return text.error();
+        names.push_back(TRY_CONTEXT(parse_list(*text), "'{}/{}'", folder_of(paths), file).name);
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
 IndexDocument index_of(const ManifestList& list) {
     const bool docker = std::ranges::all_of(
         list.entries, [](const ListEntry& entry) { return entry.descriptor.media_type == docker_manifest_type; });

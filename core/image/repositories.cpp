@@ -177,4 +177,42 @@ std::map<Digest, std::uint64_t> Repositories::contents(const Repository& reposit
     return all;
 }
 
+Result<std::vector<std::string>> Repositories::collect_all(bool untagged) const {
+    std::vector<std::string> lines;
+    for (const RepositoryName& name : TRY(list()))
+        for (const Digest& digest : TRY(collect(name, untagged)))
+            lines.push_back(fmt::format("{}@{}", name.str(), digest.str()));
+    return lines;
+}
+
+Result<> Repositories::remove(const std::string& text) const {
+    const std::size_t mark = std::min(text.find_first_of(":@"), text.size());
+    const auto name = TRY(RepositoryName::parse(text.substr(0, mark)));
+    const std::string rest = text.substr(std::min(mark + 1, text.size()));
+    std::vector<Digest> unneeded;
+    const auto note_all = [&](const RepositoryManifest& manifest) {
+        for (Digest& digest : reach(manifest)) unneeded.push_back(std::move(digest));
+    };
+    TRY(change(name, [&](Repository& repository) -> Result<> {
+        if (mark == text.size()) {
+            if (repository.empty()) return error(Errc::not_found, "no repository '{}'", text);
+            for (const auto& manifest : repository.manifests) note_all(manifest);
+            for (const auto& [digest, since] : repository.pending) unneeded.push_back(digest);
+            repository = {};
+            return {};
+        }
+        bool gone = false;
+        if (text[mark] == ':') {
+            gone = repository.untag(rest);
+        } else {
+            const Digest digest = TRY(Digest::parse(rest));
+            if (const auto* manifest = repository.find(digest)) note_all(*manifest);
+            gone = repository.erase(digest);
+        }
+        if (!gone) return error(Errc::not_found, "no '{}'", text);
+        return {};
+    }));
+    return drop_blobs(store_, unneeded);
+}
+
 }  // namespace gantry::image

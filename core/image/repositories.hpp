@@ -30,6 +30,12 @@ public:
     // that no index of the repository names and that refer to nothing that stays. Returns the digests.
     Result<std::vector<Digest>> collect(const RepositoryName& name, bool untagged) const;
 
+    // Of all of them; lines "REPOSITORY@DIGEST".
+    Result<std::vector<std::string>> collect_all(bool untagged) const;
+    // A repository, a tag or a manifest, and what nobody needs then: "REPOSITORY", "REPOSITORY:TAG", "REPOSITORY@DIGEST".
+    // Errc::not_found where there is none.
+    Result<> remove(const std::string& text) const;
+
     // What a manifest of the store names; remembered.
     Result<std::shared_ptr<const ManifestFacts>> facts(const Digest& manifest, std::string_view media_type) const;
     // As a manifest of the repository names it.

@@ -14,13 +14,6 @@ using Json = nlohmann::ordered_json;
 
 image::RemoteOptions remote_options(bool insecure) { return {insecure, &stop_on_interrupt()}; }
 
-// Lists are found by what they are called, digests are of what is in them.
-Result<ImageRef> list_name(const std::string& text) {
-    ImageRef ref = TRY(ImageRef::parse(text));
-    if (ref.digest) return error(Errc::invalid, "'{}': a manifest list has a tag, no digest", text);
-    return ref;
-}
-
 std::string reference_of(const ImageRef& ref) { return ref.normalized().str(); }
 
 struct CreateVerb {
@@ -36,92 +29,38 @@ void declare_create(Verb& verb, CreateVerb& options) {
     verb.add_flag("--insecure", options.insecure, "speak to a registry without TLS, or with a certificate that nobody knows");
 }
 
-Result<image::ListEntry> fetch_entry(container::Engine& engine, const std::string& text, bool insecure) {
-    const ImageRef ref = TRY(ImageRef::parse(text));
-    const auto found =
-        TRY_CONTEXT(TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure)),
-                    "'{}'", text);
-    if (!found.platform) return error(Errc::invalid, "'{}' is a manifest list itself", text);
-    return image::ListEntry{reference_of(ref), {found.media_type, found.digest, found.text.size(), {}}, *found.platform};
-}
-
-void put_entry(image::ManifestList& list, image::ListEntry entry) {
-    const auto same = [&](const image::ListEntry& other) {
-        return other.reference == entry.reference || other.descriptor.digest == entry.descriptor.digest;
-    };
-    const auto known = std::ranges::find_if(list.entries, same);
-    if (known == list.entries.end())
-        list.entries.push_back(std::move(entry));
-    else
-        *known = std::move(entry);
+Result<image::RemoteManifest> fetch(container::Engine& engine, const ImageRef& ref, bool insecure) {
+    return TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure));
 }
 
 Result<int> run_create(Context& context, CreateVerb& options) {
-    const ImageRef name = TRY(list_name(options.list));
+    const ImageRef name = TRY(image::parse_list_name(options.list));
     auto* engine = TRY(context.engine());
-    const auto refuse = [&] { return error(Errc::exists, "refusing to amend an existing manifest list with no --amend flag"); };
-    if (!options.amend && image::read_manifest_list(engine->paths(), name).ok()) return refuse();
-    std::vector<image::ListEntry> entries;
-    for (const std::string& text : options.manifests) {
-        const ImageRef ref = TRY(ImageRef::parse(text));
-        if (ref.normalized().domain != name.normalized().domain)
-            return error(Errc::invalid, "cannot use source images from a different registry than the target image: {} != {}",
-                         ref.normalized().domain, name.normalized().domain);
-        entries.push_back(TRY(fetch_entry(*engine, text, options.insecure)));
-    }
-    TRY(image::change_manifest_list(engine->paths(), name, [&](image::ManifestList& list) -> Result<> {
-        if (!options.amend && !list.entries.empty()) return refuse();
-        for (image::ListEntry& entry : entries) put_entry(list, std::move(entry));
-        return {};
-    }));
+    TRY(image::create_manifest_list(engine->paths(), name, options.manifests, options.amend,
+                                    [&](const ImageRef& ref) { return fetch(*engine, ref, options.insecure); }));
     return print(fmt::format("Created manifest list {}\n", name.normalized().str()));
 }
 
 struct AnnotateVerb {
     std::string list, manifest;
-    std::optional<std::string> os, architecture, variant, os_version;
-    std::vector<std::string> os_features;
+    image::PlatformChange platform;
 };
 
 void declare_annotate(Verb& verb, AnnotateVerb& options) {
     verb.add_option("LIST", options.list).required();
     verb.add_option("MANIFEST", options.manifest, "one of its entries").required();
-    verb.add_option("--arch", options.architecture, "architecture").value("ARCH");
-    verb.add_option("--os", options.os, "operating system").value("OS");
-    verb.add_option("--os-features", options.os_features, "features of the operating system, by commas").value("FEATURE");
-    verb.add_option("--os-version", options.os_version, "version of the operating system").value("VERSION");
-    verb.add_option("--variant", options.variant, "variant of the architecture").value("VARIANT");
-}
-
-Result<image::ListEntry*> find_entry(image::ManifestList& list, const std::string& text) {
-    const ImageRef ref = TRY(ImageRef::parse(text)).normalized();
-    for (image::ListEntry& entry : list.entries)
-        if (entry.reference == ref.str() || (ref.digest && entry.descriptor.digest == *ref.digest)) return &entry;
-    return error(Errc::not_found, "manifest for image {} does not exist in {}", text, list.name);
+    verb.add_option("--arch", options.platform.architecture, "architecture").value("ARCH");
+    verb.add_option("--os", options.platform.os, "operating system").value("OS");
+    verb.add_option("--os-features", options.platform.os_features, "features of the operating system, by commas")
+        .value("FEATURE");
+    verb.add_option("--os-version", options.platform.os_version, "version of the operating system").value("VERSION");
+    verb.add_option("--variant", options.platform.variant, "variant of the architecture").value("VARIANT");
 }
 
 Result<int> run_annotate(Context& context, AnnotateVerb& options) {
-    const ImageRef name = TRY(list_name(options.list));
     auto* engine = TRY(context.engine());
-    TRY(image::read_manifest_list(engine->paths(), name));
-    TRY(image::change_manifest_list(engine->paths(), name, [&](image::ManifestList& list) -> Result<> {
-        image::ListPlatform& platform = TRY(find_entry(list, options.manifest))->platform;
-        if (options.os) platform.os = *options.os;
-        if (options.architecture) platform.architecture = *options.architecture;
-        if (options.variant) platform.variant = *options.variant;
-        if (options.os_version) platform.os_version = *options.os_version;
-        for (const std::string& features : options.os_features)
-            for (std::size_t at = 0; at <= features.size();) {
-                const std::size_t end = std::min(features.find(',', at), features.size());
-                const std::string feature = features.substr(at, end - at);
-                auto& known = platform.os_features;
-                if (!feature.empty() && std::ranges::find(known, feature) == known.end()) known.push_back(feature);
-                at = end + 1;
-            }
-        if (platform.os.empty() || platform.architecture.empty())
-            return error(Errc::invalid, "an entry needs an os and an architecture");
-        return {};
-    }));
+    TRY(image::annotate_manifest(engine->paths(), TRY(image::parse_list_name(options.list)), options.manifest,
+                                 options.platform));
     return 0;
 }
 
@@ -152,10 +91,6 @@ Json described(const std::string& reference, const image::RemoteManifest& found)
             {docker ? "SchemaV2Manifest" : "OCIManifest", Json::parse(found.text, nullptr, false)}};
 }
 
-Result<image::RemoteManifest> fetch(container::Engine& engine, const ImageRef& ref, bool insecure) {
-    return TRY(RegistryModule::load())->fetch_manifest(engine.paths(), engine.config(), ref, remote_options(insecure));
-}
-
 // The entries of an index, each with its manifest.
 Result<Json> described_entries(container::Engine& engine, const ImageRef& ref, std::string_view index, bool insecure) {
     const Json root = Json::parse(index, nullptr, false);
@@ -177,8 +112,9 @@ Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
     if (options.names.size() > 2) return error(Errc::invalid, "one or two names, not {}", options.names.size());
     auto* engine = TRY(context.engine());
     if (options.names.size() == 2) {
-        image::ManifestList list = TRY(image::read_manifest_list(engine->paths(), TRY(list_name(options.names[0]))));
-        const image::ListEntry* entry = TRY(find_entry(list, options.names[1]));
+        image::ManifestList list =
+            TRY(image::read_manifest_list(engine->paths(), TRY(image::parse_list_name(options.names[0]))));
+        const image::ListEntry* entry = TRY(image::find_entry(list, options.names[1]));
         ImageRef ref = TRY(ImageRef::parse(entry->reference));
         ref.digest = entry->descriptor.digest;
         auto found = TRY(fetch(*engine, ref, options.insecure));
@@ -212,7 +148,7 @@ void declare_push(Verb& verb, ManifestPushVerb& options) {
 }
 
 Result<int> run_push(Context& context, ManifestPushVerb& options) {
-    const ImageRef name = TRY(list_name(options.list));
+    const ImageRef name = TRY(image::parse_list_name(options.list));
     auto* engine = TRY(context.engine());
     const auto list = TRY(image::read_manifest_list(engine->paths(), name));
     const auto pushed =
@@ -234,7 +170,7 @@ void declare_rm(Verb& verb, ManifestRmVerb& options) { verb.add_option("LIST", o
 Result<int> run_rm(Context& context, ManifestRmVerb& options) {
     auto* engine = TRY(context.engine());
     return for_each_object(options.lists, [&](const std::string& text) -> Result<> {
-        return image::remove_manifest_list(engine->paths(), TRY(list_name(text)));
+        return image::remove_manifest_list(engine->paths(), TRY(image::parse_list_name(text)));
     });
 }
 

@@ -5,7 +5,6 @@
 #include "cli/verbs/verbs.hpp"
 #include "container/registry_socket.hpp"
 #include "image/repositories.hpp"
-#include "image/roots.hpp"
 
 namespace gantry::cli {
 
@@ -143,41 +142,11 @@ void declare_rm(Verb& verb, RmOptions& options) {
     verb.add_option("REPOSITORY", options.names, "REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST").required();
 }
 
-Result<> remove_from_registry(const image::Repositories& repositories, const std::string& text) {
-    const std::size_t mark = std::min(text.find_first_of(":@"), text.size());
-    const auto name = TRY(image::RepositoryName::parse(text.substr(0, mark)));
-    const std::string rest = text.substr(std::min(mark + 1, text.size()));
-    std::vector<Digest> unneeded;
-    const auto note_all = [&](const image::RepositoryManifest& manifest) {
-        for (Digest& digest : repositories.reach(manifest)) unneeded.push_back(std::move(digest));
-    };
-    TRY(repositories.change(name, [&](image::Repository& repository) -> Result<> {
-        if (mark == text.size()) {
-            if (repository.empty()) return error(Errc::not_found, "no repository '{}'", text);
-            for (const auto& manifest : repository.manifests) note_all(manifest);
-            for (const auto& [digest, since] : repository.pending) unneeded.push_back(digest);
-            repository = {};
-            return {};
-        }
-        bool gone = false;
-        if (text[mark] == ':') {
-            gone = repository.untag(rest);
-        } else {
-            const Digest digest = TRY(Digest::parse(rest));
-            if (const auto* manifest = repository.find(digest)) note_all(*manifest);
-            gone = repository.erase(digest);
-        }
-        if (!gone) return error(Errc::not_found, "no '{}'", text);
-        return {};
-    }));
-    return image::drop_blobs(repositories.store(), unneeded);
-}
-
 Result<int> run_rm(Context& context, RmOptions& options) {
     auto* engine = TRY(context.engine());
     const image::Repositories repositories(*TRY(engine->images()));
     return for_each_object(options.names, [&](const std::string& text) -> Result<> {
-        TRY(remove_from_registry(repositories, text));
+        TRY(repositories.remove(text));
         TRY(print(text + "\n"));
         return {};
     });
@@ -194,13 +163,8 @@ void declare_gc(Verb& verb, GcOptions& options) {
 Result<int> run_gc(Context& context, GcOptions& options) {
     auto* engine = TRY(context.engine());
     auto* store = TRY(engine->images());
-    const image::Repositories repositories(*store);
-    for (const auto& name : TRY(repositories.list())) {
-        std::string lines;
-        for (const Digest& digest : TRY(repositories.collect(name, options.untagged)))
-            lines += fmt::format("{}@{}\n", name.str(), digest.str());
-        TRY(print(lines));
-    }
+    for (const std::string& manifest : TRY(image::Repositories(*store).collect_all(options.untagged)))
+        TRY(print(manifest + "\n"));
     const std::uint64_t bytes = TRY(store->sweep());
     return print(fmt::format("Total reclaimed space: {}\n", human_size(bytes)));
 }

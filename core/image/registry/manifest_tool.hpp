@@ -12,11 +12,6 @@ struct RemoteOptions {
     const std::atomic<bool>* cancel = nullptr;
 };
 
-struct RemoteManifest {
-    std::string text, media_type;
-    Digest digest;
-    std::optional<ListPlatform> platform;  // of an image, from its configuration; none for an index
-};
 // Of a registry (no mirror), verified; short names are Docker Hub's.
 Result<RemoteManifest> fetch_manifest(const config::Paths& paths, const config::Engine& engine, const ImageRef& ref,
                                       const RemoteOptions& options);

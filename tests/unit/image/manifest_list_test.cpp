@@ -75,5 +75,45 @@ TEST_F(ManifestListTest, TheIndexIsOfItsEntriesKind) {
     EXPECT_THAT(index_of(list).text, testing::HasSubstr(digest_of("c").str()));
 }
 
+TEST_F(ManifestListTest, IsMadeOfImagesAndAnnotated) {
+    std::vector<std::string> asked;
+    const auto fetch = [&](const ImageRef& ref) -> Result<RemoteManifest> {
+        asked.push_back(ref.str());
+        RemoteManifest found{"{}", "application/vnd.oci.image.manifest.v1+json", digest_of(ref.str()), std::nullopt};
+        if (ref.tag != "index") found.platform = ListPlatform{"linux", "amd64", "", "", {}};
+        return found;
+    };
+    const std::string one = "registry.example:5000/team/app:one", two = "registry.example:5000/other:two";
+    EXPECT_EQ(create_manifest_list(paths, name, {one, "elsewhere.example/app:1"}, false, fetch).error().code(), Errc::invalid);
+    EXPECT_EQ(create_manifest_list(paths, name, {"registry.example:5000/x:index"}, false, fetch).error().code(), Errc::invalid);
+    EXPECT_TRUE(list_manifest_lists(paths).value().empty());
+    ASSERT_TRUE(create_manifest_list(paths, name, {one}, false, fetch).ok());
+    asked.clear();
+    EXPECT_EQ(create_manifest_list(paths, name, {two}, false, fetch).error().code(), Errc::exists);
+    EXPECT_TRUE(asked.empty()) << "refused before anything is fetched";
+    ASSERT_TRUE(create_manifest_list(paths, name, {two, one}, true, fetch).ok());
+    EXPECT_THAT(list_manifest_lists(paths).value(), testing::ElementsAre(name.str()));
+    ManifestList list = read_manifest_list(paths, name).value();
+    ASSERT_EQ(list.entries.size(), 2u);
+    EXPECT_EQ(find_entry(list, two).value()->reference, two);
+    EXPECT_EQ(find_entry(list, "registry.example:5000/other@" + digest_of(two).str()).value()->reference, two);
+    EXPECT_EQ(find_entry(list, "registry.example:5000/third:1").error().code(), Errc::not_found);
+
+    PlatformChange change;
+    change.architecture = "arm";
+    change.variant = "v6";
+    change.os_features = {"a,b", "b,c"};
+    ASSERT_TRUE(annotate_manifest(paths, name, two, change).ok());
+    list = read_manifest_list(paths, name).value();
+    const ListPlatform& platform = find_entry(list, two).value()->platform;
+    EXPECT_EQ(platform.os + "/" + platform.architecture + "/" + platform.variant, "linux/arm/v6");
+    EXPECT_THAT(platform.os_features, testing::ElementsAre("a", "b", "c"));
+    change.os = "";
+    EXPECT_EQ(annotate_manifest(paths, name, two, change).error().code(), Errc::invalid);
+    EXPECT_EQ(annotate_manifest(paths, ImageRef::parse("registry.example:5000/none:1").value(), two, change).error().code(),
+              Errc::not_found);
+    EXPECT_FALSE(parse_list_name("registry.example:5000/app@" + digest_of("x").str()).ok());
+}
+
 }  // namespace
 }  // namespace gantry::image::test
