@@ -37,7 +37,8 @@ Result<Script> read_script(const Options& options, const ContextFolder& context)
     std::vector<std::string> names{options.dockerfile};
     if (options.dockerfile.empty()) names = {"Dockerfile", "dockerfile", "Containerfile"};
     // A path that was given is the caller's, relative to where the caller is; then the context is looked at.
-    if (!options.dockerfile.empty() && !is_url(options.context) && !is_git_reference(options.context) && options.context != "-")
+    if (!options.dockerfile.empty() && options.host_files && !is_url(options.context) && !is_git_reference(options.context) &&
+        options.context != "-")
         if (os::path_exists(options.dockerfile)) {
             script.path = std::filesystem::absolute(options.dockerfile).lexically_normal().string();
             script.name = std::filesystem::path(script.path).filename().string();
@@ -106,8 +107,8 @@ public:
         TRY(load());
         TRY(refuse_findings());
         std::vector<CachePlace> targets;
-        for (const std::string& text : session_.options.cache_to) targets.push_back(TRY(CachePlace::parse(text, true)));
-        for (const std::string& text : session_.options.cache_from) import_cache(session_, TRY(CachePlace::parse(text, false)));
+        for (const std::string& text : session_.options.cache_to) targets.push_back(TRY(cache_place(text, true)));
+        for (const std::string& text : session_.options.cache_from) import_cache(session_, TRY(cache_place(text, false)));
         auto state = build_stages();
         warn();  // now that base images are here
         if (!state.ok()) return std::move(state).error();
@@ -167,6 +168,13 @@ private:
             return base;
         };
         return dockerfile::lint(reading_->file, options);
+    }
+
+    Result<CachePlace> cache_place(const std::string& text, bool target) {
+        CachePlace place = TRY(CachePlace::parse(text, target));
+        if (place.kind == CachePlace::Kind::local && !session_.options.host_files)
+            return error(Errc::denied, "'{}' is a folder of this host, which cannot be given by name here", text);
+        return place;
     }
 
     // The build checks are warnings, unless the Dockerfile wants them to be errors.

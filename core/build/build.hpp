@@ -17,6 +17,7 @@ namespace gantry::build {
 
 struct Secret {  // --secret id=ID[,src=FILE | env=NAME]
     std::string id, file, variable;
+    std::optional<std::string> value;  // given as it is; then neither of the others
 };
 struct SshSource {  // --ssh ID[=SOCKET|KEY[,KEY]...]
     std::string id, socket;
@@ -37,7 +38,10 @@ struct Options {
     std::string
         context;  // a folder, a URL of an archive or Dockerfile, a git reference, "-" for an archive or Dockerfile on input
     std::string dockerfile;  // -f: a path, "-" for standard input; empty: "Dockerfile" in the context
-    int input = -1;          // standard input for either "-"
+    // Standard input for either "-". As a context it may be a folder too; its files are copied before they are looked at.
+    int input = -1;
+    // Whether folders and repositories of this host may be named, which are read with the rights of this process.
+    bool host_files = true;
     std::vector<ImageRef> names;
     std::map<std::string, std::string, std::less<>> build_args;
     std::map<std::string, std::string> labels;

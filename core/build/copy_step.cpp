@@ -52,7 +52,7 @@ Result<> CopyStep::write_documents() {
 Result<> CopyStep::fetch_remote(const std::string& source, Vertex* vertex) {
     const std::string folder = fmt::format("{}/remote-{}", session_.scratch(), ++session_.last_container);
     if (is_git_reference(source)) {
-        const GitSource git = GitSource::parse(source);
+        const GitSource git = GitSource::parse(source, session_.options);
         TRY(git_checkout(git, TRY(git_commit(git)), add_->keep_git_dir.value_or(false), folder, session_.scratch()));
     } else {
         const std::string name = TRY(fetch_url(session_, source, folder, vertex));
@@ -91,7 +91,8 @@ Result<std::string> CopyStep::key() {
     for (const std::string& source : remote_) {
         text += source + " ";
         if (is_git_reference(source)) {
-            text += fmt::format("{} {}\n", TRY(git_commit(GitSource::parse(source))), add_->keep_git_dir.value_or(false));
+            text += fmt::format("{} {}\n", TRY(git_commit(GitSource::parse(source, session_.options))),
+                                add_->keep_git_dir.value_or(false));
         } else if (!add_->checksum.empty()) {
             text += add_->checksum + "\n";
         } else {

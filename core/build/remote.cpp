@@ -1,5 +1,6 @@
 #include "build/remote.hpp"
 
+#include "image/byte_source.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
 #include "os/process.hpp"
@@ -16,10 +17,13 @@ namespace gantry::build {
 namespace {
 
 constexpr std::chrono::minutes git_timeout{30};
+constexpr const char* input_name = "the build context";
 
-Result<std::string> git(std::vector<std::string> words) {
+Result<std::string> git(const GitSource& source, std::vector<std::string> words) {
     // Nobody is there to answer questions, and a repository must not name a program to fetch it with (git-remote-ext).
-    std::vector<std::string> all{"env", "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=git:http:https:ssh:file", "git"};
+    const char* protocols =
+        source.of_host ? "GIT_ALLOW_PROTOCOL=git:http:https:ssh:file" : "GIT_ALLOW_PROTOCOL=git:http:https:ssh";
+    std::vector<std::string> all{"env", "GIT_TERMINAL_PROMPT=0", protocols, "git"};
     const std::string what = words.front() == "-C" ? words[2] : words.front();
     for (std::string& word : words) all.push_back(std::move(word));
     const auto done = os::run({.words = std::move(all), .input = "", .output_limit = 4U << 20, .timeout = git_timeout});
@@ -39,16 +43,32 @@ Result<> check_word(const std::string& word) {
     return {};
 }
 
-Result<> copy_all(int from, const std::string& to) {
+Result<> copy_all(const Options& options, const std::string& to) {
     const os::Fd file = TRY(os::open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
-    char buffer[65536];
+    image::FunctionSource source = image::descriptor_source(options.input, input_name, options.cancel);
     for (;;) {
-        const ssize_t got = read(from, buffer, sizeof buffer);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return errno_error("read standard input");
-        if (got == 0) return {};
-        TRY(os::write_all(file.get(), {buffer, static_cast<std::size_t>(got)}, to));
+        const std::string_view piece = TRY(source.peek());
+        if (piece.empty()) return {};
+        TRY(os::write_all(file.get(), piece, to));
+        source.consume(piece.size());
     }
+}
+
+Error of_this_host(const std::string& path) {
+    return error(Errc::denied, "'{}' is a folder of this host, which cannot be given by name here", path);
+}
+
+bool is_folder(int fd) {
+    struct stat info {};
+    return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+Result<ContextFolder> copy_folder(Session& session, int from) {
+    const std::string folder = session.scratch() + "/context";
+    TRY(os::make_dirs(folder, 0755));
+    const os::Fd to = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
+    TRY(os::copy_into(from, ".", to.get(), ".", {}, "the build context"));
+    return ContextFolder{folder, std::nullopt};
 }
 
 // What came is an archive, or else a Dockerfile alone.
@@ -66,7 +86,7 @@ Result<ContextFolder> context_of_file(Session& session, const std::string& file,
 
 Result<std::string> fetch_git_context(Session& session, const std::string& text, const std::string& name) {
     Vertex vertex(session.reporter, "[internal] load git source " + text);
-    const GitSource source = GitSource::parse(text);
+    const GitSource source = GitSource::parse(text, session.options);
     const std::string folder = session.scratch() + "/" + name;
     const auto fetch = [&]() -> Result<> {
         return git_checkout(source, TRY(git_commit(source)), false, folder, session.scratch());
@@ -91,8 +111,9 @@ bool is_git_reference(std::string_view text) {
     return address.ends_with(".git");
 }
 
-GitSource GitSource::parse(std::string_view text) {
+GitSource GitSource::parse(std::string_view text, const Options& options) {
     GitSource source;
+    source.of_host = options.host_files;
     const auto hash = text.find('#');
     source.repository = text.substr(0, hash);
     if (source.repository.starts_with("github.com/")) source.repository = "https://" + source.repository;
@@ -111,7 +132,7 @@ Result<std::string> git_commit(const GitSource& source) {
     const bool commit = wanted.size() == 40 && wanted.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (commit) return wanted;
     // "COMMIT<tab>refs/tags/x^{}" is what an annotated tag points at; that line comes after the tag's own.
-    const std::string listed = TRY(git({"ls-remote", source.repository, wanted, wanted + "^{}"}));
+    const std::string listed = TRY(git(source, {"ls-remote", source.repository, wanted, wanted + "^{}"}));
     std::string found;
     for (std::size_t at = 0; at < listed.size();) {
         const std::size_t end = std::min(listed.find('\n', at), listed.size());
@@ -126,14 +147,15 @@ Result<std::string> git_commit(const GitSource& source) {
 Result<> git_checkout(const GitSource& source, const std::string& commit, bool keep_git_dir, const std::string& folder,
                       const std::string& scratch) {
     const std::string clone = fmt::format("{}/git-{}", scratch, folder.substr(folder.rfind('/') + 1));
-    TRY(git({"init", "-q", clone}));
-    TRY(git({"-C", clone, "remote", "add", "origin", source.repository}));
+    TRY(git(source, {"init", "-q", clone}));
+    TRY(git(source, {"-C", clone, "remote", "add", "origin", source.repository}));
     // Not every server gives a commit by its name; those that do not give the reference.
-    auto fetched = git({"-C", clone, "fetch", "-q", "--depth", "1", "origin", commit});
-    if (!fetched.ok()) TRY(git({"-C", clone, "fetch", "-q", "origin", source.reference.empty() ? "HEAD" : source.reference}));
-    TRY(git({"-C", clone, "checkout", "-q", "--detach", commit}));
+    auto fetched = git(source, {"-C", clone, "fetch", "-q", "--depth", "1", "origin", commit});
+    if (!fetched.ok())
+        TRY(git(source, {"-C", clone, "fetch", "-q", "origin", source.reference.empty() ? "HEAD" : source.reference}));
+    TRY(git(source, {"-C", clone, "checkout", "-q", "--detach", commit}));
     if (os::path_exists(clone + "/.gitmodules"))
-        TRY(git({"-C", clone, "submodule", "update", "-q", "--init", "--recursive", "--depth", "1"}));
+        TRY(git(source, {"-C", clone, "submodule", "update", "-q", "--init", "--recursive", "--depth", "1"}));
     if (!keep_git_dir) TRY(os::remove_tree(clone + "/.git"));
     if (source.folder.empty()) return os::rename(clone, folder, false);
     const os::Fd root = TRY(os::open(clone, O_RDONLY | O_DIRECTORY));
@@ -174,9 +196,10 @@ Result<std::string> fetch_url(Session& session, const std::string& url, const st
 Result<ContextFolder> fetch_context(Session& session) {
     const Options& options = session.options;
     if (options.context == "-") {
+        if (is_folder(options.input)) return copy_folder(session, options.input);
         const std::string file = session.scratch() + "/input";
-        TRY(copy_all(options.input, file));
-        return context_of_file(session, file, "standard input");
+        TRY(copy_all(options, file));
+        return context_of_file(session, file, input_name);
     }
     if (is_git_reference(options.context))
         return ContextFolder{TRY(fetch_git_context(session, options.context, "context")), {}};
@@ -191,6 +214,7 @@ Result<ContextFolder> fetch_context(Session& session) {
         vertex.done();
         return context_of_file(session, folder + "/" + *name, options.context);
     }
+    if (!options.host_files) return of_this_host(options.context);
     std::error_code failure;
     const auto path = std::filesystem::canonical(options.context, failure);
     if (failure) return error(Errc::not_found, "unable to prepare context: path \"{}\" not found", options.context);
@@ -203,6 +227,7 @@ Result<std::string> fetch_named_context(Session& session, const std::string& nam
     if (source.starts_with("docker-image://")) return source;
     if (is_git_reference(source))
         return fetch_git_context(session, source, "context-" + std::string(image::digest_of(name).hex()));
+    if (!session.options.host_files) return of_this_host(source).context(fmt::format("--build-context {}", name));
     std::error_code failure;
     const auto path = std::filesystem::canonical(source, failure);
     if (failure || !std::filesystem::is_directory(path, failure))

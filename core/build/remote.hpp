@@ -12,7 +12,8 @@ namespace gantry::build {
 
 struct GitSource {
     std::string repository, reference, folder;  // reference: branch, tag or commit; empty: the default branch
-    static GitSource parse(std::string_view text);
+    bool of_host = true;                        // Options::host_files
+    static GitSource parse(std::string_view text, const Options& options);
 };
 // The commit that the reference means now.
 Result<std::string> git_commit(const GitSource& source);

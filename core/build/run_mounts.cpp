@@ -24,6 +24,7 @@ constexpr std::size_t secret_limit = 500U << 10;  // as BuildKit
 std::string cache_id(const RunMount& mount, const std::string& target) { return mount.id.empty() ? target : mount.id; }
 
 Result<std::string> read_secret(const Secret& secret) {
+    if (secret.value) return *secret.value;
     if (!secret.file.empty()) return os::read_file(secret.file, secret_limit);
     const char* value = getenv(secret.variable.c_str());
     if (!value) return error(Errc::not_found, "environment variable '{}' is not set", secret.variable);

@@ -54,6 +54,7 @@ Result<> feed_layer(Loading& loading, LayerIngest& ingest, const ArchiveTree::Me
     FileSource source = member.from(ingest.offset());
     std::uint64_t done = ingest.offset();
     for (;;) {
+        if (loading.cancel && *loading.cancel) return error(Errc::cancelled, "cancelled");
         const std::string_view piece = TRY(source.peek());
         if (piece.empty()) return ingest.finish();
         TRY(ingest.write(piece));
@@ -159,17 +160,32 @@ Result<> load_oci(Loading& loading) {
     return {};
 }
 
+namespace {
+
+Result<std::vector<std::string>> load_tree(Loading& loading) {
+    if (loading.tree.has("oci-layout") && loading.tree.has("index.json"))
+        TRY(load_oci(loading));
+    else if (loading.tree.has("manifest.json"))
+        TRY(load_docker(loading));
+    else
+        return error(Errc::invalid, "neither an OCI layout nor an archive of docker save");
+    return std::move(loading.loaded);
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress) {
     const os::Fd held = TRY(store.hold());
     const ArchiveTree tree = TRY_CONTEXT(ArchiveTree::open(store, source), "load");
     Loading loading{store, tree, progress, folder_name(source), {}};
-    if (tree.has("oci-layout") && tree.has("index.json"))
-        TRY_CONTEXT(load_oci(loading), "load '{}'", source);
-    else if (tree.has("manifest.json"))
-        TRY_CONTEXT(load_docker(loading), "load '{}'", source);
-    else
-        return error(Errc::invalid, "load '{}': neither an OCI layout nor an archive of docker save", source);
-    return std::move(loading.loaded);
+    return load_tree(loading).context(fmt::format("load '{}'", source));
+}
+
+Result<std::vector<std::string>> load(Store& store, int archive, const ProgressFn& progress, const std::atomic<bool>* cancel) {
+    const os::Fd held = TRY(store.hold());
+    const ArchiveTree tree = TRY_CONTEXT(ArchiveTree::open_stream(store, archive, cancel), "load");
+    Loading loading{store, tree, progress, "", {}, cancel};
+    return load_tree(loading).context("load");
 }
 
 }  // namespace gantry::image

@@ -12,6 +12,7 @@ struct Loading {
     const ProgressFn& progress;
     std::string folder;               // the name of the folder that is loaded, empty for an archive
     std::vector<std::string> loaded;  // what load() returns
+    const std::atomic<bool>* cancel = nullptr;
 };
 
 Result<> load_oci(Loading& loading);

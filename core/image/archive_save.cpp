@@ -188,4 +188,12 @@ Result<> save(Store& store, const std::vector<std::string>& images, ArchiveForma
     return save_file(store, selection, docker, target).context("save");
 }
 
+Result<> save(Store& store, const std::vector<std::string>& images, ArchiveFormat format, int archive) {
+    if (images.empty()) return error(Errc::invalid, "save: no image is named");
+    if (format == ArchiveFormat::oci_layout) return error(Errc::invalid, "save: a folder is no archive");
+    const os::Fd held = TRY(store.hold());
+    const Selection selection = TRY_CONTEXT(select(store, images), "save");
+    return write_archive(store, selection, format == ArchiveFormat::docker_archive, archive, "archive").context("save");
+}
+
 }  // namespace gantry::image

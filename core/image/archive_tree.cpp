@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 namespace gantry::image {
 
 namespace {
@@ -20,20 +18,12 @@ namespace {
 constexpr std::size_t entry_limit = 100'000;
 constexpr std::uint64_t spool_free = 1ULL << 30;  // a compressed archive may unpack to this and 256 times itself more
 
-Result<std::size_t> read_some(int fd, char* buffer, std::size_t size, const std::string& source) {
-    for (;;) {
-        const ssize_t got = read(fd, buffer, size);
-        if (got >= 0) return static_cast<std::size_t>(got);
-        if (errno != EINTR) return errno_error("read '{}'", source);
-    }
-}
-
 // The first bytes decide on the compression; a pipe may give them one by one.
-Result<std::string> read_head(int fd, const std::string& source) {
+Result<std::string> read_head(const FunctionSource::Read& read) {
     std::string head(6, '\0');
     std::size_t have = 0;
     while (have < head.size()) {
-        const std::size_t got = TRY(read_some(fd, head.data() + have, head.size() - have, source));
+        const std::size_t got = TRY(read(head.data() + have, head.size() - have));
         if (got == 0) break;
         have += got;
     }
@@ -41,7 +31,7 @@ Result<std::string> read_head(int fd, const std::string& source) {
     return head;
 }
 
-Result<os::Fd> spool(const Store& store, int from, std::string head, const std::string& source) {
+Result<os::Fd> spool(const Store& store, const FunctionSource::Read& read, std::string head, const std::string& source) {
     os::Fd to = TRY(os::open(store.impl().partial_folder(), O_TMPFILE | O_RDWR, 0600));
     const auto decompressor = TRY(make_decompressor(compression_of(head)));
     std::vector<char> in(256U << 10), out(256U << 10);
@@ -58,7 +48,7 @@ Result<os::Fd> spool(const Store& store, int from, std::string head, const std::
             TRY(os::write_all(to.get(), {out.data(), step.produced}, source));
             if (step.consumed == 0 && step.produced == 0) break;
         }
-        const std::size_t got = TRY(read_some(from, in.data(), in.size(), source));
+        const std::size_t got = TRY(read(in.data(), in.size()));
         if (got == 0) break;
         input = {in.data(), got};
     }
@@ -84,12 +74,22 @@ Result<ArchiveTree> ArchiveTree::open(const Store& store, const std::string& sou
         tree.fd_ = std::move(input);
         return tree;
     }
-    std::string head = TRY(read_head(input.get(), source));
+    const auto read = descriptor_read(input.get(), source);
+    std::string head = TRY(read_head(read));
     if (S_ISREG(info.st_mode) && compression_of(head) == Compression::none && source != "-")
         tree.fd_ = std::move(input);
     else
-        tree.fd_ = TRY(spool(store, input.get(), std::move(head), source));
+        tree.fd_ = TRY(spool(store, read, std::move(head), source));
     TRY_CONTEXT(tree.read_index(source), "'{}'", source);
+    return tree;
+}
+
+Result<ArchiveTree> ArchiveTree::open_stream(const Store& store, int fd, const std::atomic<bool>* cancel) {
+    const std::string name = "archive";
+    const auto read = descriptor_read(fd, name, cancel);
+    ArchiveTree tree;
+    tree.fd_ = TRY(spool(store, read, TRY(read_head(read)), name));
+    TRY_CONTEXT(tree.read_index(name), "'{}'", name);
     return tree;
 }
 

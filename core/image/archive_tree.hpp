@@ -14,6 +14,8 @@ public:
     // source: a file, a folder, "-" for standard input. Spooled data are an unnamed file among the store's partial blobs, gone
     // with the process.
     static Result<ArchiveTree> open(const Store& store, const std::string& source);
+    // An archive that is read to its end. cancel as in descriptor_read().
+    static Result<ArchiveTree> open_stream(const Store& store, int fd, const std::atomic<bool>* cancel);
 
     [[nodiscard]] bool has(const std::string& name) const { return member(name).ok(); }
     // A whole small file.

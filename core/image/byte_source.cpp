@@ -1,5 +1,6 @@
 #include "image/byte_source.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -41,14 +42,23 @@ Result<std::string_view> FunctionSource::peek() {
     return std::string_view(buffer_.data() + at_, end_ - at_);
 }
 
-FunctionSource descriptor_source(int fd, const std::string& name) {
-    return FunctionSource([fd, name](char* buffer, std::size_t size) -> Result<std::size_t> {
+FunctionSource::Read descriptor_read(int fd, const std::string& name, const std::atomic<bool>* cancel) {
+    return [fd, name, cancel](char* buffer, std::size_t size) -> Result<std::size_t> {
         for (;;) {
+            pollfd ready{fd, POLLIN, 0};
+            while (cancel) {
+                if (*cancel) return error(Errc::cancelled, "cancelled");
+                if (poll(&ready, 1, 50) > 0) break;
+            }
             const ssize_t got = read(fd, buffer, size);
             if (got >= 0) return static_cast<std::size_t>(got);
             if (errno != EINTR) return errno_error("read '{}'", name);
         }
-    });
+    };
+}
+
+FunctionSource descriptor_source(int fd, const std::string& name, const std::atomic<bool>* cancel) {
+    return FunctionSource(descriptor_read(fd, name, cancel));
 }
 
 FileSource::FileSource(int fd, std::string name, std::uint64_t offset, std::uint64_t size)

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "os/fd.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -41,8 +42,10 @@ private:
     std::size_t at_ = 0, end_ = 0;
 };
 
-// What read(2) gives of an open file, pipe or socket, to its end. name: for errors.
-FunctionSource descriptor_source(int fd, const std::string& name);
+// What read(2) gives of an open file, pipe or socket, to its end. name: for errors. cancel is looked at every 50 ms, also while
+// a pipe has nothing.
+FunctionSource::Read descriptor_read(int fd, const std::string& name, const std::atomic<bool>* cancel = nullptr);
+FunctionSource descriptor_source(int fd, const std::string& name, const std::atomic<bool>* cancel = nullptr);
 
 // A part of an open file, by pread(2): several may read one descriptor. Skipping costs nothing.
 class FileSource final : public ByteSource {

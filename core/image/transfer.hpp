@@ -79,8 +79,12 @@ Result<std::string> logout(const config::Paths& paths, const std::string& regist
 // docker-archive, oci-archive (tar, also compressed) or a folder with an OCI layout; "-" is standard input. Returns the names
 // (or ids) loaded.
 Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress);
+// The same from a descriptor that is read to its end (a file, a pipe); no folder. cancel is looked at every 50 ms.
+Result<std::vector<std::string>> load(Store& store, int archive, const ProgressFn& progress, const std::atomic<bool>* cancel);
 enum class ArchiveFormat { docker_archive, oci_archive, oci_layout };
 // target: a file, a folder for oci_layout, "-" for standard output.
 Result<> save(Store& store, const std::vector<std::string>& images, ArchiveFormat format, const std::string& target);
+// An archive to a descriptor; it is the caller's to throw away what an error leaves there.
+Result<> save(Store& store, const std::vector<std::string>& images, ArchiveFormat format, int archive);
 
 }  // namespace gantry::image
