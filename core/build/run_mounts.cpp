@@ -5,12 +5,11 @@
 #include "container/image_changes.hpp"
 #include "os/copy_tree.hpp"
 #include "os/file.hpp"
+#include "os/lock.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 namespace gantry::build {
 
@@ -131,6 +130,9 @@ Result<std::string> RunMounts::cache_folder(const RunMount& mount, const std::st
 
 Result<> RunMounts::fill_cache(const RunMount& mount, std::size_t stage, const std::string& folder) {
     const std::string staging = folder + ".new";
+    // Several steps may share it, and begin at once.
+    const os::Fd alone = TRY(os::lock_name(session_.engine.paths().data + "/build/mounts/.lock", folder));
+    if (os::path_exists(folder)) return {};
     TRY(os::remove_tree(staging));
     TRY(os::make_dirs(staging, 0755));
     if (!mount.from.empty()) {
@@ -141,9 +143,7 @@ Result<> RunMounts::fill_cache(const RunMount& mount, std::size_t stage, const s
         TRY(copy_sources(found, root.get(), destination));
     }
     TRY(own(staging, mount, 0755));
-    auto moved = os::rename(staging, folder, false);
-    if (moved.ok() || moved.error().sys() != EEXIST) return moved;
-    return os::remove_tree(staging);  // somebody who shares it was faster
+    return os::rename(staging, folder, false);
 }
 
 Result<> RunMounts::add_cache(const RunMount& mount, std::size_t stage, StepRequest& request) {
