@@ -76,6 +76,12 @@ Result<> authorise(const Caller& caller, const Permission& permission) {
     return error(Errc::denied, "action '{}' is not allowed for you", permission.action);
 }
 
+Result<bool> is_root(const Caller& caller) {
+    Connection connection;
+    if (sd_bus_open_system(&connection.bus) < 0) return error(Errc::denied, "the system bus is gone");
+    return TRY(uid_of(connection, caller.name)) == 0;
+}
+
 bool is_on_bus(const std::string& name) {
     Connection connection;
     if (sd_bus_open_system(&connection.bus) < 0) return true;

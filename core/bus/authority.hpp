@@ -22,6 +22,9 @@ struct Permission {
 // wait for a user: not for the thread that serves the bus.
 Result<> authorise(const Caller& caller, const Permission& permission);
 
+// Whether the sender is root, who may do everything.
+Result<bool> is_root(const Caller& caller);
+
 // Is a unique name still on the bus? Unknown counts as yes.
 bool is_on_bus(const std::string& name);
 

@@ -1,5 +1,7 @@
 #include "bus/compat.hpp"
 
+#include "base/utf8.hpp"
+
 #include <systemd/sd-bus.h>
 
 namespace gantry::bus {
@@ -21,6 +23,6 @@ Caller caller_of(const sdbus::IObject& object) {
     return caller;
 }
 
-sdbus::Error to_bus_error(const Error& error) { return make_error(error_name(error), error.message()); }
+sdbus::Error to_bus_error(const Error& error) { return make_error(error_name(error), valid_utf8(error.message())); }
 
 }  // namespace gantry::bus

@@ -17,6 +17,9 @@ inline void request_name(sdbus::IConnection& connection, const char* name) { con
 inline void release_name(sdbus::IConnection& connection, const char* name) { connection.releaseName(sdbus::ServiceName{name}); }
 inline bool process_pending(sdbus::IConnection& connection) { return connection.processPendingEvent(); }
 inline sdbus::Message current_message(const sdbus::IObject& object) { return object.getCurrentlyProcessedMessage(); }
+inline sdbus::Signal make_signal(sdbus::IObject& object, const char* interface, const char* name) {
+    return object.createSignal(sdbus::InterfaceName{interface}, sdbus::SignalName{name});
+}
 #else
 using PropertyNames = std::vector<std::string>;
 inline sdbus::Error make_error(const std::string& name, const std::string& message) { return sdbus::Error(name, message); }
@@ -24,12 +27,15 @@ inline void request_name(sdbus::IConnection& connection, const char* name) { con
 inline void release_name(sdbus::IConnection& connection, const char* name) { connection.releaseName(name); }
 inline bool process_pending(sdbus::IConnection& connection) { return connection.processPendingRequest(); }
 inline const sdbus::Message& current_message(const sdbus::IObject& object) { return *object.getCurrentlyProcessedMessage(); }
+inline sdbus::Signal make_signal(sdbus::IObject& object, const char* interface, const char* name) {
+    return object.createSignal(interface, name);
+}
 #endif
 
 // Who sent the call that is being handled, and whether a user may be asked for a password.
 Caller caller_of(const sdbus::IObject& object);
 
-// io.gantry1.Error.NAME with the error's line.
+// io.gantry1.Error.NAME with the error's line, as UTF-8.
 sdbus::Error to_bus_error(const Error& error);
 
 }  // namespace gantry::bus

@@ -191,7 +191,7 @@ void ContainerObject::Commit(sdbus::Result<sdbus::ObjectPath>&& result, std::str
         container::CommitOptions options{TRY(given_name(name)), author, message, changes, pause, nullptr};
         return JobWork{"commit " + container, containers_kind | images_kind,
                        [container, options](container::Engine& engine, const std::atomic<bool>& cancel,
-                                            const image::ProgressFn&) -> gantry::Result<std::string> {
+                                            const Teller&) -> gantry::Result<std::string> {
                            container::CommitOptions how = options;
                            how.cancel = &cancel;
                            const container::Container found = TRY(engine.container(container));

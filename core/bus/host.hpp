@@ -2,6 +2,7 @@
 // thread alone touches the connection and the objects; workers see the Engine only.
 #pragma once
 
+#include "build/events.hpp"
 #include "bus/compat.hpp"
 #include "bus/workers.hpp"
 #include "container/engine.hpp"
@@ -25,11 +26,17 @@ struct Snapshot {
     std::vector<container::VolumeInfo> volumes;
 };
 
-// Long work on a worker thread; the path of the object made.
+// What work says while it runs, from any of its threads.
+struct Teller {
+    image::ProgressFn progress;  // to everybody
+    build::EventFn build;        // to who started the job; one call at a time
+};
+
+// Long work on a worker thread; the path of the object made, "/" for none.
 struct JobWork {
     std::string description;
     unsigned kinds = 0;  // that it may change
-    std::function<Result<std::string>(container::Engine&, const std::atomic<bool>& cancel, const image::ProgressFn&)> run;
+    std::function<Result<std::string>(container::Engine&, const std::atomic<bool>& cancel, const Teller&)> run;
     std::string action = {};  // of polkit, that it was started by: who may cancel it besides its owner
 };
 

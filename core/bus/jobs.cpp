@@ -1,29 +1,24 @@
 // Long work behind a job object.
+#include "bus/build_log.hpp"
 #include "bus/daemon.hpp"
 
 namespace gantry::bus {
 
 namespace {
 
-// Registries deliver in small pieces; nobody reads more than ten lines a second of one layer.
+// Registries deliver in small pieces; nobody reads more than ten lines a second of what one layer is at.
 class Throttle {
 public:
     bool lets_pass(const image::Progress& progress) {
         const auto now = std::chrono::steady_clock::now();
-        Last& last = last_[progress.layer];
-        if (progress.status == last.status && now < last.when + std::chrono::milliseconds(100) &&
-            progress.current != progress.total)
-            return false;
-        last = {progress.status, now};
+        const auto [last, first] = last_.try_emplace({progress.layer, progress.status}, now);
+        if (!first && now < last->second + std::chrono::milliseconds(100) && progress.current != progress.total) return false;
+        last->second = now;
         return true;
     }
 
 private:
-    struct Last {
-        std::string status;
-        std::chrono::steady_clock::time_point when;
-    };
-    std::map<std::string, Last> last_;
+    std::map<std::pair<std::string, std::string>, std::chrono::steady_clock::time_point> last_;
 };
 
 }  // namespace
@@ -46,12 +41,21 @@ std::string Daemon::start_job(const Caller& caller, JobWork work) {
     };
     workers.post([this, work = std::move(work), cancelled, with_job] {
         Throttle throttle;
-        const image::ProgressFn tell = [&](const image::Progress& progress) {
+        Teller tell;
+        tell.progress = [&](const image::Progress& progress) {
             if (throttle.lets_pass(progress))
                 with_job([progress](JobObject& object) {
                     object.progress(progress.layer, progress.status, progress.current, progress.total);
                 });
         };
+        BuildLog log({[&](std::uint32_t step, const std::string& name, const std::string& state, const std::string& message) {
+                          with_job([=](JobObject& object) { object.step(step, name, state, message); });
+                      },
+                      [&](std::uint32_t step, std::uint32_t stream, const std::string& text) {
+                          with_job([=](JobObject& object) { object.output(step, stream, text); });
+                      },
+                      tell.progress});
+        tell.build = [&](const build::Event& event) { log.take(event); };
         const auto all = [&]() -> Result<std::string> {
             container::Engine engine = TRY(container::Engine::open());
             return work.run(engine, *cancelled, tell);

@@ -1,44 +1,24 @@
+// The manager: lists, containers, networks, volumes, checks. Images: manager_images.cpp; builds: manager_builds.cpp; manifest
+// lists: manager_manifests.cpp.
 #include "bus/objects.hpp"
 #include "config/reader.hpp"
-#include "image/byte_source.hpp"
-
-#include <charconv>
 
 namespace gantry::bus {
 
 namespace {
-
-Permission permission(const std::string& action, std::map<std::string, std::string> details = {}) {
-    return {"io.gantry1." + action, std::move(details)};
-}
 
 Result<std::tuple<Texts, uint64_t>> pruned(Result<container::Engine::Pruned> result) {
     container::Engine::Pruned done = TRY(std::move(result));
     return std::tuple(std::move(done.names), done.bytes);
 }
 
-// Options of PushImage by the names of the command line's flags.
-Result<image::PushOptions> push_options(const TextMap& options) {
-    image::PushOptions wanted;
-    for (const auto& [name, value] : options) {
-        if (name == "compression") {
-            wanted.compression = value;
-        } else if (name == "compression-level") {
-            const auto [end, code] = std::from_chars(value.data(), value.data() + value.size(), wanted.level);
-            if (code != std::errc() || end != value.data() + value.size() || wanted.level < 1)
-                return error(Errc::invalid, "option 'compression-level': '{}' is no level", value);
-        } else if (name == "force-compression" && (value == "true" || value == "false")) {
-            wanted.recompress = value == "true";
-        } else {
-            return error(Errc::invalid, "option '{}={}' is not known", name, value);
-        }
-    }
-    return wanted;
-}
-
 bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
 
 }  // namespace
+
+Permission permission(const std::string& action, std::map<std::string, std::string> details) {
+    return {"io.gantry1." + action, std::move(details)};
+}
 
 ManagerObject::ManagerObject(Host& host, const config::Engine& config, const config::Paths& paths)
     : AdaptorInterfaces(host.connection, sdbus::ObjectPath("/io/gantry1")),
@@ -147,78 +127,6 @@ void ManagerObject::GetImage(sdbus::Result<sdbus::ObjectPath>&& result, std::str
                                   const image::Image image = TRY(store->find(text));
                                   return std::tuple(sdbus::ObjectPath(object_path("image", std::string(image.id.hex()))));
                               });
-}
-
-void ManagerObject::PullImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform) {
-    answer_job(host_, getObject(), std::move(result), permission("image.pull", {{"image", reference}}),
-               [reference, platform]() -> Result<JobWork> {
-                   const ImageRef ref = TRY(ImageRef::parse(reference));
-                   image::PullOptions options;
-                   if (!platform.empty()) options.platform = TRY(image::Platform::parse(platform));
-                   return JobWork{"pull " + ref.normalized().str(), images_kind,
-                                  [ref, options](container::Engine& engine, const std::atomic<bool>& cancel,
-                                                 const image::ProgressFn& progress) -> Result<std::string> {
-                                      image::PullOptions how = options;
-                                      how.cancel = &cancel;
-                                      how.progress = progress;
-                                      image::Store* store = TRY(engine.images());
-                                      const auto pulled = TRY(image::pull(*store, engine.config(), ref, how));
-                                      return object_path("image", std::string(pulled.image.id.hex()));
-                                  }};
-               });
-}
-
-void ManagerObject::ImportImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd archive, std::string name,
-                                std::string message, Texts changes, std::string platform) {
-    const auto look = [archive = std::make_shared<os::Fd>(archive.release()), name, message, changes,
-                       platform]() -> Result<JobWork> {
-        container::ImportOptions options;
-        options.name = TRY(given_name(name));
-        options.message = message;
-        options.changes = changes;
-        if (!platform.empty()) options.platform = TRY(image::Platform::parse(platform));
-        return JobWork{"import " + name, images_kind,
-                       [archive, options](container::Engine& engine, const std::atomic<bool>& cancel,
-                                          const image::ProgressFn&) -> Result<std::string> {
-                           container::ImportOptions how = options;
-                           how.cancel = &cancel;
-                           image::FunctionSource source = image::descriptor_source(archive->get(), "archive");
-                           const image::Image made = TRY(engine.import_image(source, how));
-                           return object_path("image", std::string(made.id.hex()));
-                       }};
-    };
-    answer_job(host_, getObject(), std::move(result), permission("image.import", {{"image", name}}), look);
-}
-
-void ManagerObject::PushImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform,
-                              TextMap options) {
-    const auto look = [reference, platform, options]() -> Result<JobWork> {
-        const ImageRef ref = TRY(ImageRef::parse(reference));
-        image::PushOptions wanted = TRY(push_options(options));
-        if (!platform.empty()) wanted.platform = TRY(image::Platform::parse(platform));
-        return JobWork{
-            "push " + ref.normalized().str(), images_kind,
-            [ref, wanted](container::Engine& engine, const std::atomic<bool>& cancel,
-                          const image::ProgressFn& progress) -> Result<std::string> {
-                image::PushOptions how = wanted;
-                how.cancel = &cancel;
-                how.progress = progress;
-                image::Store* store = TRY(engine.images());
-                const auto pushed = TRY(image::push(*store, engine.config(), ref, how));
-                progress(
-                    {"", fmt::format("{}: digest: {} size: {}", ref.normalized().tag, pushed.digest.str(), pushed.size), 0, 0});
-                return object_path("image", std::string(TRY(store->find(pushed.name)).id.hex()));
-            }};
-    };
-    answer_job(host_, getObject(), std::move(result), permission("image.push", {{"image", reference}}), look);
-}
-
-void ManagerObject::PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) {
-    answer<Texts, uint64_t>(host_, getObject(), std::move(result), permission("image.remove"), images_kind,
-                            [all, filters](container::Engine& engine) -> Result<std::tuple<Texts, uint64_t>> {
-                                auto done = TRY(engine.prune_images(all, filters));
-                                return std::tuple(std::move(done.lines), done.bytes);
-                            });
 }
 
 void ManagerObject::CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string driver,

@@ -18,6 +18,9 @@ using Texts = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
 using Filters = std::map<std::string, Texts>;
 
+// Of an action "io.gantry1.ACTION".
+Permission permission(const std::string& action, std::map<std::string, std::string> details = {});
+
 // "app:1" as a name to give; nothing for "".
 gantry::Result<std::optional<ImageRef>> given_name(const std::string& text);
 
@@ -157,6 +160,9 @@ public:
     ~JobObject();
     // Main thread.
     void progress(const std::string& part, const std::string& status, std::uint64_t current, std::uint64_t total);
+    // Of builds; signals to the job's owner alone.
+    void step(std::uint32_t number, const std::string& name, const std::string& state, const std::string& message);
+    void output(std::uint32_t step, std::uint32_t stream, const std::string& text);
     void finish(const gantry::Result<std::string>& result);  // the path of the object made
     std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
     std::optional<std::chrono::steady_clock::time_point> finished;
@@ -169,6 +175,12 @@ private:
     std::string ErrorMessage() override { return view_.message; }
     sdbus::ObjectPath Product() override { return sdbus::ObjectPath(view_.result); }
 };
+
+// What CollectGarbage removed: kind, id, name, last use, bytes.
+using CollectedItem = sdbus::Struct<std::string, std::string, std::string, int64_t, uint64_t>;
+
+// Of ListRepositories: name, tags, number of manifests, bytes.
+using RepositoryRow = sdbus::Struct<std::string, Texts, uint32_t, uint64_t>;
 
 class ManagerObject final : public sdbus::AdaptorInterfaces<io::gantry1::Manager_adaptor, sdbus::ObjectManager_adaptor> {
 public:
@@ -191,7 +203,23 @@ private:
                      Texts changes, std::string platform) override;
     void PushImage(sdbus::Result<sdbus::ObjectPath>&& result, std::string reference, std::string platform,
                    TextMap options) override;
+    void LoadImages(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd archive) override;
+    void SaveImages(sdbus::Result<sdbus::ObjectPath>&& result, Texts images, std::string format,
+                    sdbus::UnixFd archive) override;
     void PruneImages(sdbus::Result<Texts, uint64_t>&& result, bool all, TextMap filters) override;
+    void BuildImage(sdbus::Result<sdbus::ObjectPath>&& result, sdbus::UnixFd context,
+                    std::map<std::string, sdbus::Variant> options) override;
+    void PruneBuildCache(sdbus::Result<Texts, uint64_t>&& result, bool all, int64_t unused_since, uint64_t keep) override;
+    void CollectGarbage(sdbus::Result<std::vector<CollectedItem>, uint64_t, uint64_t, bool>&& result, bool dry_run) override;
+    void ListManifestLists(sdbus::Result<Texts>&& result) override;
+    void GetManifestList(sdbus::Result<std::string, std::string>&& result, std::string name) override;
+    void CreateManifestList(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, Texts manifests, bool amend) override;
+    void AnnotateManifest(sdbus::Result<>&& result, std::string name, std::string manifest, TextMap platform) override;
+    void RemoveManifestList(sdbus::Result<>&& result, std::string name) override;
+    void PushManifestList(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, bool purge) override;
+    void ListRepositories(sdbus::Result<std::vector<RepositoryRow>>&& result) override;
+    void RemoveFromRegistry(sdbus::Result<>&& result, std::string name) override;
+    void CollectRegistry(sdbus::Result<Texts, uint64_t>&& result, bool untagged) override;
     std::vector<sdbus::Struct<std::string, std::string, std::string, sdbus::ObjectPath>> ListNetworks() override;
     void CreateNetwork(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string driver,
                        std::vector<sdbus::Struct<std::string, std::string, std::string>> subnets, bool internal,

@@ -1,4 +1,5 @@
 // Images, networks, volumes and jobs on the bus.
+#include "base/utf8.hpp"
 #include "bus/objects.hpp"
 
 namespace gantry::bus {
@@ -114,13 +115,28 @@ void JobObject::progress(const std::string& part, const std::string& status, std
     emitProgress(part, status, current, total);
 }
 
+// Output may hold what is nobody else's business.
+void JobObject::step(std::uint32_t number, const std::string& name, const std::string& state, const std::string& message) {
+    auto signal = make_signal(getObject(), io::gantry1::Job_adaptor::INTERFACE_NAME, "Step");
+    signal << number << name << state << message;
+    signal.setDestination(view_.owner);
+    getObject().emitSignal(signal);
+}
+
+void JobObject::output(std::uint32_t step, std::uint32_t stream, const std::string& text) {
+    auto signal = make_signal(getObject(), io::gantry1::Job_adaptor::INTERFACE_NAME, "Output");
+    signal << step << stream << text;
+    signal.setDestination(view_.owner);
+    getObject().emitSignal(signal);
+}
+
 void JobObject::finish(const gantry::Result<std::string>& result) {
     view_.state = result.ok() ? "done" : "failed";
     if (result.ok()) {
         view_.result = *result;
     } else {
         view_.error = error_name(result.error());
-        view_.message = result.error().message();
+        view_.message = valid_utf8(result.error().message());
     }
     finished = std::chrono::steady_clock::now();
     tell({{"State", true},
