@@ -23,8 +23,8 @@ Result<SshAgent> SshAgent::start(const std::string& folder, const std::vector<st
     if (!pid || *pid < 2) return error(Errc::unavailable, "ssh-agent: it does not say its process ID");
     SshAgent agent(socket, std::move(companion), static_cast<pid_t>(*pid));
     for (const std::string& key : keys) {
-        const auto added = TRY(os::run({{"env", "SSH_AUTH_SOCK=" + socket, "SSH_ASKPASS=/bin/false", "SSH_ASKPASS_REQUIRE=force",
-                                         "ssh-add", "-q", "--", key},
+        const auto added = TRY(os::run({{"env", "SSH_AUTH_SOCK=" + socket, "SSH_ASKPASS=/bin/false",
+                                         "SSH_ASKPASS_REQUIRE=force", "ssh-add", "-q", "--", key},
                                         {}}));
         if (added.status != 0) return error(Errc::invalid, "ssh-add '{}': {}", key, last_line(added.errors));
     }

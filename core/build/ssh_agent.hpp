@@ -22,8 +22,8 @@ private:
         : socket_(std::move(socket)), companion_(std::move(companion)), agent_(agent) {}
 
     std::string socket_;
-    // The command that the agent was started with. Were this process killed, its input would end, and the agent, which looks for
-    // it every ten seconds, would follow.
+    // The command that the agent was started with. Were this process killed, its input would end, and the agent, which looks
+    // for it every ten seconds, would follow.
     os::Companion companion_;
     pid_t agent_;
 };

@@ -54,10 +54,13 @@ Answer Api::get_manifest(const Request& request) {
             *room == 0 ? Result<>() : upstream_.refresh(request.settings, request.repository(), request.route.reference);
         if (!fresh.ok()) return fresh.error().code() == Errc::not_found ? unknown(request) : failure(fresh.error());
     }
-    const auto found = library_.find(request.server(), request.repository(), request.route.reference);
+    auto found = library_.find_pushed(request.repository(), request.route.reference);
+    const bool pushed = found.has_value();
+    if (!found) found = library_.find_engine_image(request.server(), request.repository(), request.route.reference);
     if (!found) return unknown(request);
     Answer answer;
     answer.headers = {{"Docker-Content-Digest", found->digest.str()}, {"ETag", '"' + found->digest.str() + '"'}};
+    if (!pushed) answer.headers.emplace_back(image::registry::engine_image_header, "yes");
     if (request.if_none_match == '"' + found->digest.str() + '"') {
         answer.status = 304;
         return answer;

@@ -39,7 +39,11 @@ class Library {
 public:
     explicit Library(image::Store& store) : repositories_(store), engine_images_(repositories_) {}
 
-    // What a tag or a digest names; what was pushed goes before the engine's images.
+    // What a tag or a digest names in what was pushed, and in the engine's images; the former goes first.
+    std::optional<image::RepositoryManifest> find_pushed(const image::RepositoryName& name, const std::string& reference) const;
+    std::optional<image::RepositoryManifest> find_engine_image(const config::RegistryServer& server,
+                                                               const image::RepositoryName& name,
+                                                               const std::string& reference) const;
     std::optional<image::RepositoryManifest> find(const config::RegistryServer& server, const image::RepositoryName& name,
                                                   const std::string& reference) const;
     // May the blob be read through this repository? (It may be missing from the store even so.)

@@ -270,7 +270,8 @@ bool has_tag(Repository& repository, const std::string& tag, const Digest& diges
     request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
     const HttpOutcome outcome = repository.ask(request);
     return outcome.fault == Fault::none && outcome.response.status == 200 &&
-           outcome.response.header("docker-content-digest") == digest.str();
+           outcome.response.header("docker-content-digest") == digest.str() &&
+           outcome.response.header(engine_image_header).empty();
 }
 
 Result<Uploaded> push_blob(Repository& repository, const LocalBlob& blob, const UploadPlan& plan) {

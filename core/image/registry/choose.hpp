@@ -10,6 +10,10 @@
 
 namespace gantry::image::registry {
 
+// What the engine's own registry says of a manifest that it has not been given: it is an image of the engine, served as long as
+// it is there. A push is no less wanted for it.
+constexpr const char* engine_image_header = "gantry-engine-image";
+
 // For Accept: what the engine can read, most wanted first.
 extern const char* const manifest_accept;
 
