@@ -2,7 +2,7 @@
 
 #include "driver/descriptor.hpp"
 #include "driver/object_file.hpp"
-#include "driver/storage_1_0.hpp"
+#include "driver/older_storage.hpp"
 #include "os/file.hpp"
 
 #include <boost/dll/shared_library.hpp>
@@ -107,7 +107,8 @@ Result<Loader::Made> Loader::create(const std::string& name, std::uint32_t kind)
 Result<std::unique_ptr<StorageDriver>> Loader::storage(const std::string& name) {
     const Made made = TRY(create(name, GANTRY_DRIVER_STORAGE));
     std::unique_ptr<StorageDriver> driver(static_cast<StorageDriver*>(made.driver));
-    return made.abi_minor < 1 ? adapt_storage_1_0(std::move(driver)) : std::move(driver);
+    if (made.abi_minor == GANTRY_DRIVER_ABI_MINOR) return driver;
+    return adapt_older_storage(std::move(driver), made.abi_minor);
 }
 
 Result<std::unique_ptr<NetworkDriver>> Loader::network(const std::string& name) {

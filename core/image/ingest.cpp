@@ -17,6 +17,7 @@ struct LayerIngest::Impl {
     Descriptor blob;
     Digest diff_id;
     driver::LayerKey key, parent;
+    const LocalFiles* local = nullptr;
     std::optional<driver::LayerStaging> staging;  // none: the layer is there already
     os::Fd folder;
     os::Fd file;         // the partial blob, locked; or the whole one
@@ -87,7 +88,7 @@ Result<> LayerIngest::Impl::start() {
     hasher = Hasher(blob.digest.algorithm());
     received = 0;
     pipeline = std::make_unique<LayerPipeline>(staging ? folder.get() : -1, store.storage().layer_format(),
-                                               std::string(diff_id.algorithm()), blob.size);
+                                               std::string(diff_id.algorithm()), blob.size, local);
     TRY(pipeline->start());
     chunk = pipeline->blank();
     return {};
@@ -177,10 +178,12 @@ Result<> LayerIngest::Impl::check() {
 LayerIngest::LayerIngest(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<LayerIngest>> LayerIngest::begin(Store& store, const Descriptor& blob, const Digest& diff_id,
-                                                        const driver::LayerKey& key, const driver::LayerKey& parent) {
+                                                        const driver::LayerKey& key, const driver::LayerKey& parent,
+                                                        const LocalFiles* local) {
     auto impl = std::make_unique<Impl>(store, blob, diff_id);
     impl->key = key;
     impl->parent = parent;
+    impl->local = local;
     std::unique_ptr<LayerIngest> ingest(new LayerIngest(std::move(impl)));
     Impl& self = *ingest->impl_;
     TRY_CONTEXT(self.open_staging(), "{}", self.label());

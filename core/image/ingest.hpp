@@ -2,6 +2,7 @@
 // and unpacked into the storage driver, all in one pass. Used by pull, load and build.
 #pragma once
 
+#include "image/local_files.hpp"
 #include "image/store.hpp"
 
 #include <functional>
@@ -28,8 +29,10 @@ public:
     // diff_id: what the uncompressed stream must hash to (from the image's configuration). blob: what the compressed one must.
     // parent: key of the layer below, "" for none. Where a partial blob from an earlier attempt exists, offset() tells how much
     // of it was kept and replayed; the source goes on from there.
+    // local: files of other layers that need not be stored again (it outlives this); nullptr: none.
     static Result<std::unique_ptr<LayerIngest>> begin(Store& store, const Descriptor& blob, const Digest& diff_id,
-                                                      const driver::LayerKey& key, const driver::LayerKey& parent);
+                                                      const driver::LayerKey& key, const driver::LayerKey& parent,
+                                                      const LocalFiles* local = nullptr);
     ~LayerIngest();  // without finish(): the staging is aborted, the partial blob kept for a later resume
 
     [[nodiscard]] std::uint64_t offset() const;

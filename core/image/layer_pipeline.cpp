@@ -42,8 +42,9 @@ private:
 
 }  // namespace
 
-LayerPipeline::LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size)
-    : folder_(folder), format_(format), diff_algorithm_(std::move(diff_algorithm)) {
+LayerPipeline::LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size,
+                             const LocalFiles* local)
+    : folder_(folder), format_(format), diff_algorithm_(std::move(diff_algorithm)), local_(local) {
     // The same bound on what headers announce: such a file is refused before its first byte is written.
     if (blob_size < limits_.bytes / bytes_per_byte)
         limits_.bytes = std::min(limits_.bytes, free_bytes + bytes_per_byte * blob_size);
@@ -147,7 +148,7 @@ Result<> LayerPipeline::inflate() {
 
 Result<> LayerPipeline::unpack() {
     PipeSource source(plain_);
-    bytes_ = TRY(Unpacker(source, folder_, format_, limits_).run());
+    bytes_ = TRY(Unpacker(source, folder_, format_, limits_, local_).run());
     return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "image/chunk_pipe.hpp"
 #include "image/ingest.hpp"
+#include "image/local_files.hpp"
 
 #include <mutex>
 #include <thread>
@@ -14,8 +15,9 @@ namespace gantry::image {
 class LayerPipeline {
 public:
     // folder: where the layer is unpacked; -1 only computes the diff ID. diff_algorithm: "sha256" or "sha512". blob_size: of
-    // the whole compressed layer, which bounds what it may unpack to.
-    LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size);
+    // the whole compressed layer, which bounds what it may unpack to. local: see Unpacker.
+    LayerPipeline(int folder, driver::LayerFormat format, std::string diff_algorithm, std::uint64_t blob_size,
+                  const LocalFiles* local = nullptr);
     ~LayerPipeline();  // gives up
 
     Result<> start();
@@ -44,6 +46,7 @@ private:
     driver::LayerFormat format_;
     std::string diff_algorithm_;
     UnpackLimits limits_;
+    const LocalFiles* local_;
     ChunkPipe compressed_, plain_;
     std::thread inflater_, unpacker_;
     std::mutex mutex_;

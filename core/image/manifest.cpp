@@ -14,6 +14,7 @@ Result<Descriptor> parse_descriptor(const detail::Json& object, std::string_view
     const Digest digest = TRY(detail::digest_member(object, "digest", what));
     Descriptor descriptor{std::move(media_type), digest, 0, {}};
     descriptor.urls = TRY(detail::strings_member(object, "urls", what));
+    descriptor.annotations = TRY(detail::map_member(object, "annotations", what));
     const std::int64_t size = TRY(detail::integer_member(object, "size", what));
     if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
     descriptor.size = static_cast<std::uint64_t>(size);

@@ -25,6 +25,7 @@ struct Descriptor {
     Digest digest;
     std::uint64_t size = 0;
     std::vector<std::string> urls;
+    std::map<std::string, std::string> annotations = {};  // of a layer, as its manifest has them
     bool operator==(const Descriptor&) const = default;
 };
 

@@ -28,8 +28,9 @@ std::array<timespec, 2> times_of(const TarEntry& entry) {
 
 }  // namespace
 
-Unpacker::Unpacker(ByteSource& source, int root, driver::LayerFormat format, const UnpackLimits& limits)
-    : reader_(source), source_(source), root_(root), format_(format), limits_(limits), tree_(root) {
+Unpacker::Unpacker(ByteSource& source, int root, driver::LayerFormat format, const UnpackLimits& limits,
+                   const LocalFiles* local)
+    : reader_(source), source_(source), root_(root), format_(format), limits_(limits), local_(local), tree_(root) {
     tree_.made = [this](std::string_view path, int parent, const std::string& name, bool over_whiteout) -> Result<> {
         note_made(path);
         if (!over_whiteout || format_ != driver::LayerFormat::overlay) return {};
@@ -142,6 +143,13 @@ Result<> Unpacker::make_folder(const TarEntry& entry, const Place& place) {
 }
 
 Result<> Unpacker::make_file(const TarEntry& entry, const Place& place) {
+    if (const auto local = find_local(entry, place)) return take_local(entry, place, *local);
+    const os::Fd fd = TRY(create_file(place));
+    TRY(write_data(entry, fd.get()));
+    return finish_file(entry, place, fd.get());
+}
+
+Result<os::Fd> Unpacker::create_file(const Place& place) {
     constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     os::Fd fd(openat(place.parent, place.name.c_str(), flags, 0600));
     if (!fd && errno == EEXIST) {
@@ -149,9 +157,12 @@ Result<> Unpacker::make_file(const TarEntry& entry, const Place& place) {
         fd = os::Fd(openat(place.parent, place.name.c_str(), flags, 0600));
     }
     if (!fd) return errno_error("make file");
-    TRY(write_data(entry, fd.get()));
-    TRY(set_owner_and_mode(entry, fd.get(), place.path));
-    if (futimens(fd.get(), times_of(entry).data()) != 0) return errno_error("set times");
+    return fd;
+}
+
+Result<> Unpacker::finish_file(const TarEntry& entry, const Place& place, int fd) {
+    TRY(set_owner_and_mode(entry, fd, place.path));
+    if (futimens(fd, times_of(entry).data()) != 0) return errno_error("set times");
     return {};
 }
 

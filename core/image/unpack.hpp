@@ -2,6 +2,7 @@
 #pragma once
 
 #include "image/ingest.hpp"
+#include "image/local_files.hpp"
 #include "image/tar_reader.hpp"
 #include "image/unpack_tree.hpp"
 
@@ -11,7 +12,9 @@ namespace gantry::image {
 
 class Unpacker {
 public:
-    Unpacker(ByteSource& source, int root, driver::LayerFormat format, const UnpackLimits& limits);
+    // local: files that need not be written again; nullptr: none. All of this outlives the unpacker.
+    Unpacker(ByteSource& source, int root, driver::LayerFormat format, const UnpackLimits& limits,
+             const LocalFiles* local = nullptr);
 
     // Everything, to the end of the source. Returns the bytes of all regular files.
     Result<std::uint64_t> run();
@@ -29,11 +32,18 @@ private:
     Result<> make_root(const TarEntry& entry);
     Result<> make_folder(const TarEntry& entry, const Place& place);
     Result<> make_file(const TarEntry& entry, const Place& place);
+    Result<os::Fd> create_file(const Place& place);
+    Result<> finish_file(const TarEntry& entry, const Place& place, int fd);
     Result<> make_hard_link(const TarEntry& entry, const Place& place);
     Result<> make_symbolic_link(const TarEntry& entry, const Place& place);
     Result<> make_node(const TarEntry& entry, const Place& place);
     Result<> write_data(const TarEntry& entry, int fd);
     Result<> charge(std::uint64_t bytes, const std::string& path);
+
+    [[nodiscard]] std::optional<LocalFile> find_local(const TarEntry& entry, const Place& place) const;
+    Result<> take_local(const TarEntry& entry, const Place& place, const LocalFile& local);
+    bool can_clone(int from);
+    Result<bool> link_local(const TarEntry& entry, const Place& place, int from);
 
     Result<> whiteout(const Place& place, const std::string& hidden);
     Result<> opaque(const Place& folder_of);
@@ -52,6 +62,8 @@ private:
     int root_;
     driver::LayerFormat format_;
     UnpackLimits limits_;
+    const LocalFiles* local_;
+    std::optional<bool> can_clone_;  // can the file system? Nobody has asked yet
     UnpackTree tree_;
     std::uint64_t bytes_ = 0, entries_ = 0;
     struct Times {

@@ -237,4 +237,8 @@ Result<> OverlayfsDriver::layer_adopt(const std::string& container, const LayerK
     return layers_.discard(writable(container));
 }
 
+Result<os::Fd> OverlayfsDriver::layer_files(const LayerKey& key) {
+    return os::open(TRY(layers_.lowers({key})).front(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 }  // namespace gantry::overlayfs

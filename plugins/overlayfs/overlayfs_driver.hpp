@@ -33,6 +33,7 @@ public:
     Result<driver::WritableFiles> writable_files(const std::string& container,
                                                  const std::vector<driver::LayerKey>& layers) override;
     Result<> layer_adopt(const std::string& container, const driver::LayerKey& key, std::uint64_t size) override;
+    Result<os::Fd> layer_files(const driver::LayerKey& key) override;
 
 private:
     [[nodiscard]] std::string writable(const std::string& container) const { return folder_ + "/rw/" + container; }

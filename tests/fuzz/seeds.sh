@@ -34,6 +34,15 @@ J
 "history":[{"created":"2024-01-02T03:04:05Z","created_by":"x","empty_layer":true}]}
 J
         ;;
+    chunked)
+        cat >"$out/files" <<J
+{"version":1,"entries":[{"type":"dir","name":"d/","mode":493,"uid":0,"gid":0,"modtime":"2024-01-02T03:04:05Z"},{"type":"reg","name":"d/a",
+"size":600,"offset":100,"endOffset":300,"digest":"$digest","xattrs":{"user.a":"Yg=="},"chunkSize":400,"chunkDigest":"$digest"},{"type":
+"chunk","name":"d/a","offset":200,"chunkSize":200,"chunkOffset":400,"chunkDigest":"$digest"},{"type":"hardlink","name":"b","linkName":
+"d/a"},{"type":"reg","name":"empty"},{"type":"symlink","name":"l","linkName":"../x"},{"type":"reg","name":"e","size":9,"offset":400,
+"endOffset":500,"digest":"$digest"}],"tarSplitDigest":"$digest"}
+J
+        ;;
     definition)
         cat >"$out/web" <<'T'
 image = "docker.io/library/nginx:1.25"

@@ -114,7 +114,7 @@ private:
         TRY(check_manifest(manifest));
         const ImageConfig config = TRY(fetch_config(list, manifest));
         TRY(check_config(manifest, config));
-        TRY(fetch_layers(list, manifest, config));
+        TRY(fetch_layers(full.repository(), list, manifest, config));
         TRY(put_blob(store_, document.digest, document.text));
         return finish(full, top.digest, document.digest, false);
     }
@@ -178,14 +178,15 @@ private:
         return {};
     }
 
-    Result<> fetch_layers(const std::vector<Source>& list, const Manifest& manifest, const ImageConfig& config) {
+    Result<> fetch_layers(const std::string& repository, const std::vector<Source>& list, const Manifest& manifest,
+                          const ImageConfig& config) {
         const std::vector<driver::LayerKey> keys = store_.layer_keys(config);
         std::vector<LayerJob> jobs;
         for (std::size_t at = 0; at < manifest.layers.size(); ++at)
             jobs.push_back({manifest.layers[at], config.diff_ids[at], keys[at], at == 0 ? "" : keys[at - 1]});
         std::vector<Repository*> repositories;
         for (const Source& source : list) repositories.push_back(source.repository.get());
-        return pull_layers(store_, repositories, jobs, engine_.pull_jobs, reporter_, stop_);
+        return pull_layers(store_, repository, repositories, jobs, engine_.pull_jobs, reporter_, stop_);
     }
 
     Result<PullResult> finish(const ImageRef& full, const Digest& pointed_at, const Digest& manifest, bool up_to_date) {

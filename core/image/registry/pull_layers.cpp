@@ -1,6 +1,7 @@
 #include "image/registry/pull_layers.hpp"
 
 #include "image/ingest.hpp"
+#include "image/registry/assembly.hpp"
 #include "image/registry/choose.hpp"
 #include "os/lock.hpp"
 
@@ -13,12 +14,37 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto lock_interval = std::chrono::milliseconds(50);
 
+// A layer that is smaller is fetched as fast as its table of contents.
+constexpr std::uint64_t assembled_size = 256U << 10;
+
+// Looked for when the first layer needs them, for all layers of an image.
+class LocalLayersOnce {
+public:
+    LocalLayersOnce(const Store& store, std::string repository) : store_(store), repository_(std::move(repository)) {}
+    const LocalLayers& get() {
+        std::call_once(once_, [this] { layers_ = find_local_layers(store_, repository_); });
+        return layers_;
+    }
+
+private:
+    const Store& store_;
+    const std::string repository_;
+    std::once_flag once_;
+    LocalLayers layers_;
+};
+
 // One layer, from the first source that has it in good order.
 class LayerPull {
 public:
-    LayerPull(Store& store, const std::vector<Repository*>& sources, const LayerJob& job, Reporter& reporter,
-              const StopSign& stop)
-        : store_(store), sources_(sources), job_(job), reporter_(reporter), stop_(stop), name_(short_digest(job.blob.digest)) {}
+    LayerPull(Store& store, const std::vector<Repository*>& sources, const LayerJob& job, LocalLayersOnce& local,
+              Reporter& reporter, const StopSign& stop)
+        : store_(store),
+          sources_(sources),
+          job_(job),
+          local_layers_(local),
+          reporter_(reporter),
+          stop_(stop),
+          name_(short_digest(job.blob.digest)) {}
 
     Result<> run() {
         const os::Fd alone = TRY(lock());
@@ -28,8 +54,9 @@ public:
             if (done.ok()) return {};
             last = std::move(done).error();
             if (!another_source_helps(last->code()) || local_) return std::move(*last);
-            // Kept bytes of an earlier pull may be what was wrong: the same source again, from the start.
-            const bool again = bad_data(last->code()) && resumed_ && !fresh_;
+            // Kept bytes of an earlier pull, or those of other layers, may be what was wrong: the same source again, from the
+            // start.
+            const bool again = bad_data(last->code()) && (resumed_ || assembled_) && !fresh_;
             fresh_ = fresh_ || bad_data(last->code());
             if (!again) ++at;
         }
@@ -60,8 +87,11 @@ private:
     }
 
     Result<> attempt(Repository& source) {
+        local_ = false;
+        ingest_.reset();
+        TRY(plan(source));
         local_ = true;  // until the source is asked
-        auto begun = LayerIngest::begin(store_, job_.blob, job_.diff_id, job_.key, job_.parent);
+        auto begun = LayerIngest::begin(store_, job_.blob, job_.diff_id, job_.key, job_.parent, assembly_.get());
         if (!begun.ok() && begun.error().code() == Errc::exists) {
             reporter_.layer(name_, "Already exists");
             return {};
@@ -74,11 +104,37 @@ private:
         return done;
     }
 
+    // Without an assembly the layer is fetched as a whole: one that has no table of contents, a bad one, or that failed before.
+    Result<> plan(Repository& source) {
+        assembly_.reset();
+        assembled_ = false;
+        if (fresh_ || job_.blob.size < assembled_size || store_.has_blob(job_.blob.digest)) return {};
+        const auto place = table_place(job_.blob);
+        if (!place.ok() || !*place || local_layers_.get().empty()) return {};
+        auto planned = Assembly::plan(source, job_.blob, **place, local_layers_.get());
+        if (!planned.ok()) {
+            if (bad_data(planned.error().code())) return {};
+            return std::move(planned).error();
+        }
+        assembly_ = std::move(planned).value();
+        assembled_ = assembly_->pays();
+        return {};
+    }
+
+    Result<> assemble(Repository& source, BlobTarget& target) {
+        reporter_.layer(name_, fmt::format("Fetching {} of {} bytes", assembly_->missing(), job_.blob.size));
+        const BlobOutcome outcome = assembly_->run(source, target);
+        if (!outcome.error) return {};
+        if (outcome.error->code() == Errc::unsupported && !outcome.target_failed) return fetch(source, target);
+        local_ = outcome.target_failed && !bad_data(outcome.error->code());
+        return *outcome.error;
+    }
+
     Result<> fill(Repository& source) {
         BlobTarget target{ingest_->offset(), [this](std::string_view data) { return ingest_->write(data); },
                           [this] { return ingest_->restart(); }, [this](std::uint64_t received) { downloading(received); }};
         downloading(target.received);
-        TRY(fetch(source, target));
+        TRY(assembled_ ? assemble(source, target) : fetch(source, target));
         reporter_.layer(name_, "Download complete");
         reporter_.layer(name_, "Extracting", job_.blob.size, job_.blob.size);
         if (auto finished = ingest_->finish(); !finished.ok()) {
@@ -121,14 +177,17 @@ private:
     Store& store_;
     const std::vector<Repository*>& sources_;
     const LayerJob& job_;
+    LocalLayersOnce& local_layers_;
     Reporter& reporter_;
     const StopSign& stop_;
     std::string name_;
+    std::unique_ptr<Assembly> assembly_;  // the ingest looks into it
     std::unique_ptr<LayerIngest> ingest_;
     Clock::time_point reported_{};
     bool fresh_ = false;  // what is kept is not to be trusted
     bool resumed_ = false;
-    bool local_ = false;  // the last failure was ours (disk, driver): no source can mend it
+    bool assembled_ = false;  // of what other layers have
+    bool local_ = false;      // the last failure was ours (disk, driver): no source can mend it
 };
 
 bool is_there(Store& store, const LayerJob& job) {
@@ -150,17 +209,18 @@ std::vector<const LayerJob*> missing_layers(Store& store, const std::vector<Laye
 
 }  // namespace
 
-Result<> pull_layers(Store& store, const std::vector<Repository*>& sources, const std::vector<LayerJob>& layers, unsigned jobs,
-                     Reporter& reporter, StopSign& stop) {
+Result<> pull_layers(Store& store, const std::string& repository, const std::vector<Repository*>& sources,
+                     const std::vector<LayerJob>& layers, unsigned jobs, Reporter& reporter, StopSign& stop) {
     const std::vector<const LayerJob*> missing = missing_layers(store, layers, reporter);
     // A layer that needs its parent first cannot go beside it.
     if (store.storage().layer_format() == driver::LayerFormat::applied) jobs = 1;
+    LocalLayersOnce local(store, repository);
     std::atomic<std::size_t> next = 0;
     std::mutex mutex;
     std::optional<Error> first;
     const auto work = [&] {
         for (std::size_t at = next++; at < missing.size() && !stop.cancelled(); at = next++) {
-            auto done = LayerPull(store, sources, *missing[at], reporter, stop).run();
+            auto done = LayerPull(store, sources, *missing[at], local, reporter, stop).run();
             if (done.ok()) continue;
             const std::scoped_lock lock(mutex);
             if (!first || first->code() == Errc::cancelled) first = std::move(done).error();

@@ -42,8 +42,10 @@ struct LayerJob {
     driver::LayerKey key, parent;
 };
 
-// sources: repositories to get blobs from, the preferred one first. jobs: how many layers at once.
-Result<> pull_layers(Store& store, const std::vector<Repository*>& sources, const std::vector<LayerJob>& layers, unsigned jobs,
-                     Reporter& reporter, StopSign& stop);
+// repository: the image's, by the name that the store knows it by. sources: repositories to get blobs from, the preferred one
+// first. jobs: how many layers at once. Of layers with a table of contents (zstd:chunked) only what no layer here has is
+// fetched, where that pays. The caller has Store::hold().
+Result<> pull_layers(Store& store, const std::string& repository, const std::vector<Repository*>& sources,
+                     const std::vector<LayerJob>& layers, unsigned jobs, Reporter& reporter, StopSign& stop);
 
 }  // namespace gantry::image::registry

@@ -5,6 +5,7 @@
 #include "image/index.hpp"
 #include "image/registry/auth_file.hpp"
 #include "image/registry/choose.hpp"
+#include "image/registry/chunked_table.hpp"
 #include "image/registry/push_layers.hpp"
 #include "image/registry/push_manifest.hpp"
 
@@ -90,7 +91,7 @@ private:
         if (!encoding_ || !options_.recompress) return std::optional<LayerEncoding>();
         const bool same = wanted == LayerEncoding::gzip   ? now == Compression::gzip
                           : wanted == LayerEncoding::zstd ? now == Compression::zstd
-                                                          : is_chunked(source.text, layer);
+                                                          : is_chunked(blob);
         if (same) return std::optional<LayerEncoding>();
         return std::optional(wanted);
     }

@@ -58,14 +58,4 @@ Result<OutgoingManifest> replace_layers(std::string_view text, const std::vector
     return OutgoingManifest{detail::dump(root), type};
 }
 
-bool is_chunked(std::string_view manifest, std::size_t layer) {
-    const auto root = detail::parse_object(manifest, "manifest");
-    if (!root.ok()) return false;
-    const auto layers = detail::array_member(*root, "layers", "manifest");
-    if (!layers.ok() || !*layers || layer >= (*layers)->size()) return false;
-    const auto annotations = detail::map_member((**layers)[layer], "annotations", "layer");
-    if (!annotations.ok()) return false;
-    return annotations->contains(chunked_checksum_annotation) || annotations->contains(old_chunked_checksum_annotation);
-}
-
 }  // namespace gantry::image::registry

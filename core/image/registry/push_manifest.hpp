@@ -20,7 +20,4 @@ struct OutgoingManifest {
 // with such a layer it becomes an OCI manifest.
 Result<OutgoingManifest> replace_layers(std::string_view text, const std::vector<std::optional<ReplacedLayer>>& replaced);
 
-// Does the descriptor of this layer say that it has the table of contents of zstd:chunked?
-bool is_chunked(std::string_view manifest, std::size_t layer);
-
 }  // namespace gantry::image::registry

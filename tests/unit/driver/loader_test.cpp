@@ -1,7 +1,7 @@
 #include "driver/loader.hpp"
 
 #include "driver/descriptor.hpp"
-#include "driver/storage_1_0.hpp"
+#include "driver/older_storage.hpp"
 #include "noop_driver.hpp"
 #include "os/file.hpp"
 
@@ -112,17 +112,28 @@ TEST(Descriptor, AnOlderSizeOfTheSameAbiIsTaken) {
 }
 
 // As if built before those functions were: calling them would jump to wherever the table ends.
-class Old final : public noop::NoopDriver {
+class Older : public noop::NoopDriver {
 public:
     using NoopDriver::NoopDriver;
+    Result<os::Fd> layer_files(const LayerKey&) override { std::abort(); }
+};
+class Old final : public Older {
+public:
+    using Older::Older;
     Result<WritableFiles> writable_files(const std::string&, const std::vector<LayerKey>&) override { std::abort(); }
     Result<> layer_adopt(const std::string&, const LayerKey&, std::uint64_t) override { std::abort(); }
+};
+class Since11 final : public Older {
+public:
+    using Older::Older;
+    Result<WritableFiles> writable_files(const std::string&, const std::vector<LayerKey>&) override { return WritableFiles{}; }
+    Result<> layer_adopt(const std::string&, const LayerKey&, std::uint64_t) override { return {}; }
 };
 
 TEST_F(LoaderFolder, ADriverOfAbi10IsNotAskedForWhatItDoesNotHave) {
     const std::string data = folder_ + "/data";
     const HostContext host{data.c_str(), "/nowhere"};
-    const auto driver = adapt_storage_1_0(std::make_unique<Old>(host));
+    const auto driver = adapt_older_storage(std::make_unique<Old>(host), 0);
     ASSERT_TRUE(driver->probe().ok());
     auto staging = driver->layer_begin(std::string(64, 'a'), "");
     ASSERT_TRUE(staging.ok()) << staging.error().message();
@@ -130,6 +141,15 @@ TEST_F(LoaderFolder, ADriverOfAbi10IsNotAskedForWhatItDoesNotHave) {
     EXPECT_EQ(driver->layer_size(std::string(64, 'a')).value_or(0), 7U);
     EXPECT_EQ(driver->writable_files("web", {}).error().code(), Errc::unsupported);
     EXPECT_EQ(driver->layer_adopt("web", std::string(64, 'b'), 1).error().code(), Errc::unsupported);
+    EXPECT_EQ(driver->layer_files(std::string(64, 'a')).error().code(), Errc::unsupported);
+}
+
+TEST_F(LoaderFolder, ADriverOfAbi11IsAskedForWhatItHas) {
+    const HostContext host{"/nowhere", "/nowhere"};
+    const auto driver = adapt_older_storage(std::make_unique<Since11>(host), 1);
+    EXPECT_TRUE(driver->writable_files("web", {}).ok());
+    EXPECT_TRUE(driver->layer_adopt("web", std::string(64, 'b'), 1).ok());
+    EXPECT_EQ(driver->layer_files(std::string(64, 'a')).error().code(), Errc::unsupported);
 }
 
 }  // namespace

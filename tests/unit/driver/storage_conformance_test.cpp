@@ -239,6 +239,26 @@ TEST_P(StorageConformance, AWritableLayerBecomesALayerOrIsLeftAlone) {
     EXPECT_THAT(GOT(driver_->list()), IsEmpty());
 }
 
+// A driver may say that it cannot.
+TEST_P(StorageConformance, TheFilesOfALayerAreOnTheFileSystemOfStagings) {
+    add_layer(1);
+    const auto files = driver_->layer_files(key(1));
+    if (!files.ok()) {
+        EXPECT_EQ(files.error().code(), Errc::unsupported) << files.error().message();
+        return;
+    }
+    EXPECT_REFUSED(driver_->layer_files(key(7)), Errc::not_found);
+    EXPECT_REFUSED(driver_->layer_files("../x"), Errc::invalid);
+    auto staging = GOT(driver_->layer_begin(key(2), ""));
+    struct stat one {
+    }, other{};
+    ASSERT_EQ(fstat(files->get(), &one), 0);
+    ASSERT_EQ(stat(staging.path.c_str(), &other), 0);
+    EXPECT_TRUE(S_ISDIR(one.st_mode));
+    EXPECT_EQ(one.st_dev, other.st_dev);
+    EXPECT_GOOD(driver_->layer_abort(std::move(staging)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Drivers, StorageConformance, testing::Values(StorageCase{"overlayfs"}, StorageCase{"noop"}),
                          [](const auto& one) { return std::string(one.param.driver); });
 

@@ -214,6 +214,12 @@ TEST_P(StorageContent, WritableFilesShowTheContainersOwnAndTheLayersBelow) {
     EXPECT_EQ(GOT(os::read_file_at(files.below[1].get(), "etc/motd")), "one");
 }
 
+TEST_P(StorageContent, TheFilesOfASingleLayer) {
+    two_layers();
+    EXPECT_EQ(GOT(os::read_file_at(GOT(driver_->layer_files(key(1))).get(), "etc/motd")), "one");
+    EXPECT_EQ(GOT(os::read_file_at(GOT(driver_->layer_files(key(2))).get(), "etc/motd")), "two");
+}
+
 TEST_P(StorageContent, AnAdoptedLayerShowsWhatTheContainerShowed) {
     two_layers();
     with_rootfs(request("web", {1, 2}), [&] {

@@ -61,6 +61,10 @@ Result<std::vector<driver::LayerKey>> FolderDriver::layer_list() {
     return keys;
 }
 
+Result<os::Fd> FolderDriver::layer_files(const driver::LayerKey& key) {
+    return os::open(layer(key), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+}
+
 namespace {
 
 std::string octal(std::uint64_t value, std::size_t width) {

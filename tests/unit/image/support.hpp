@@ -38,6 +38,7 @@ public:
     Result<std::uint64_t> layer_size(const driver::LayerKey& key) override;
     Result<> layer_remove(const driver::LayerKey& key) override;
     Result<std::vector<driver::LayerKey>> layer_list() override;
+    Result<os::Fd> layer_files(const driver::LayerKey& key) override;
 
     Result<> validate(const driver::RootfsRequest&) override { return {}; }
     Result<driver::Rootfs> prepare(const driver::RootfsRequest&) override {

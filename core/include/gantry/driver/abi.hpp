@@ -8,13 +8,14 @@
 // the core but those. Virtual functions and members of requests are only appended (a minor version); anything else is a new
 // major version. The loader puts an adapter with the defaults of what was appended before drivers of earlier minor versions.
 //     1.1: StorageDriver::writable_files, layer_adopt
+//     1.2: StorageDriver::layer_files
 #pragma once
 
 #include <cstdint>
 
 #define GANTRY_DRIVER_MAGIC 0x47414e54525944ULL  // "GANTRYD"
 #define GANTRY_DRIVER_ABI_MAJOR 1
-#define GANTRY_DRIVER_ABI_MINOR 1
+#define GANTRY_DRIVER_ABI_MINOR 2
 #define GANTRY_DRIVER_STORAGE 1U
 #define GANTRY_DRIVER_NETWORK 2U
 #define GANTRY_DRIVER_SYMBOL "gantry_driver"

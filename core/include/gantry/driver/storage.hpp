@@ -128,6 +128,16 @@ public:
     virtual Result<> layer_adopt(const std::string& /*container*/, const LayerKey& /*key*/, std::uint64_t /*size*/) {
         return error(Errc::unsupported, "this storage driver cannot make a layer of a writable layer");
     }
+
+    // Since ABI 1.2.
+    //
+    // The folder with a layer's files, to be read; Errc::not_found where the layer is not there. What is in it may be cloned
+    // (FICLONE) and linked (link(2)) into a staging. A driver that gives it promises that no file of a committed layer changes
+    // any more, its owner, mode, times and attributes included: another layer may have the same inode.
+    // Errc::unsupported: callers write every file of a new layer anew.
+    virtual Result<os::Fd> layer_files(const LayerKey& /*key*/) {
+        return error(Errc::unsupported, "this storage driver does not show the files of single layers");
+    }
 };
 
 }  // namespace gantry::driver

@@ -1,12 +1,13 @@
-#include "driver/storage_1_0.hpp"
+#include "driver/older_storage.hpp"
 
 namespace gantry::driver {
 
 namespace {
 
-class Storage10 final : public StorageDriver {
+// As of 1.0; layer_files(), of 1.2, is never passed on.
+class OlderStorage final : public StorageDriver {
 public:
-    explicit Storage10(std::unique_ptr<StorageDriver> driver) : driver_(std::move(driver)) {}
+    OlderStorage(std::unique_ptr<StorageDriver> driver, std::uint16_t minor) : driver_(std::move(driver)), minor_(minor) {}
 
     Result<> probe() override { return driver_->probe(); }
     [[nodiscard]] LayerFormat layer_format() const override { return driver_->layer_format(); }
@@ -38,14 +39,24 @@ public:
         return driver_->wants_mount_namespace(request);
     }
 
+    Result<WritableFiles> writable_files(const std::string& container, const std::vector<LayerKey>& layers) override {
+        if (minor_ < 1) return StorageDriver::writable_files(container, layers);
+        return driver_->writable_files(container, layers);
+    }
+    Result<> layer_adopt(const std::string& container, const LayerKey& key, std::uint64_t size) override {
+        if (minor_ < 1) return StorageDriver::layer_adopt(container, key, size);
+        return driver_->layer_adopt(container, key, size);
+    }
+
 private:
     std::unique_ptr<StorageDriver> driver_;
+    std::uint16_t minor_;
 };
 
 }  // namespace
 
-std::unique_ptr<StorageDriver> adapt_storage_1_0(std::unique_ptr<StorageDriver> driver) {
-    return std::make_unique<Storage10>(std::move(driver));
+std::unique_ptr<StorageDriver> adapt_older_storage(std::unique_ptr<StorageDriver> driver, std::uint16_t minor) {
+    return std::make_unique<OlderStorage>(std::move(driver), minor);
 }
 
 }  // namespace gantry::driver

@@ -1,0 +1,161 @@
+#include "image/registry/assembly.hpp"
+
+#include "image/byte_source.hpp"
+
+namespace gantry::image::registry {
+
+namespace {
+
+// One range more costs a round trip: so much of what is here is rather fetched as well, more where there would be too many.
+constexpr std::uint64_t bridged = 16U << 10;
+constexpr std::size_t ranges_limit = 256;
+
+// Layers here whose chunks were compressed as the new one's, as far as sizes show.
+std::vector<const LocalLayer*> alike(const ChunkedTable& table, const LocalLayers& local) {
+    std::vector<const LocalLayer*> list;
+    for (const LocalLayer& layer : local) {
+        const bool other = std::ranges::any_of(table.parts, [&](const BlobPart& part) {
+            if (!part.data || part.key.empty()) return false;
+            const auto found = layer.parts.find(part.key);
+            return found != layer.parts.end() && found->second->size() != part.size();
+        });
+        if (!other) list.push_back(&layer);
+    }
+    return list;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Assembly>> Assembly::plan(Repository& repository, const Descriptor& blob, const TablePlace& place,
+                                                 const LocalLayers& local) {
+    std::unique_ptr<Assembly> assembly(new Assembly(blob, place, local));
+    TRY(assembly->fetch_tail(repository));
+    const std::string_view table = std::string_view(assembly->tail_).substr(place.offset - place.frame(), place.size);
+    assembly->table_ = TRY(read_table(table, place));
+    for (const ListedFile& file : assembly->table_.files) assembly->files_.insert_or_assign(file.path, &file);
+    assembly->find_parts();
+    for (std::uint64_t bridge = bridged; assembly->ranges() > ranges_limit; bridge *= 2) assembly->join_ranges(bridge);
+    assembly->missing_ = assembly->tail_.size();
+    for (const Step& step : assembly->steps_)
+        if (step.fd < 0) assembly->missing_ += step.size();
+    return assembly;
+}
+
+// The table and all behind it: the data of tar-split, the footer.
+Result<> Assembly::fetch_tail(Repository& repository) {
+    const std::uint64_t size = blob_.size - place_.frame();
+    if (size > 2 * table_limit || size > blob_.size / 2)
+        return error(Errc::unsupported, "the {} bytes from the table of contents on are too large a part of the layer", size);
+    tail_.reserve(static_cast<std::size_t>(size));
+    const BlobOutcome outcome = fetch_range(repository, blob_, place_.frame(), blob_.size, [&](std::string_view data) {
+        tail_ += data;
+        return Result<>();
+    });
+    if (outcome.error) return *outcome.error;
+    return {};
+}
+
+void Assembly::find_parts() {
+    const std::vector<const LocalLayer*> layers = alike(table_, local_);
+    for (const BlobPart& part : table_.parts) {
+        Step step{part.begin, part.end};
+        for (const LocalLayer* layer : layers) {
+            const auto found = part.key.empty() ? layer->parts.end() : layer->parts.find(part.key);
+            if (found == layer->parts.end() || found->second->size() != part.size()) continue;
+            step.fd = layer->blob.get();
+            step.at = found->second->begin;
+            break;
+        }
+        add_step(step);
+    }
+    join_ranges(bridged);
+}
+
+void Assembly::add_step(const Step& step) {
+    if (!steps_.empty()) {
+        Step& last = steps_.back();
+        if (last.fd == step.fd && (step.fd < 0 || last.at + last.size() == step.at)) {
+            last.end = step.end;
+            return;
+        }
+    }
+    steps_.push_back(step);
+}
+
+// What is here between two ranges, and not more than bridge, is fetched with them.
+void Assembly::join_ranges(std::uint64_t bridge) {
+    const std::vector<Step> old = std::exchange(steps_, {});
+    for (std::size_t at = 0; at < old.size();) {
+        std::size_t next = at + 1;
+        add_step(old[at]);
+        if (old[at].fd < 0) {
+            while (next < old.size() && old[next].fd >= 0) ++next;
+            if (next < old.size() && old[next].begin - old[at].end <= bridge)
+                steps_.back().end = old[next].begin;
+            else
+                next = at + 1;
+        }
+        at = next;
+    }
+}
+
+std::size_t Assembly::ranges() const {
+    return static_cast<std::size_t>(std::ranges::count_if(steps_, [](const Step& step) { return step.fd < 0; }));
+}
+
+bool Assembly::pays() const { return missing_ <= blob_.size - blob_.size / 5; }
+
+// from: where in the step to begin. What cannot be read is not here: the registry has it.
+BlobOutcome Assembly::copy(const Step& step, std::uint64_t from, const WriteFn& write) {
+    FileSource source(step.fd, "a blob of another layer", step.at + from, step.size() - from);
+    std::uint64_t left = step.size() - from;
+    while (left > 0) {
+        const auto piece = source.peek();
+        if (!piece.ok() || piece->empty()) return {error(Errc::unsupported, "a blob of another layer cannot be read"), false};
+        if (auto written = write(*piece); !written.ok()) return {std::move(written).error(), true};
+        left -= piece->size();
+        source.consume(piece->size());
+    }
+    return {};
+}
+
+BlobOutcome Assembly::run(Repository& repository, BlobTarget& target) const {
+    const Settings& settings = repository.connection().settings();
+    const WriteFn write = [&](std::string_view data) -> Result<> {
+        if (settings.cancelled()) return error(Errc::cancelled, "cancelled");
+        TRY(target.write(data));
+        target.received += data.size();
+        target.progress(target.received);
+        return {};
+    };
+    for (const Step& step : steps_) {
+        if (target.received >= step.end) continue;
+        BlobOutcome outcome = step.fd < 0 ? fetch_range(repository, blob_, target.received, step.end, write)
+                                          : copy(step, target.received - step.begin, write);
+        if (outcome.error) return outcome;
+    }
+    if (target.received >= blob_.size) return {};
+    auto written = write(std::string_view(tail_).substr(static_cast<std::size_t>(target.received - place_.frame())));
+    if (!written.ok()) return {std::move(written).error(), true};
+    return {};
+}
+
+std::optional<LocalFile> Assembly::find(std::string_view path, std::uint64_t size) const {
+    const auto wanted = files_.find(path);
+    if (wanted == files_.end() || wanted->second->size != size) return std::nullopt;
+    const std::string& digest = wanted->second->digest;
+    for (const LocalLayer& layer : local_) {
+        const auto same = layer.by_path.find(path);
+        if (!layer.files || same == layer.by_path.end() || same->second->digest != digest) continue;
+        const bool linkable = !wanted->second->has_links && !same->second->has_links;
+        if (auto fd = layer.open_file(*same->second)) return LocalFile{std::move(*fd), linkable};
+    }
+    for (const LocalLayer& layer : local_) {
+        const auto other = layer.by_digest.find(digest);
+        if (!layer.files || other == layer.by_digest.end()) continue;
+        if (auto fd = layer.open_file(*other->second)) return LocalFile{std::move(*fd), false};
+    }
+    return std::nullopt;
+}
+
+}  // namespace gantry::image::registry
