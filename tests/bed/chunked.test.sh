@@ -37,6 +37,11 @@ P
     echo new >/var/tmp/tree/srv/4/new
     publish "$1:2"
     listing /var/tmp/tree >"/tmp/$1"
+    if [[ $1 = small ]]; then  # as from a fresh checkout
+        find /var/tmp/tree/srv -exec touch -hd '2024-01-02 03:04:05' {} +
+        publish small:3
+        listing /var/tmp/tree >/tmp/small-again
+    fi
     rm -rf /var/tmp/tree
 }
 # publish NAME: the tree as an image of one layer, pushed.
@@ -106,6 +111,16 @@ test_a_rebuild_of_300_mb_brings_what_changed() {
     # The blob is the registry's own.
     blob=$(blob_of big:2)
     assert_eq "$blob" "$(sha256sum "/var/lib/gantry/images/blobs/sha256/$blob" | cut -d' ' -f1)"
+    store_is_good
+}
+
+test_other_times_of_all_files_cost_no_data() {
+    only_first small
+    gantry pull -q $proxy/small:3
+    local bytes
+    bytes=$(fetched)
+    [[ $bytes -le 2200000 ]] || fail "$bytes bytes were fetched"
+    listing "$(layer_of $proxy/small:3)/" | cmp - /tmp/small-again
     store_is_good
 }
 

@@ -1,6 +1,9 @@
 #include "image/registry/assembly.hpp"
 
 #include "image/byte_source.hpp"
+#include "image/compress.hpp"
+
+#include <deque>
 
 namespace gantry::image::registry {
 
@@ -24,6 +27,27 @@ std::vector<const LocalLayer*> alike(const ChunkedTable& table, const LocalLayer
     return list;
 }
 
+struct Frames {
+    std::string bytes;
+    std::deque<std::uint64_t> ends;  // of each text in the bytes
+};
+
+// As chunked_writer.cpp compresses, with the default level.
+Result<Frames> compress_frames(const std::vector<std::string>& texts) {
+    Frames frames;
+    const CompressedFn sink = [&](std::string_view frame) {
+        frames.bytes += frame;
+        return Result<>();
+    };
+    const auto compressor = TRY(make_compressor(Compression::zstd, 0, sink, 1));
+    for (const std::string& text : texts) {
+        TRY(compressor->write(text));
+        TRY(compressor->cut(&frames.ends.emplace_back()));
+    }
+    TRY(compressor->end());
+    return frames;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Assembly>> Assembly::plan(Repository& repository, const Descriptor& blob, const TablePlace& place,
@@ -31,13 +55,15 @@ Result<std::unique_ptr<Assembly>> Assembly::plan(Repository& repository, const D
     std::unique_ptr<Assembly> assembly(new Assembly(blob, place, local));
     TRY(assembly->fetch_tail(repository));
     const std::string_view table = std::string_view(assembly->tail_).substr(place.offset - place.frame(), place.size);
-    assembly->table_ = TRY(read_table(table, place));
+    const std::string text = TRY(table_text(table, place));
+    assembly->table_ = TRY(parse_table(text, place.frame()));
     for (const ListedFile& file : assembly->table_.files) assembly->files_.insert_or_assign(file.path, &file);
+    if (const auto again = compress_frames({text}); again.ok() && again->bytes == table) assembly->make_headers();
     assembly->find_parts();
     for (std::uint64_t bridge = bridged; assembly->ranges() > ranges_limit; bridge *= 2) assembly->join_ranges(bridge);
     assembly->missing_ = assembly->tail_.size();
     for (const Step& step : assembly->steps_)
-        if (step.fd < 0) assembly->missing_ += step.size();
+        if (step.source == Source::registry) assembly->missing_ += step.size();
     return assembly;
 }
 
@@ -55,13 +81,41 @@ Result<> Assembly::fetch_tail(Repository& repository) {
     return {};
 }
 
+// A rebuild has other times in all headers, which tar-split keeps beside the table. Compressed here they are what the blob has:
+// the table's own bytes have shown that it was compressed in the same way.
+void Assembly::make_headers() {
+    if (place_.split_size == 0) return;
+    const auto plain =
+        read_headers(std::string_view(tail_).substr(place_.split_offset - place_.frame(), place_.split_size), place_);
+    if (!plain.ok()) return;
+    auto made = compress_frames(*plain);
+    if (!made.ok()) return;
+    std::uint64_t begin = 0;
+    auto end = made->ends.begin();
+    for (const BlobPart& part : table_.parts) {
+        if (part.data) continue;
+        if (end == made->ends.end() || *end - begin != part.size()) return;
+        begin = *end++;
+    }
+    if (end == made->ends.end()) headers_ = std::move(made->bytes);
+}
+
 void Assembly::find_parts() {
     const std::vector<const LocalLayer*> layers = alike(table_, local_);
+    std::uint64_t header = 0;
     for (const BlobPart& part : table_.parts) {
         Step step{part.begin, part.end};
+        if (!part.data && !headers_.empty()) {
+            step.source = Source::headers;
+            step.at = header;
+            header += part.size();
+            add_step(step);
+            continue;
+        }
         for (const LocalLayer* layer : layers) {
             const auto found = part.key.empty() ? layer->parts.end() : layer->parts.find(part.key);
             if (found == layer->parts.end() || found->second->size() != part.size()) continue;
+            step.source = Source::blob;
             step.fd = layer->blob.get();
             step.at = found->second->begin;
             break;
@@ -74,7 +128,8 @@ void Assembly::find_parts() {
 void Assembly::add_step(const Step& step) {
     if (!steps_.empty()) {
         Step& last = steps_.back();
-        if (last.fd == step.fd && (step.fd < 0 || last.at + last.size() == step.at)) {
+        const bool goes_on = step.source == Source::registry || last.at + last.size() == step.at;
+        if (last.source == step.source && last.fd == step.fd && goes_on) {
             last.end = step.end;
             return;
         }
@@ -88,8 +143,8 @@ void Assembly::join_ranges(std::uint64_t bridge) {
     for (std::size_t at = 0; at < old.size();) {
         std::size_t next = at + 1;
         add_step(old[at]);
-        if (old[at].fd < 0) {
-            while (next < old.size() && old[next].fd >= 0) ++next;
+        if (old[at].source == Source::registry) {
+            while (next < old.size() && old[next].source != Source::registry) ++next;
             if (next < old.size() && old[next].begin - old[at].end <= bridge)
                 steps_.back().end = old[next].begin;
             else
@@ -100,13 +155,18 @@ void Assembly::join_ranges(std::uint64_t bridge) {
 }
 
 std::size_t Assembly::ranges() const {
-    return static_cast<std::size_t>(std::ranges::count_if(steps_, [](const Step& step) { return step.fd < 0; }));
+    return static_cast<std::size_t>(std::ranges::count(steps_, Source::registry, &Step::source));
 }
 
 bool Assembly::pays() const { return missing_ <= blob_.size - blob_.size / 5; }
 
 // from: where in the step to begin. What cannot be read is not here: the registry has it.
-BlobOutcome Assembly::copy(const Step& step, std::uint64_t from, const WriteFn& write) {
+BlobOutcome Assembly::copy(const Step& step, std::uint64_t from, const WriteFn& write) const {
+    if (step.source == Source::headers) {
+        auto written = write(std::string_view(headers_).substr(step.at + from, step.size() - from));
+        if (!written.ok()) return {std::move(written).error(), true};
+        return {};
+    }
     FileSource source(step.fd, "a blob of another layer", step.at + from, step.size() - from);
     std::uint64_t left = step.size() - from;
     while (left > 0) {
@@ -130,8 +190,8 @@ BlobOutcome Assembly::run(Repository& repository, BlobTarget& target) const {
     };
     for (const Step& step : steps_) {
         if (target.received >= step.end) continue;
-        BlobOutcome outcome = step.fd < 0 ? fetch_range(repository, blob_, target.received, step.end, write)
-                                          : copy(step, target.received - step.begin, write);
+        BlobOutcome outcome = step.source == Source::registry ? fetch_range(repository, blob_, target.received, step.end, write)
+                                                              : copy(step, target.received - step.begin, write);
         if (outcome.error) return outcome;
     }
     if (target.received >= blob_.size) return {};

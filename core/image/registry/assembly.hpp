@@ -1,8 +1,9 @@
 // A zstd:chunked blob put together from the blobs that are here and, by ranges, the rest from the registry.
 //
-// Its table of contents says of each part what it is, and tables of layers that are here say where they have the same. The
-// result is the registry's own blob, byte for byte: the ingest that takes it checks the blob's digest and the layer's diff ID
-// as it does for any other, so that neither table has to be believed, and the store (save, push, check, the registry that
+// Its table of contents says of each part what it is, and tables of layers that are here say where they have the same. What is
+// between files' data (headers, padding) is made of what tar-split keeps behind the table, where it was compressed as we do it.
+// The result is the registry's own blob, byte for byte: the ingest that takes it checks the blob's digest and the layer's diff
+// ID as it does for any other, so that neither table has to be believed, and the store (save, push, check, the registry that
 // serves from it) knows no other kind of layer. The price: parts are only found in blobs that the same program compressed with
 // the same level. A layer here whose compressed chunks have other sizes is left out; what only differs in its bytes is found
 // out at the end, and the layer is fetched as a whole.
@@ -34,28 +35,32 @@ public:
     [[nodiscard]] std::optional<LocalFile> find(std::string_view path, std::uint64_t size) const override;
 
 private:
+    enum class Source { registry, blob, headers };
     struct Step {
         std::uint64_t begin = 0, end = 0;
-        int fd = -1;  // of the blob that has it; -1: the registry
-        std::uint64_t at = 0;
+        Source source = Source::registry;
+        int fd = -1;           // of the blob that has it
+        std::uint64_t at = 0;  // in the source
         [[nodiscard]] std::uint64_t size() const { return end - begin; }
     };
 
     Assembly(const Descriptor& blob, const TablePlace& place, const LocalLayers& local)
         : blob_(blob), place_(place), local_(local) {}
     Result<> fetch_tail(Repository& repository);
+    void make_headers();
     void find_parts();
     void add_step(const Step& step);
     void join_ranges(std::uint64_t bridge);
     [[nodiscard]] std::size_t ranges() const;
     using WriteFn = std::function<Result<>(std::string_view)>;
-    static BlobOutcome copy(const Step& step, std::uint64_t from, const WriteFn& write);
+    BlobOutcome copy(const Step& step, std::uint64_t from, const WriteFn& write) const;
 
     const Descriptor& blob_;
     TablePlace place_;
     const LocalLayers& local_;
     std::string tail_;  // of the blob, from the table's frame on
     ChunkedTable table_;
+    std::string headers_;  // all parts that are no data, compressed here; empty where they do not come out as they are there
     std::unordered_map<std::string_view, const ListedFile*> files_;  // the table's, by path
     std::vector<Step> steps_;
     std::uint64_t missing_ = 0;

@@ -1,5 +1,6 @@
 #include "image/registry/chunked_table.hpp"
 
+#include "base/base64.hpp"
 #include "base/text.hpp"
 #include "image/decompress.hpp"
 #include "image/hasher.hpp"
@@ -28,10 +29,11 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
     return number;
 }
 
-// "OFFSET:SIZE:PLAIN_SIZE:TYPE"
-std::optional<std::array<std::uint64_t, 4>> position_of(std::string_view text) {
+// "OFFSET:SIZE:PLAIN_SIZE:TYPE", of the tar-split without the last.
+template <std::size_t Count>
+std::optional<std::array<std::uint64_t, Count>> position_of(std::string_view text) {
     const std::vector<std::string_view> parts = split(text, ':');
-    std::array<std::uint64_t, 4> numbers{};
+    std::array<std::uint64_t, Count> numbers{};
     if (parts.size() != numbers.size()) return std::nullopt;
     for (std::size_t at = 0; at < numbers.size(); ++at) {
         const auto number = number_of(parts[at]);
@@ -57,9 +59,21 @@ Result<std::string> inflate(std::string_view compressed, std::uint64_t size) {
         at += step.produced;
         if (step.consumed == 0 && step.produced == 0) break;
     }
-    if (at != size) return error(Errc::invalid, "{}: not of the size that the annotation says", table_name);
+    if (at != size) return error(Errc::invalid, "{}: not of the size that an annotation says", table_name);
     plain.resize(at);
     return plain;
+}
+
+void find_split(const Descriptor& layer, TablePlace& place) {
+    const std::string* position = annotation(layer, chunked_tarsplit_annotation, chunked_tarsplit_annotation);
+    const auto numbers = position ? position_of<3>(*position) : std::nullopt;
+    if (!numbers) return;
+    const auto [offset, size, plain_size] = *numbers;
+    if (size > table_limit || plain_size > table_limit) return;
+    if (offset < place.offset + place.size || offset > layer.size || size > layer.size - offset) return;
+    place.split_offset = offset;
+    place.split_size = size;
+    place.split_plain_size = plain_size;
 }
 
 Result<std::uint64_t> number(const Json& entry, const char* key) {
@@ -108,7 +122,8 @@ private:
         if (file_end_ == 0) return {};  // an empty one
         const std::uint64_t size = TRY(number(entry, "size"));
         const std::string digest = TRY(detail::string_member(entry, "digest", table_name));
-        TRY(close_between(TRY(number(entry, "offset"))));
+        const std::uint64_t begin = TRY(number(entry, "offset"));
+        TRY(close_between(begin));
         TRY(open_chunk(entry, size, digest));
         padding_ = size % 512;
         const auto path = clean_path(TRY(detail::string_member(entry, "name", table_name)));
@@ -118,7 +133,8 @@ private:
 
     Result<> add_chunk(const Json& entry) {
         if (!chunk_) return error(Errc::invalid, "{}: a chunk without a file", table_name);
-        TRY(close_chunk(TRY(number(entry, "offset"))));
+        const std::uint64_t end = TRY(number(entry, "offset"));
+        TRY(close_chunk(end));
         return open_chunk(entry, 0, "");
     }
 
@@ -225,7 +241,7 @@ Result<std::optional<TablePlace>> table_place(const Descriptor& layer) {
     const std::string* position = annotation(layer, chunked_position_annotation, old_chunked_position_annotation);
     const std::string* checksum = annotation(layer, chunked_checksum_annotation, old_chunked_checksum_annotation);
     if (!position || !checksum) return std::optional<TablePlace>();
-    const auto numbers = position_of(*position);
+    const auto numbers = position_of<4>(*position);
     if (!numbers)
         return error(Errc::invalid, "annotation '{}' is not a position: '{}'", chunked_position_annotation, *position);
     const auto [offset, size, plain_size, type] = *numbers;
@@ -235,13 +251,33 @@ Result<std::optional<TablePlace>> table_place(const Descriptor& layer) {
     if (offset < frame_header || offset > layer.size || size == 0 || size > layer.size - offset)
         return error(Errc::invalid, "the {} is not in the layer", table_name);
     const Digest digest = TRY(Digest::parse(*checksum));
-    return std::optional(TablePlace{offset, size, plain_size, digest});
+    TablePlace place{offset, size, plain_size, digest};
+    find_split(layer, place);
+    return std::optional(place);
 }
 
-Result<ChunkedTable> read_table(std::string_view compressed, const TablePlace& place) {
+Result<std::string> table_text(std::string_view compressed, const TablePlace& place) {
     if (digest_of(compressed, place.checksum.algorithm()) != place.checksum)
         return error(Errc::corrupt, "{}: not of the digest that the annotation says", table_name);
-    return parse_table(TRY(inflate(compressed, place.plain_size)), place.frame());
+    return inflate(compressed, place.plain_size);
+}
+
+// tar-split's lines (tar/storage/entry.go): of type 1 are files, of type 2 the bytes between their data.
+Result<std::vector<std::string>> read_headers(std::string_view compressed, const TablePlace& place) {
+    constexpr const char* what = "tar-split";
+    const std::string text = TRY(inflate(compressed, place.split_plain_size));
+    std::vector<std::string> headers(1);
+    for (const std::string_view line : split(text, '\n')) {
+        if (line.empty()) continue;
+        const Json entry = TRY(detail::parse_object(line, what));
+        const std::int64_t type = TRY(detail::integer_member(entry, "type", what));
+        if (type == 1 && TRY(number(entry, "size")) > 0) headers.emplace_back();
+        if (type != 2) continue;
+        const auto bytes = base64_decode(TRY(detail::string_member(entry, "payload", what)));
+        if (!bytes) return error(Errc::invalid, "{}: a payload is not base64", what);
+        headers.back() += *bytes;
+    }
+    return headers;
 }
 
 Result<ChunkedTable> parse_table(std::string_view json, std::uint64_t frame) { return TableReader(frame).run(json); }

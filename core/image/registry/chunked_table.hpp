@@ -22,6 +22,8 @@ bool is_chunked(const Descriptor& layer);
 struct TablePlace {
     std::uint64_t offset = 0, size = 0, plain_size = 0;  // offset in the blob, behind the header of its skippable frame
     Digest checksum;                                     // of the compressed table
+    // What tar-split keeps of the archive, behind the table; size 0: nothing that can be read.
+    std::uint64_t split_offset = 0, split_size = 0, split_plain_size = 0;
 
     [[nodiscard]] std::uint64_t frame() const;  // where that header is: the end of the layer's own data
 };
@@ -54,10 +56,12 @@ struct ChunkedTable {
     std::vector<ListedFile> files;
 };
 
-// compressed: the bytes at the place. Errc::corrupt: not those of the checksum; Errc::invalid names what is wrong in it;
-// Errc::unsupported: of a version that is not known.
-Result<ChunkedTable> read_table(std::string_view compressed, const TablePlace& place);
-// The JSON of a table; frame: where the last part ends.
+// The table's JSON. compressed: the bytes at the place. Errc::corrupt: not those of the checksum; Errc::invalid: of another
+// size than the annotation says.
+Result<std::string> table_text(std::string_view compressed, const TablePlace& place);
+// frame: where the last part ends. Errc::invalid names what is wrong in it; Errc::unsupported: of a version that is not known.
 Result<ChunkedTable> parse_table(std::string_view json, std::uint64_t frame);
+// What the parts that are no data have, not compressed, in their order. compressed: tar-split's bytes at the place.
+Result<std::vector<std::string>> read_headers(std::string_view compressed, const TablePlace& place);
 
 }  // namespace gantry::image::registry

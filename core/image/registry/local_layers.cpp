@@ -55,7 +55,8 @@ private:
         FileSource bytes(layer.blob.get(), blob.digest.str(), place->offset, place->size);
         std::string compressed(static_cast<std::size_t>(place->size), '\0');
         if (!TRY(read_exactly(bytes, compressed.data(), compressed.size()))) return error(Errc::corrupt, "a blob is too short");
-        layer.table = TRY(read_table(compressed, *place));
+        const std::string text = TRY(table_text(compressed, *place));
+        layer.table = TRY(parse_table(text, place->frame()));
         tables_left_ -= place->plain_size;
         if (auto files = store_.storage().layer_files(key); files.ok()) layer.files = std::move(files).value();
         for (const BlobPart& part : layer.table.parts)

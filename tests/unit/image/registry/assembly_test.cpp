@@ -41,10 +41,10 @@ protected:
         return text;
     }
     // multiple: what the archive is padded to; GNU tar's default is its record.
-    [[nodiscard]] std::string tar(std::size_t multiple = 10'240) const {
+    [[nodiscard]] std::string tar(std::size_t multiple = 10'240, std::uint64_t mtime = 1'600'000'000) const {
         Tar tar;
         tar.folder("dir/");
-        for (const auto& [name, data] : files_) tar.file(name, data);
+        for (const auto& [name, data] : files_) tar.raw({.name = name, .mtime = mtime}, data);
         std::string text = tar.symlink("link", "dir/file1").text();
         text.resize((text.size() + multiple - 1) / multiple * multiple);
         return text;
@@ -169,6 +169,36 @@ TEST_F(AssemblyTest, ArchivesThatArePaddedOtherwise) {
     EXPECT_EQ(whole_fetches(renewed), 0U);
     EXPECT_LT(sent_, 30'000U);
     expect_files(renewed);
+}
+
+// As after a fresh checkout.
+TEST_F(AssemblyTest, OtherTimesOfAllFilesCostTheTable) {
+    const Chunked old = chunked(tar());
+    pull_first(old);
+    const Chunked renewed = chunked(tar(10'240, 1'700'000'000));
+    serve("2", renewed);
+    ASSERT_TRUE(pull(second_).ok());
+    EXPECT_EQ(whole_fetches(renewed), 0U);
+    EXPECT_EQ(ranges_, 1);
+    EXPECT_LT(sent_, 30'000U);
+    EXPECT_EQ(links(renewed, "dir/file3"), 1U);
+    expect_files(renewed);
+}
+
+TEST_F(AssemblyTest, AnotherLevelOfCompression) {
+    pull_first(chunked(tar(), 7));
+    files_["dir/file7"] = noise(1000, 60'000);
+    for (const int level : {7, 1}) {
+        const Chunked renewed = chunked(tar(), level);
+        serve("2", renewed);
+        registry_.server().forget();
+        ASSERT_TRUE(pull(second_).ok());
+        if (level == 7) {
+            EXPECT_EQ(whole_fetches(renewed), 0U);
+        }
+        expect_files(renewed);
+        ASSERT_TRUE(store_.remove(second_, {}, true).ok());
+    }
 }
 
 // What no image could tell apart from another file, and what programs count the links of.
