@@ -25,8 +25,6 @@ Result<dockerfile::Patterns> read_ignore(const std::string& folder, const std::s
     return parse(text, ".dockerignore");
 }
 
-constexpr std::string_view image_scheme = "docker-image://";
-
 }  // namespace
 
 Result<std::unique_ptr<Inputs::Context>> Inputs::open_folder(const std::string& path, const std::string& name) {
@@ -88,7 +86,9 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
                 config.platform.architecture == platform->architecture && config.platform.os == platform->os &&
                 (platform->variant.empty() || config.platform.variant.empty() || config.platform.variant == platform->variant);
         }
-        if (!fits || session_.options.pull) {
+        const bool is_id = Digest::parse(reference).ok();  // of an OCI layout's image: no registry has it by that
+        if (!fits || (session_.options.pull && !is_id)) {
+            if (is_id) return error(Errc::not_found, "image '{}' is for another platform", reference);
             image::PullOptions options;
             options.platform = platform;
             options.cancel = session_.options.cancel;

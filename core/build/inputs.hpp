@@ -7,6 +7,8 @@
 
 namespace gantry::build {
 
+inline constexpr std::string_view image_scheme = "docker-image://";  // of a named context
+
 // The context as it is on this host, after whatever was fetched for it.
 struct ContextFolder {
     std::string path;                   // a folder; empty: there is none (only a Dockerfile was given)

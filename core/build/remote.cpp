@@ -71,9 +71,9 @@ Result<ContextFolder> copy_folder(Session& session, int from) {
     return ContextFolder{folder, std::nullopt};
 }
 
-// What came is an archive, or else a Dockerfile alone.
-Result<ContextFolder> context_of_file(Session& session, const std::string& file, const std::string& what) {
-    const std::string folder = session.scratch() + "/context";
+// What came is an archive, which is unpacked into folder, or else a Dockerfile alone.
+Result<ContextFolder> context_of_file(Session& session, const std::string& file, const std::string& folder,
+                                      const std::string& what) {
     TRY(os::make_dirs(folder, 0755));
     const os::Fd data = TRY(os::open(file, O_RDONLY)), root = TRY(os::open(folder, O_RDONLY | O_DIRECTORY));
     if (TRY_CONTEXT(session.fetchers.unpack(data.get(), root.get(), "/"), "{}", what)) {
@@ -82,6 +82,31 @@ Result<ContextFolder> context_of_file(Session& session, const std::string& file,
     }
     std::string script = TRY_CONTEXT(os::read_file(file, 1U << 20), "{}", what);
     return ContextFolder{"", std::move(script)};
+}
+
+Result<ContextFolder> fetch_archive(Session& session, const std::string& url, const std::string& name) {
+    Vertex vertex(session.reporter, "[internal] load remote context " + url);
+    const std::string folder = fmt::format("{}/remote-{}", session.scratch(), name);
+    const auto file = fetch_url(session, url, folder, &vertex);
+    if (!file.ok()) {
+        vertex.failed(file.error());
+        return file.error();
+    }
+    vertex.done();
+    return context_of_file(session, folder + "/" + *file, session.scratch() + "/" + name, url);
+}
+
+// "PATH[:TAG][@DIGEST]", as Docker writes it after oci-layout://.
+Result<std::string> load_layout(Session& session, const std::string& text) {
+    const std::size_t name = text.rfind('/') + 1, end = std::min(text.find_first_of(":@", name), text.size());
+    Vertex vertex(session.reporter, "[internal] load OCI layout " + text);
+    const auto image = image::load_from_layout(session.store, text.substr(0, end), text.substr(end), session.options.cancel);
+    if (!image.ok()) {
+        vertex.failed(image.error());
+        return image.error();
+    }
+    vertex.done();
+    return std::string(image_scheme) + image->id.str();
 }
 
 Result<std::string> fetch_git_context(Session& session, const std::string& text, const std::string& name) {
@@ -199,21 +224,11 @@ Result<ContextFolder> fetch_context(Session& session) {
         if (is_folder(options.input)) return copy_folder(session, options.input);
         const std::string file = session.scratch() + "/input";
         TRY(copy_all(options, file));
-        return context_of_file(session, file, input_name);
+        return context_of_file(session, file, session.scratch() + "/context", input_name);
     }
     if (is_git_reference(options.context))
         return ContextFolder{TRY(fetch_git_context(session, options.context, "context")), {}};
-    if (is_url(options.context)) {
-        Vertex vertex(session.reporter, "[internal] load remote context " + options.context);
-        const std::string folder = session.scratch() + "/remote";
-        auto name = fetch_url(session, options.context, folder, &vertex);
-        if (!name.ok()) {
-            vertex.failed(name.error());
-            return std::move(name).error();
-        }
-        vertex.done();
-        return context_of_file(session, folder + "/" + *name, options.context);
-    }
+    if (is_url(options.context)) return fetch_archive(session, options.context, "context");
     if (!options.host_files) return of_this_host(options.context);
     std::error_code failure;
     const auto path = std::filesystem::canonical(options.context, failure);
@@ -224,9 +239,17 @@ Result<ContextFolder> fetch_context(Session& session) {
 }
 
 Result<std::string> fetch_named_context(Session& session, const std::string& name, const std::string& source) {
-    if (source.starts_with("docker-image://")) return source;
-    if (is_git_reference(source))
-        return fetch_git_context(session, source, "context-" + std::string(image::digest_of(name).hex()));
+    constexpr std::string_view layout_scheme = "oci-layout://";
+    const std::string place = "context-" + std::string(image::digest_of(name).hex());
+    if (source.starts_with(image_scheme)) return source;
+    if (is_git_reference(source)) return fetch_git_context(session, source, place);
+    if (is_url(source)) {
+        const ContextFolder context = TRY(fetch_archive(session, source, place));
+        if (context.script) return error(Errc::invalid, "--build-context {}: '{}' is no archive", name, source);
+        return context.path;
+    }
+    if (session.options.host_files && source.starts_with(layout_scheme))
+        return load_layout(session, source.substr(layout_scheme.size())).context(fmt::format("--build-context {}", name));
     if (!session.options.host_files) return of_this_host(source).context(fmt::format("--build-context {}", name));
     std::error_code failure;
     const auto path = std::filesystem::canonical(source, failure);

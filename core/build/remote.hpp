@@ -27,7 +27,8 @@ Result<std::string> fetch_url(Session& session, const std::string& url, const st
 
 // Options::context and options::input as a folder (or only a Dockerfile).
 Result<ContextFolder> fetch_context(Session& session);
-// A --build-context's source as a folder; docker-image:// stays as it is.
+// A --build-context's source as a folder; docker-image:// stays as it is, and an image of oci-layout:// becomes one that has
+// its ID for a name.
 Result<std::string> fetch_named_context(Session& session, const std::string& name, const std::string& source);
 
 }  // namespace gantry::build

@@ -120,7 +120,8 @@ Result<> load_names(Loading& loading, const Digest& manifest, const std::vector<
 
 namespace {
 
-Result<> load_oci_manifest(Loading& loading, const IndexRecord& record) {
+// Everything of it but its names; returns the digest of its manifest, which may be one of an index' manifests.
+Result<Digest> load_oci_manifest(Loading& loading, const IndexRecord& record) {
     Digest digest = record.digest;
     std::string text = TRY(read_blob(loading.tree, digest));
     // An index (of platforms, or docker's of image and attestation): go down to this host's manifest.
@@ -141,7 +142,12 @@ Result<> load_oci_manifest(Loading& loading, const IndexRecord& record) {
     std::vector<std::string> members;
     for (const Descriptor& layer : manifest.layers) members.push_back(blob_member(layer.digest));
     TRY(load_layers(loading, manifest, config, members));
+    return digest;
+}
 
+Result<> load_oci_image(Loading& loading, const IndexRecord& record) {
+    const Digest digest = TRY(load_oci_manifest(loading, record));
+    const Manifest manifest = TRY(parse_manifest(TRY(loading.store.blob_text(digest))));
     std::vector<std::string> texts = docker_names(loading.tree, manifest.config.digest);
     if (texts.empty()) texts = record.names;
     std::vector<ImageRef> names;
@@ -156,7 +162,7 @@ Result<> load_oci(Loading& loading) {
     const std::string text = TRY(loading.tree.text("index.json"));
     const Index index = TRY(parse_index(text));
     if (index.records.empty()) return error(Errc::invalid, "the archive has no images");
-    for (const IndexRecord& record : index.records) TRY(load_oci_manifest(loading, record));
+    for (const IndexRecord& record : index.records) TRY(load_oci_image(loading, record));
     return {};
 }
 
@@ -186,6 +192,29 @@ Result<std::vector<std::string>> load(Store& store, int archive, const ProgressF
     const ArchiveTree tree = TRY_CONTEXT(ArchiveTree::open_stream(store, archive, cancel), "load");
     Loading loading{store, tree, progress, "", {}, cancel};
     return load_tree(loading).context("load");
+}
+
+Result<Image> load_from_layout(Store& store, const std::string& folder, const std::string& reference,
+                               const std::atomic<bool>* cancel) {
+    const std::size_t at = std::min(reference.find('@'), reference.size());
+    const std::string tag = reference.starts_with(':') ? reference.substr(1, at - 1) : "";
+    if (tag.empty() && at != 0) return error(Errc::invalid, "'{}' is neither a tag nor a digest", reference);
+    std::optional<Digest> digest;
+    if (at < reference.size()) digest = TRY(Digest::parse(reference.substr(at + 1)));
+    const os::Fd held = TRY(store.hold());
+    const ArchiveTree tree = TRY(ArchiveTree::open(store, folder));
+    const ProgressFn none;
+    Loading loading{store, tree, none, "", {}, cancel};
+    const Index index = TRY(parse_index(TRY(tree.text("index.json"))));
+    const IndexRecord* found = nullptr;
+    for (const IndexRecord& record : index.records) {
+        if (digest && record.digest != *digest) continue;
+        if (!tag.empty() && std::ranges::find(record.names, tag) == record.names.end()) continue;
+        if (found) return error(Errc::invalid, "the layout has several images: one is meant by its tag or digest");
+        found = &record;
+    }
+    if (!found) return error(Errc::not_found, "the layout has no image '{}'", reference);
+    return store.add(TRY(load_oci_manifest(loading, *found)), std::nullopt, std::nullopt);
 }
 
 }  // namespace gantry::image

@@ -81,6 +81,10 @@ Result<std::string> logout(const config::Paths& paths, const std::string& regist
 Result<std::vector<std::string>> load(Store& store, const std::string& source, const ProgressFn& progress);
 // The same from a descriptor that is read to its end (a file, a pipe); no folder. cancel is looked at every 50 ms.
 Result<std::vector<std::string>> load(Store& store, int archive, const ProgressFn& progress, const std::atomic<bool>* cancel);
+// One image of a folder with an OCI layout, by tag, digest or both (":1", "@sha256:..."), or the one that is there; it gets no
+// name. For its platform see Platform::host().
+Result<Image> load_from_layout(Store& store, const std::string& folder, const std::string& reference,
+                               const std::atomic<bool>* cancel);
 enum class ArchiveFormat { docker_archive, oci_archive, oci_layout };
 // target: a file, a folder for oci_layout, "-" for standard output.
 Result<> save(Store& store, const std::vector<std::string>& images, ArchiveFormat format, const std::string& target);

@@ -447,6 +447,15 @@ D
     echo named >/tmp/build/files/f
     build -t named --build-context files=/tmp/build/files --build-context base=docker-image://localhost/base
     assert_eq named "$(in_image named cat /g)"
+    # An image of an OCI layout, and an archive at an address.
+    skopeo copy --quiet --insecure-policy oci:/tmp/busybox-image:latest oci:/tmp/build/layout:first
+    tar -C /tmp/build/files -czf /tmp/build/add/served/files.tar.gz f
+    build -t layout --build-context files=http://127.0.0.1:8181/files.tar.gz --build-context base=oci-layout:///tmp/build/layout:first
+    assert_eq named "$(in_image layout cat /g)"
+    assert_fails build --build-context files=http://127.0.0.1:8181/served.txt --build-context base=oci-layout:///tmp/build/layout:first
+    assert_contains "$output" 'is no archive'
+    assert_fails build --build-context base=oci-layout:///tmp/build/layout:second
+    assert_contains "$output" "the layout has no image ':second'"
     printf 'FROM localhost/base\nRUN echo piped >/p\n' | gantry build -q -t piped - >/dev/null
     assert_eq piped "$(in_image piped cat /p)"
     tar -C /tmp/build/instructions -cz . | gantry build -q -t tarred - >/dev/null
