@@ -19,10 +19,6 @@ if(GANTRY_FUZZ)
   target_link_options(gantry_flags INTERFACE -fsanitize=address,undefined)
 endif()
 
-# A first build with CMAKE_UNITY_BUILD takes half the time: the standard headers' templates are most of it. Files of one target may
-# then not have names of their own for the same thing; where they do, the target or the file opts out.
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
-
 set(GANTRY_LIBEXECDIR ${CMAKE_INSTALL_FULL_LIBEXECDIR}/gantry)
 # Drivers live in a folder named after the ABI they were built for: two engines can be installed side by side.
 set(GANTRY_DRIVERDIR ${CMAKE_INSTALL_FULL_LIBDIR}/gantry/1)

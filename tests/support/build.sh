@@ -14,7 +14,7 @@ build_tree() (
         release)
             folder=$top/build
             # A developer's own choice of build type in build/ is kept. Unit tests are built with sanitizers only (asan).
-            [ -e "$folder/CMakeCache.txt" ] || options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DGANTRY_TESTS=OFF -DCMAKE_UNITY_BUILD=ON)
+            [ -e "$folder/CMakeCache.txt" ] || options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DGANTRY_TESTS=OFF)
             ;;
         asan) folder=$top/build-asan options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_SANITIZE=ON) needed+=(unit) ;;
         fuzz)
