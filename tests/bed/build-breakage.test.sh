@@ -245,6 +245,7 @@ D
     builder=$!
     eventually 20 bash -c 'pgrep -x sleep'
     kill -KILL $builder
+    wait $builder 2>/dev/null || true  # until it is gone it holds its lock
     # The next build takes down what the killed one left.
     build -t killed
     nothing_left
