@@ -69,11 +69,15 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-Error::Error(Errc code, std::string message) : code_(code), message_(one_line(std::move(message))) {}
+Error::Error(Errc code, std::string message) : facts_(new Facts{code, 0, one_line(std::move(message))}) {}
+
+Error::Error(const Error& other) : facts_(other.facts_ ? new Facts(*other.facts_) : nullptr) {}
+
+void Error::drop() noexcept { delete facts_; }
 
 Error Error::from_errno(int number, std::string_view what) {
     Error error(code_of(number), fmt::format("{}: {}", what, reason_of(number)));
-    error.sys_ = number;
+    error.facts_->sys = number;
     return error;
 }
 
@@ -83,7 +87,7 @@ Error Error::context(std::string_view prefix) const& {
 }
 
 Error Error::context(std::string_view prefix) && {
-    message_ = one_line(fmt::format("{}: {}", prefix, message_));
+    facts_->message = one_line(fmt::format("{}: {}", prefix, facts_->message));
     return std::move(*this);
 }
 

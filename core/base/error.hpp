@@ -37,19 +37,35 @@ public:
     // From an errno value; the code is derived from it, the message becomes "what: strerror".
     static Error from_errno(int number, std::string_view what);
 
-    [[nodiscard]] Errc code() const { return code_; }
+    Error(const Error& other);
+    Error(Error&& other) noexcept : facts_(std::exchange(other.facts_, nullptr)) {}
+    Error& operator=(Error other) noexcept {
+        std::swap(facts_, other.facts_);
+        return *this;
+    }
+    ~Error() {
+        if (facts_) drop();
+    }
+
+    [[nodiscard]] Errc code() const { return facts_->code; }
     // The errno value behind it, 0 where there was none.
-    [[nodiscard]] int sys() const { return sys_; }
-    [[nodiscard]] const std::string& message() const { return message_; }
+    [[nodiscard]] int sys() const { return facts_->sys; }
+    [[nodiscard]] const std::string& message() const { return facts_->message; }
 
     // The same error with "prefix: " in front.
     [[nodiscard]] Error context(std::string_view prefix) const&;
     [[nodiscard]] Error context(std::string_view prefix) &&;
 
 private:
-    Errc code_;
-    int sys_ = 0;
-    std::string message_;
+    // One pointer: a Result is hardly larger than its value, and passing an error on costs a word. Null once moved from.
+    struct Facts {
+        Errc code;
+        int sys;
+        std::string message;
+    };
+    void drop() noexcept;
+
+    Facts* facts_;
 };
 
 // The name of a code as it is written in JSON and in D-Bus error names ("NotFound").

@@ -1,16 +1,14 @@
 #include "build/cache_transfer.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "image/image_text.hpp"
 #include "os/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::build {
 
 namespace {
 
-using Json = nlohmann::json;
 using Steps = std::vector<std::pair<Digest, image::CachedStep>>;
 
 constexpr std::size_t layer_limit = 120;  // of an image that every engine can read
@@ -43,7 +41,7 @@ Result<std::size_t> take_steps(Session& session, const image::Image& image) {
     if (label == config.labels.end()) return error(Errc::not_found, "it carries no build cache");
     const auto read = [&]() -> Result<Steps> {
         try {
-            return parse_text(Json::parse(label->second), session.store, manifest, config);
+            return parse_text(parse_json(label->second), session.store, manifest, config);
         } catch (const Json::exception& failure) {
             return error(Errc::corrupt, "label {}: {}", cache_label, failure.what());
         }
@@ -108,7 +106,7 @@ std::string cache_text(const Steps& steps) {
         if (step.layer) entry["diffId"] = step.layer->diff_id.str();
         json.push_back(std::move(entry));
     }
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return dump_json(json);
 }
 
 void import_cache(Session& session, const CachePlace& place) {

@@ -1,5 +1,6 @@
 #include "cli/build_view.hpp"
 
+#include "base/json.hpp"
 #include "base/base64.hpp"
 #include "base/units.hpp"
 #include "cli/context.hpp"
@@ -10,14 +11,11 @@
 
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::cli {
 
 namespace {
 
 using build::Event;
-using EventJson = nlohmann::json;
 
 double seconds(std::chrono::steady_clock::duration span) { return std::chrono::duration<double>(span).count(); }
 
@@ -183,7 +181,7 @@ void BuildView::show_json(const Event& event) {
     if (event.kind == Kind::started) line.name = event.name;
     const std::string digest = image::digest_of(fmt::format("{} {}", event.vertex, line.name)).str();
     const std::string time = now();
-    EventJson json;
+    Json json;
     if (event.kind == Kind::output) {
         json["logs"] = {{{"vertex", digest},
                          {"stream", event.error_stream ? 2 : 1},
@@ -196,13 +194,13 @@ void BuildView::show_json(const Event& event) {
         json["warnings"] = {{{"level", 1}, {"short", base64_encode(event.text)}}};
     } else {
         if (event.kind == Kind::started) line.pending[0] = time;
-        EventJson vertex{{"digest", digest}, {"name", line.name}, {"started", line.pending[0]}};
+        Json vertex{{"digest", digest}, {"name", line.name}, {"started", line.pending[0]}};
         if (event.kind != Kind::started) vertex["completed"] = time;
         if (event.kind == Kind::cached) vertex["cached"] = true;
         if (event.kind == Kind::failed) vertex["error"] = event.text;
         json["vertexes"] = {vertex};
     }
-    put(json.dump(-1, ' ', false, EventJson::error_handler_t::replace) + "\n");
+    put(dump_json(json) + "\n");
 }
 
 }  // namespace gantry::cli

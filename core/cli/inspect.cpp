@@ -12,7 +12,7 @@ namespace {
 Json health_of(const config::Paths& paths, const container::Container& container) {
     Json health{{"Status", container.health}, {"FailingStreak", 0}, {"Log", Json::array()}};
     const auto text = os::read_file(paths.record(container.name.str()) + "/health.json", 1U << 20);
-    const Json kept = text.ok() ? Json::parse(*text, nullptr, false) : Json();
+    const Json kept = text.ok() ? parse_ordered_json(*text) : Json();
     if (!kept.is_object()) return health;
     health["FailingStreak"] = kept.value("FailingStreak", 0);
     for (Json probe : kept.value("Log", Json::array())) {

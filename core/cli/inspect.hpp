@@ -1,13 +1,12 @@
 // Objects as `inspect` shows them: the members that Docker's users and tools read, under Docker's names.
 #pragma once
 
+#include "base/json.hpp"
 #include "container/engine.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::cli {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 
 Result<Json> inspect_container(container::Engine& engine, const container::Container& container, bool with_size);
 Result<Json> inspect_image(image::Store& store, const image::Image& image);

@@ -42,7 +42,7 @@ std::string shown_words(const std::vector<std::string>& words) {
 }
 
 // Go's strconv.Quote, as far as command lines go.
-std::string go_quoted(const std::string& text) { return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string go_quoted(const std::string& text) { return dump_json(Json(text)); }
 
 struct PublishedPort {
     std::string address;  // empty: only exposed

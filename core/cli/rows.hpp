@@ -1,13 +1,12 @@
 // What a container, image, network or volume looks like to its reader: Docker's words for states, ports, times.
 #pragma once
 
+#include "base/json.hpp"
 #include "container/engine.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::cli {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 
 // "Up 3 minutes (healthy)", "Exited (0) 2 hours ago", "Created", "Up 2 minutes (Paused)".
 std::string status_text(const container::Container& container);

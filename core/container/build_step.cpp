@@ -1,5 +1,6 @@
 #include "container/build_step.hpp"
 
+#include "base/json.hpp"
 #include "config/reader.hpp"
 #include "os/file.hpp"
 
@@ -8,13 +9,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::container {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::string_view prefix = "build-";
 constexpr std::size_t id_length = 8;
@@ -81,8 +78,7 @@ Result<> write_build_step(const config::Paths& paths, std::string_view id, const
         points.push_back({{"path", point.path}, {"directory", point.directory}});
     const Json facts{{"image", step.image_config}, {"trees", trees}, {"mount_points", points}};
     // The environment of a step may hold secrets.
-    TRY(os::write_file_atomic(facts_file(paths, id, name), facts.dump(-1, ' ', false, Json::error_handler_t::replace), 0600,
-                              false));
+    TRY(os::write_file_atomic(facts_file(paths, id, name), dump_json(facts), 0600, false));
     return os::write_file_atomic(build_step_file(paths, id, name),
                                  TRY(config::checked_definition(step.definition, "build step")), 0600, false);
 }
@@ -94,7 +90,7 @@ Result<BuildStep> read_build_step(const config::Paths& paths, std::string_view i
     const std::string facts = facts_file(paths, id, name);
     const std::string text = TRY(os::read_file(facts, step_limit));
     try {
-        BuildStep step = step_from(Json::parse(text));
+        BuildStep step = step_from(parse_json(text));
         step.definition = std::move(definition);
         return step;
     } catch (const Json::exception& failure) {

@@ -1,8 +1,7 @@
 #include "container/exit_status.hpp"
 
+#include "base/json.hpp"
 #include "os/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -54,16 +53,16 @@ ExitStatus exit_status_of(std::string_view result, std::string_view code, std::s
 }
 
 Result<> write_exit_status(const config::Paths& paths, const std::string& name, const ExitStatus& status) {
-    const nlohmann::json json{{"code", status.code},
-                              {"oom_killed", status.oom_killed},
-                              {"result", status.result},
-                              {"started_us", status.started_us},
-                              {"finished_us", status.finished_us}};
+    const Json json{{"code", status.code},
+                    {"oom_killed", status.oom_killed},
+                    {"result", status.result},
+                    {"started_us", status.started_us},
+                    {"finished_us", status.finished_us}};
     TRY(os::make_dirs(paths.data + "/exits"));
     // systemd runs one reaper of a container at a time: the next takes over what one that was killed left.
     const std::string temporary = file_of(paths, name) + ".new";
     const os::Fd file = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0644));
-    auto written = os::write_all(file.get(), json.dump() + "\n", temporary);
+    auto written = os::write_all(file.get(), dump_json(json) + "\n", temporary);
     if (written.ok()) written = os::rename(temporary, file_of(paths, name));
     if (!written.ok()) unlink(temporary.c_str());
     return written;
@@ -72,7 +71,7 @@ Result<> write_exit_status(const config::Paths& paths, const std::string& name, 
 std::optional<ExitStatus> read_exit_status(const config::Paths& paths, const std::string& name) {
     auto text = os::read_file(file_of(paths, name), 64U << 10);
     if (!text.ok()) return std::nullopt;
-    const auto json = nlohmann::json::parse(*text, nullptr, false);
+    const auto json = parse_json(*text);
     if (!json.is_object()) return std::nullopt;
     ExitStatus status;
     const auto number = [&](const char* key) {

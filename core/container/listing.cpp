@@ -1,9 +1,8 @@
 // Containers as they are: definitions, systemd's states and records put together.
+#include "base/json.hpp"
 #include "container/engine_impl.hpp"
 
 #include "os/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <csignal>
 
@@ -21,7 +20,7 @@ std::string machine_id() {
 std::string health_of(const config::Paths& paths, const std::string& name) {
     auto text = os::read_file(paths.record(name) + "/health.json", 1U << 20);
     if (!text.ok()) return "";
-    const auto json = nlohmann::json::parse(*text, nullptr, false);
+    const auto json = parse_json(*text);
     for (const char* key : {"Status", "status"})
         if (json.is_object() && json.contains(key) && json[key].is_string()) return json[key].get<std::string>();
     return "";

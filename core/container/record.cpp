@@ -1,14 +1,11 @@
 #include "container/record.hpp"
 
+#include "base/json.hpp"
 #include "os/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::container {
 
 namespace {
-
-using Json = nlohmann::json;
 
 std::string record_file(const config::Paths& paths, const std::string& name) { return paths.record(name) + "/record.json"; }
 
@@ -108,7 +105,7 @@ Result<> write_record(const config::Paths& paths, const Record& record) {
                     {"pid", record.pid},
                     {"networks", networks}};
     // Arguments need not be UTF-8; the record is.
-    const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    const std::string text = dump_json(json, 1) + "\n";
     return os::write_file_atomic(record_file(paths, record.name), text, 0644, false);
 }
 
@@ -116,7 +113,7 @@ Result<Record> read_record(const config::Paths& paths, const std::string& name) 
     const std::string file = record_file(paths, name);
     const std::string text = TRY(os::read_file(file));
     try {
-        return record_from(Json::parse(text));
+        return record_from(parse_json(text));
     } catch (const Json::exception& failure) {
         return error(Errc::corrupt, "record '{}': {}", file, failure.what());
     }

@@ -1,22 +1,19 @@
+#include "base/json.hpp"
 #include "container/units.hpp"
 
 #include "base/digest.hpp"
 #include "base/reference.hpp"
 #include "os/file.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::container {
 
 namespace {
-
-using Json = nlohmann::json;
 
 // nullptr (a JSON null) for what is missing, too large or no JSON.
 Json read_json(const std::string& path) {
     const auto text = os::read_file(path, 4U << 20);
     if (!text.ok()) return nullptr;
-    Json value = Json::parse(*text, nullptr, false);
+    Json value = parse_json(*text);
     return value.is_discarded() ? Json(nullptr) : value;
 }
 

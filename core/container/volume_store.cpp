@@ -1,8 +1,7 @@
 #include "container/volume_store.hpp"
 
+#include "base/json.hpp"
 #include "os/file.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <ctime>
 
@@ -15,7 +14,7 @@ constexpr std::string_view new_prefix = ".new-", gone_prefix = ".gone-";
 
 std::string folder_of(const config::Paths& paths, std::string_view name) { return fmt::format("{}/{}", paths.volumes(), name); }
 
-std::map<std::string, std::string> string_map(const nlohmann::json& json, const char* key) {
+std::map<std::string, std::string> string_map(const Json& json, const char* key) {
     std::map<std::string, std::string> map;
     if (const auto found = json.find(key); found != json.end() && found->is_object())
         for (const auto& [name, value] : found->items())
@@ -24,7 +23,7 @@ std::map<std::string, std::string> string_map(const nlohmann::json& json, const 
 }
 
 void fill_from_json(std::string_view text, VolumeInfo& volume) {
-    const auto json = nlohmann::json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object()) return;
     if (const auto found = json.find("created"); found != json.end() && found->is_number_integer()) volume.created = *found;
     if (const auto found = json.find("anonymous"); found != json.end() && found->is_boolean()) volume.anonymous = *found;
@@ -35,13 +34,13 @@ void fill_from_json(std::string_view text, VolumeInfo& volume) {
 }
 
 std::string json_of(const VolumeInfo& volume) {
-    nlohmann::json json{{"name", volume.name}, {"driver", volume.driver}, {"created", volume.created}};
+    Json json{{"name", volume.name}, {"driver", volume.driver}, {"created", volume.created}};
     if (volume.anonymous) json["anonymous"] = true;
     if (!volume.owner.empty()) json["owner"] = volume.owner;
     if (!volume.labels.empty()) json["labels"] = volume.labels;
     if (!volume.options.empty()) json["options"] = volume.options;
     // Labels come from the command line as any bytes.
-    return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    return dump_json(json, 2) + "\n";
 }
 
 std::uint64_t fnv1a(std::uint64_t seed, std::string_view text) {

@@ -1,9 +1,8 @@
 #include "dockerfile/words.hpp"
 
+#include "base/json.hpp"
 #include "base/text.hpp"
 #include "dockerfile/parse.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::dockerfile::detail {
 
@@ -92,10 +91,9 @@ QuotedWords split_quoted(std::string_view text, char escape) {
 }
 
 Result<std::optional<std::vector<std::string>>> json_words(std::string_view text) {
-    using Json = nlohmann::json;
     using Words = std::optional<std::vector<std::string>>;
     if (!text.starts_with('[')) return Words();
-    const Json array = Json::parse(text, nullptr, false);
+    const Json array = parse_json(text);
     if (array.is_discarded() || !array.is_array()) return Words();
     if (array.size() > words_limit) return error(Errc::invalid, "more than {} words", words_limit);
     std::vector<std::string> words;

@@ -1,10 +1,8 @@
 #include "health/state.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 namespace gantry::health {
-
-using Json = nlohmann::json;
 
 State after(State state, Probe probe, const Rules& rules, config::Microseconds running) {
     const bool good = probe.status == 0;
@@ -30,13 +28,13 @@ std::string to_json(const State& state) {
     const Json json{
         {"Status", state.status}, {"FailingStreak", state.failing}, {"MainPid", state.main_pid}, {"Log", std::move(log)}};
     // A probe prints what it likes: bytes that are no UTF-8 are replaced.
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return dump_json(json);
 }
 
 State from_json(std::string_view text, std::int64_t main_pid) {
     State fresh;
     fresh.main_pid = main_pid;
-    const Json json = Json::parse(text, nullptr, false);
+    const Json json = parse_json(text);
     if (!json.is_object() || !json.contains("MainPid") || json["MainPid"] != main_pid) return fresh;
     State state = fresh;
     const auto text_of = [](const Json& object, const char* key) {

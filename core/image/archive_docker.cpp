@@ -11,8 +11,6 @@ namespace gantry::image {
 
 namespace {
 
-using detail::Json;
-
 Result<Descriptor> describe_layer(const ArchiveTree& tree, const std::string& name, const Digest& diff_id) {
     const ArchiveTree::Member member = TRY(tree.member(name));
     FileSource source = member.from(0);
@@ -56,10 +54,10 @@ Result<> load_image(Loading& loading, const Json& entry) {
     }
     TRY(load_layers(loading, manifest, config, layers));
     TRY(put_blob(loading.store, config_digest, config_text));
-    const std::string text = detail::dump({{"schemaVersion", 2},
-                                           {"mediaType", manifest.media_type},
-                                           {"config", descriptor_json(manifest.config)},
-                                           {"layers", std::move(layer_list)}});
+    const std::string text = dump_json(Json{{"schemaVersion", 2},
+                                            {"mediaType", manifest.media_type},
+                                            {"config", descriptor_json(manifest.config)},
+                                            {"layers", std::move(layer_list)}});
     TRY(put_blob(loading.store, digest_of(text), text));
     return load_names(loading, digest_of(text), names);
 }

@@ -39,9 +39,9 @@ std::string folder_name(const std::string& source) {
 std::vector<std::string> docker_names(const ArchiveTree& tree, const Digest& config) {
     const auto text = tree.text("manifest.json");
     if (!text.ok()) return {};
-    const auto list = detail::Json::parse(*text, nullptr, false);
+    const auto list = parse_json(*text);
     if (!list.is_array()) return {};
-    for (const detail::Json& entry : list) {
+    for (const Json& entry : list) {
         if (!entry.is_object()) continue;
         if (detail::string_member(entry, "Config", "manifest.json").value_or("").find(config.hex()) == std::string::npos)
             continue;

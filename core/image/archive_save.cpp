@@ -15,8 +15,6 @@ namespace gantry::image {
 
 namespace {
 
-using detail::Json;
-
 constexpr std::string_view layout_text = "{\"imageLayoutVersion\": \"1.0.0\"}\n";
 
 struct Chosen {
@@ -123,7 +121,7 @@ std::string docker_manifest(const Selection& selection) {
                         {"RepoTags", chosen.names.empty() ? Json(nullptr) : std::move(tags)},
                         {"Layers", std::move(layers)}});
     }
-    return detail::dump(list);
+    return dump_json(list);
 }
 
 Result<> write_archive(const Store& store, const Selection& selection, bool docker, int fd, const std::string& target) {

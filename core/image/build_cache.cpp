@@ -1,5 +1,6 @@
 #include "image/build_cache.hpp"
 
+#include "base/json.hpp"
 #include "image/collect.hpp"
 #include "image/filters.hpp"
 #include "image/hasher.hpp"
@@ -11,13 +12,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::image {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t entry_size_limit = 1U << 20;
 
@@ -57,7 +54,7 @@ Result<CachedStep> step_from(const Json& json) {
 Result<CachedStep> read_step(const std::string& file) {
     const std::string text = TRY(os::read_file(file, entry_size_limit));
     try {
-        return step_from(Json::parse(text));
+        return step_from(parse_json(text));
     } catch (const Json::exception& failure) {
         return error(Errc::corrupt, "'{}': {}", file, failure.what());
     }
@@ -118,7 +115,7 @@ Result<bool> BuildCache::put(const Digest& key, const CachedStep& step) const {
     const auto before = read_step(file_of(store_, key));
     const bool replaced = before.ok() && before->layer && (!step.layer || step.layer->key != before->layer->key);
     TRY(os::make_dirs(folder_of(store_), 0700));
-    const std::string text = json_of(step).dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+    const std::string text = dump_json(json_of(step), 1) + "\n";
     // A lost entry is made again; a half one cannot be: the rename is atomic, synced or not.
     TRY_CONTEXT(os::write_file_atomic(file_of(store_, key), text, 0600, false), "build cache");
     return replaced;

@@ -80,7 +80,7 @@ std::optional<Digest> choose_platform(std::string_view index_json, const Platfor
     const auto manifests = detail::array_member(*root, "manifests", "index");
     if (!manifests.ok() || !*manifests) return std::nullopt;
     std::optional<Digest> near;
-    for (const detail::Json& entry : **manifests) {
+    for (const Json& entry : **manifests) {
         if (!entry.is_object()) continue;
         const auto digest = detail::digest_member(entry, "digest", "index");
         const auto where = detail::object_member(entry, "platform", "index");

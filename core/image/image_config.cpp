@@ -5,8 +5,6 @@ namespace gantry::image {
 
 namespace {
 
-using detail::Json;
-
 Result<HealthCheck> parse_health(const Json& object) {
     constexpr const char* what = "image configuration: Healthcheck";
     HealthCheck health;

@@ -10,39 +10,37 @@ namespace gantry::image {
 
 namespace {
 
-using Ordered = nlohmann::ordered_json;  // members stay in the order in which they are put
-
-void put(Ordered& object, const char* key, const std::string& text) {
+void put(OrderedJson& object, const char* key, const std::string& text) {
     if (!text.empty()) object[key] = text;
 }
 
-void put(Ordered& object, const char* key, const std::vector<std::string>& texts) {
+void put(OrderedJson& object, const char* key, const std::vector<std::string>& texts) {
     if (!texts.empty()) object[key] = texts;
 }
 
-void put(Ordered& object, const char* key, std::int64_t number) {
+void put(OrderedJson& object, const char* key, std::int64_t number) {
     if (number != 0) object[key] = number;
 }
 
-void put(Ordered& object, const char* key, const std::map<std::string, std::string>& texts) {
+void put(OrderedJson& object, const char* key, const std::map<std::string, std::string>& texts) {
     if (texts.empty()) return;
-    Ordered& member = object[key] = Ordered::object();
+    OrderedJson& member = object[key] = OrderedJson::object();
     for (const auto& [name, value] : texts) member[name] = value;
 }
 
 // As Docker writes sets: {"/data": {}}.
-void put_set(Ordered& object, const char* key, const std::vector<std::string>& texts) {
+void put_set(OrderedJson& object, const char* key, const std::vector<std::string>& texts) {
     if (texts.empty()) return;
-    Ordered& member = object[key] = Ordered::object();
-    for (const std::string& text : std::set<std::string>(texts.begin(), texts.end())) member[text] = Ordered::object();
+    OrderedJson& member = object[key] = OrderedJson::object();
+    for (const std::string& text : std::set<std::string>(texts.begin(), texts.end())) member[text] = OrderedJson::object();
 }
 
-void put_object(Ordered& object, const char* key, Ordered value) {
+void put_object(OrderedJson& object, const char* key, OrderedJson value) {
     if (!value.empty()) object[key] = std::move(value);
 }
 
-Ordered health_check(const HealthCheck& health) {
-    Ordered object = Ordered::object();
+OrderedJson health_check(const HealthCheck& health) {
+    OrderedJson object = OrderedJson::object();
     put(object, "Test", health.test);
     put(object, "Interval", health.interval);
     put(object, "Timeout", health.timeout);
@@ -52,8 +50,8 @@ Ordered health_check(const HealthCheck& health) {
     return object;
 }
 
-Ordered run_config(const ImageConfig& config) {
-    Ordered object = Ordered::object();
+OrderedJson run_config(const ImageConfig& config) {
+    OrderedJson object = OrderedJson::object();
     put(object, "User", config.user);
     put_set(object, "ExposedPorts", config.exposed_ports);
     put(object, "Env", config.env);
@@ -69,8 +67,8 @@ Ordered run_config(const ImageConfig& config) {
     return object;
 }
 
-Ordered history_entry(const HistoryEntry& entry) {
-    Ordered object = Ordered::object();
+OrderedJson history_entry(const HistoryEntry& entry) {
+    OrderedJson object = OrderedJson::object();
     put(object, "created", entry.created);
     put(object, "created_by", entry.created_by);
     put(object, "author", entry.author);
@@ -79,42 +77,40 @@ Ordered history_entry(const HistoryEntry& entry) {
     return object;
 }
 
-Ordered descriptor(const Descriptor& blob) {
-    Ordered object = {{"mediaType", blob.media_type}, {"digest", blob.digest.str()}, {"size", blob.size}};
+OrderedJson descriptor(const Descriptor& blob) {
+    OrderedJson object = {{"mediaType", blob.media_type}, {"digest", blob.digest.str()}, {"size", blob.size}};
     put(object, "urls", blob.urls);
     return object;
 }
 
-std::string dump(const Ordered& value) { return value.dump(-1, ' ', false, Ordered::error_handler_t::replace); }
-
 }  // namespace
 
 std::string image_config_text(const ImageConfig& config) {
-    Ordered root = Ordered::object();
+    OrderedJson root = OrderedJson::object();
     put(root, "created", config.created);
     put(root, "author", config.author);
     root["architecture"] = config.platform.architecture;
     root["os"] = config.platform.os;
     put(root, "variant", config.platform.variant);
     put_object(root, "config", run_config(config));
-    Ordered diff_ids = Ordered::array();
+    OrderedJson diff_ids = OrderedJson::array();
     for (const Digest& diff_id : config.diff_ids) diff_ids.push_back(diff_id.str());
     root["rootfs"] = {{"type", "layers"}, {"diff_ids", std::move(diff_ids)}};
-    Ordered history = Ordered::array();
+    OrderedJson history = OrderedJson::array();
     for (const HistoryEntry& entry : config.history) history.push_back(history_entry(entry));
     put_object(root, "history", std::move(history));
-    return dump(root);
+    return dump_json(root);
 }
 
 std::string manifest_text(const Manifest& manifest) {
-    Ordered layers = Ordered::array();
+    OrderedJson layers = OrderedJson::array();
     for (const Descriptor& layer : manifest.layers) layers.push_back(descriptor(layer));
-    Ordered root = {{"schemaVersion", 2},
-                    {"mediaType", manifest.media_type.empty() ? oci_manifest_type : manifest.media_type},
-                    {"config", descriptor(manifest.config)},
-                    {"layers", std::move(layers)}};
+    OrderedJson root = {{"schemaVersion", 2},
+                        {"mediaType", manifest.media_type.empty() ? oci_manifest_type : manifest.media_type},
+                        {"config", descriptor(manifest.config)},
+                        {"layers", std::move(layers)}};
     put(root, "annotations", manifest.annotations);
-    return dump(root);
+    return dump_json(root);
 }
 
 Manifest image_manifest(const Descriptor& config, const std::vector<Descriptor>& layers,

@@ -8,8 +8,6 @@ namespace gantry::image {
 
 namespace {
 
-using detail::Json;
-
 constexpr std::size_t index_entry_limit = 100'000;
 
 std::vector<std::string> words(std::string_view text) {
@@ -55,7 +53,7 @@ Result<> take_entry(const Json& entry, Index& index) {
         record = &index.records.back();
         Json rest = entry;
         for (const char* known : {"mediaType", "digest", "size", "annotations"}) rest.erase(known);
-        if (!rest.empty()) record->rest = detail::dump(rest);
+        if (!rest.empty()) record->rest = dump_json(rest);
     }
     if (!name.empty()) add_once(record->names, name);
     for (const std::string& text : words(digests)) add_once(record->digests, text);
@@ -63,7 +61,7 @@ Result<> take_entry(const Json& entry, Index& index) {
 }
 
 Json entry_json(const IndexRecord& record, const std::string* name) {
-    Json entry = record.rest.empty() ? Json::object() : Json::parse(record.rest, nullptr, false);
+    Json entry = record.rest.empty() ? Json::object() : parse_json(record.rest);
     if (!entry.is_object()) entry = Json::object();
     Json annotations = record.annotations;
     if (name) annotations[ref_name_annotation] = annotations[containerd_name_annotation] = *name;
@@ -111,7 +109,7 @@ std::string index_text(const Index& index) {
         for (const std::string& name : record.names) manifests.push_back(entry_json(record, &name));
     }
     Json root = {{"schemaVersion", 2}, {"mediaType", oci_index_type}, {"manifests", std::move(manifests)}};
-    return root.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+    return dump_json(root, 2) + "\n";
 }
 
 Result<Index> read_index(const std::string& folder) {

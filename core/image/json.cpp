@@ -38,7 +38,7 @@ const Json* member(const Json& object, const char* key) {
 Result<Json> parse_object(std::string_view text, std::string_view what) {
     if (text.size() > json_limit) return error(Errc::invalid, "{}: larger than {} bytes", what, json_limit);
     if (too_deep(text)) return error(Errc::invalid, "{}: nested deeper than {} levels", what, json_depth);
-    Json value = Json::parse(text, nullptr, false);
+    Json value = parse_json(text);
     if (value.is_discarded()) return error(Errc::invalid, "{}: not valid JSON", what);
     if (!value.is_object()) return error(Errc::invalid, "{}: not a JSON object", what);
     return value;
@@ -117,7 +117,5 @@ Result<Digest> digest_member(const Json& object, const char* key, std::string_vi
     if (text.empty()) return error(Errc::invalid, "{}: member '{}' is missing", what, key);
     return TRY_CONTEXT(Digest::parse(text), "{}: member '{}'", what, key);
 }
-
-std::string dump(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 }  // namespace gantry::image::detail

@@ -1,11 +1,10 @@
 // Reading hostile JSON: bounded, without exceptions, with errors that name the member. For the .cpp files of this folder only:
-// it pulls in nlohmann/json.hpp, which no header of the room does.
+// it pulls in nlohmann-json, which no header of the room does.
 #pragma once
 
+#include "base/json.hpp"
 #include "base/digest.hpp"
 #include "base/result.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <map>
 #include <string>
@@ -13,8 +12,6 @@
 #include <vector>
 
 namespace gantry::image::detail {
-
-using Json = nlohmann::json;
 
 inline constexpr std::size_t json_limit = 4U << 20;  // bytes; the largest manifest that registries take (distribution-spec)
 inline constexpr int json_depth = 64;                // levels of nesting
@@ -35,8 +32,5 @@ Result<const Json*> object_member(const Json& object, const char* key, std::stri
 Result<const Json*> array_member(const Json& object, const char* key, std::string_view what);
 // A member that must be there.
 Result<Digest> digest_member(const Json& object, const char* key, std::string_view what);
-
-// Never throws: bytes that are not UTF-8 are replaced.
-std::string dump(const Json& value);
 
 }  // namespace gantry::image::detail

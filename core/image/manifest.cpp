@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t layer_limit = 512;  // overlayfs stacks at most 500 (fs/overlayfs: OVL_MAX_STACK), Docker 127
 
-Result<Descriptor> parse_descriptor(const detail::Json& object, std::string_view what) {
+Result<Descriptor> parse_descriptor(const Json& object, std::string_view what) {
     if (!object.is_object()) return error(Errc::invalid, "{}: not an object", what);
     std::string media_type = TRY(detail::string_member(object, "mediaType", what));
     const Digest digest = TRY(detail::digest_member(object, "digest", what));
@@ -24,15 +24,15 @@ Result<Descriptor> parse_descriptor(const detail::Json& object, std::string_view
 }  // namespace
 
 Result<Manifest> parse_manifest(std::string_view json) {
-    const detail::Json root = TRY(detail::parse_object(json, "manifest"));
+    const Json root = TRY(detail::parse_object(json, "manifest"));
     const std::int64_t version = TRY(detail::integer_member(root, "schemaVersion", "manifest"));
     if (version == 1) return error(Errc::unsupported, "manifest: Docker's schema 1 is not supported");
     if (version != 2) return error(Errc::invalid, "manifest: member 'schemaVersion' is {}, not 2", version);
     if (root.contains("manifests")) return error(Errc::invalid, "manifest: is an index of several manifests");
 
-    const detail::Json* config = TRY(detail::object_member(root, "config", "manifest"));
+    const Json* config = TRY(detail::object_member(root, "config", "manifest"));
     if (!config) return error(Errc::invalid, "manifest: member 'config' is missing");
-    const detail::Json* layers = TRY(detail::array_member(root, "layers", "manifest"));
+    const Json* layers = TRY(detail::array_member(root, "layers", "manifest"));
     if (!layers) return error(Errc::invalid, "manifest: member 'layers' is missing");
     if (layers->size() > layer_limit) return error(Errc::invalid, "manifest: more than {} layers", layer_limit);
 

@@ -18,7 +18,7 @@ std::string_view plain_type(std::string_view content_type) {
     return content_type;
 }
 
-Result<std::string> type_of(const detail::Json& root, std::string_view sent) {
+Result<std::string> type_of(const Json& root, std::string_view sent) {
     const std::string own = TRY(detail::string_member(root, "mediaType", what));
     if (!own.empty() && !sent.empty() && own != sent)
         return error(Errc::invalid, "manifest: is '{}' but was sent as '{}'", own, sent);
@@ -29,13 +29,13 @@ Result<std::string> type_of(const detail::Json& root, std::string_view sent) {
     return type;
 }
 
-Result<std::optional<Digest>> subject_of(const detail::Json& root) {
-    const detail::Json* subject = TRY(detail::object_member(root, "subject", what));
+Result<std::optional<Digest>> subject_of(const Json& root) {
+    const Json* subject = TRY(detail::object_member(root, "subject", what));
     if (!subject) return std::optional<Digest>();
     return std::optional(TRY(detail::digest_member(*subject, "digest", "manifest: subject")));
 }
 
-Result<> take_index(std::string_view json, const detail::Json& root, ManifestFacts& facts) {
+Result<> take_index(std::string_view json, const Json& root, ManifestFacts& facts) {
     if (!root.contains("manifests")) return error(Errc::invalid, "manifest: an index without the member 'manifests'");
     if (root.contains("layers") || root.contains("config") || root.contains("fsLayers"))
         return error(Errc::invalid, "manifest: is an index and an image at once");
@@ -55,7 +55,7 @@ Result<> take_manifest(std::string_view json, ManifestFacts& facts) {
 }  // namespace
 
 Result<ManifestFacts> manifest_facts(std::string_view json, std::string_view content_type) {
-    const detail::Json root = TRY(detail::parse_object(json, what));
+    const Json root = TRY(detail::parse_object(json, what));
     ManifestFacts facts;
     facts.media_type = TRY(type_of(root, plain_type(content_type)));
     facts.subject = TRY(subject_of(root));

@@ -11,9 +11,6 @@ namespace gantry::image {
 
 namespace {
 
-using detail::Json;
-using OrderedJson = nlohmann::ordered_json;
-
 std::string folder_of(const config::Paths& paths) { return paths.data + "/manifests"; }
 
 std::string file_of(const config::Paths& paths, const ImageRef& name) {
@@ -73,7 +70,7 @@ std::string list_text(const ManifestList& list) {
         json["reference"] = entry.reference;
         root["manifests"].push_back(std::move(json));
     }
-    return root.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
+    return dump_json(root, 2) + "\n";
 }
 
 Error missing(const ImageRef& name) {
@@ -129,7 +126,7 @@ IndexDocument index_of(const ManifestList& list) {
     const char* type = docker && !list.entries.empty() ? docker_list_type : oci_index_type;
     OrderedJson root{{"schemaVersion", 2}, {"mediaType", type}, {"manifests", OrderedJson::array()}};
     for (const ListEntry& entry : list.entries) root["manifests"].push_back(descriptor_json(entry));
-    return {root.dump(3, ' ', false, OrderedJson::error_handler_t::replace), type};
+    return {dump_json(root, 3), type};
 }
 
 }  // namespace gantry::image

@@ -14,7 +14,7 @@ constexpr const char* what = "repository";
 
 bool alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-Result<RepositoryManifest> parse_entry(const detail::Json& entry) {
+Result<RepositoryManifest> parse_entry(const Json& entry) {
     if (!entry.is_object()) return error(Errc::invalid, "repository: an entry is not an object");
     RepositoryManifest manifest{TRY(detail::digest_member(entry, "digest", what)), {}, 0, {}, {}};
     manifest.media_type = TRY(detail::string_member(entry, "mediaType", what));
@@ -24,8 +24,8 @@ Result<RepositoryManifest> parse_entry(const detail::Json& entry) {
     return manifest;
 }
 
-detail::Json entry_json(const RepositoryManifest& manifest) {
-    detail::Json entry{{"digest", manifest.digest.str()}, {"mediaType", manifest.media_type}, {"size", manifest.size}};
+Json entry_json(const RepositoryManifest& manifest) {
+    Json entry{{"digest", manifest.digest.str()}, {"mediaType", manifest.media_type}, {"size", manifest.size}};
     if (!manifest.tags.empty()) entry["tags"] = manifest.tags;
     if (manifest.subject) entry["subject"] = manifest.subject->str();
     return entry;
@@ -91,8 +91,8 @@ bool Repository::erase(const Digest& digest) {
 }
 
 std::string repository_text(const RepositoryName& name, const Repository& repository) {
-    detail::Json manifests = detail::Json::array(), blobs = detail::Json::array(), entries = detail::Json::array();
-    detail::Json pending = detail::Json::object();
+    Json manifests = Json::array(), blobs = Json::array(), entries = Json::array();
+    Json pending = Json::object();
     for (const RepositoryManifest& manifest : repository.manifests) {
         manifests.push_back(manifest.digest.str());
         entries.push_back(entry_json(manifest));
@@ -101,20 +101,20 @@ std::string repository_text(const RepositoryName& name, const Repository& reposi
         blobs.push_back(digest.str());
         pending[digest.str()] = since;
     }
-    const detail::Json root{{"name", name.str()},
-                            {"manifests", std::move(manifests)},
-                            {"blobs", std::move(blobs)},
-                            {"entries", std::move(entries)},
-                            {"pending", std::move(pending)}};
-    return detail::dump(root) + "\n";
+    const Json root{{"name", name.str()},
+                    {"manifests", std::move(manifests)},
+                    {"blobs", std::move(blobs)},
+                    {"entries", std::move(entries)},
+                    {"pending", std::move(pending)}};
+    return dump_json(root) + "\n";
 }
 
 Result<Repository> parse_repository(std::string_view json) {
-    const detail::Json root = TRY(detail::parse_object(json, what));
+    const Json root = TRY(detail::parse_object(json, what));
     Repository repository;
-    if (const detail::Json* entries = TRY(detail::array_member(root, "entries", what)))
-        for (const detail::Json& entry : *entries) repository.manifests.push_back(TRY(parse_entry(entry)));
-    if (const detail::Json* pending = TRY(detail::object_member(root, "pending", what)))
+    if (const Json* entries = TRY(detail::array_member(root, "entries", what)))
+        for (const Json& entry : *entries) repository.manifests.push_back(TRY(parse_entry(entry)));
+    if (const Json* pending = TRY(detail::object_member(root, "pending", what)))
         for (const auto& [key, since] : pending->items())
             repository.pending.emplace(TRY(Digest::parse(key)), since.is_number_integer() ? since.get<std::int64_t>() : 0);
     return repository;

@@ -7,7 +7,7 @@ namespace gantry::image {
 
 namespace {
 
-Result<std::vector<Digest>> digests_member(const detail::Json& object, const char* key) {
+Result<std::vector<Digest>> digests_member(const Json& object, const char* key) {
     std::vector<Digest> digests;
     for (const std::string& text : TRY(detail::strings_member(object, key, "root")))
         digests.push_back(TRY_CONTEXT(Digest::parse(text), "root: {}", key));
@@ -21,7 +21,7 @@ std::string roots_folder(const config::Paths& paths, std::string_view kind) {
 }
 
 Result<Root> parse_root(std::string_view json) {
-    const detail::Json object = TRY(detail::parse_object(json, "root"));
+    const Json object = TRY(detail::parse_object(json, "root"));
     Root root;
     root.manifests = TRY(digests_member(object, "manifests"));
     root.blobs = TRY(digests_member(object, "blobs"));

@@ -1,6 +1,6 @@
 #include "sandbox/seccomp_profile.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/json.hpp"
 
 #include <sys/utsname.h>
 
@@ -8,35 +8,33 @@ namespace gantry::sandbox {
 
 namespace {
 
-using nlohmann::json;
-
-Result<std::vector<std::string>> strings(const json& object, const char* key) {
+Result<std::vector<std::string>> strings(const Json& object, const char* key) {
     std::vector<std::string> out;
     const auto found = object.find(key);
     if (found == object.end() || found->is_null()) return out;
     if (!found->is_array()) return error(Errc::invalid, "'{}' is not a list", key);
-    for (const json& item : *found) {
+    for (const Json& item : *found) {
         if (!item.is_string()) return error(Errc::invalid, "'{}' holds something else than strings", key);
         out.push_back(item.get<std::string>());
     }
     return out;
 }
 
-Result<std::string> text(const json& object, const char* key) {
+Result<std::string> text(const Json& object, const char* key) {
     const auto found = object.find(key);
     if (found == object.end() || found->is_null()) return std::string();
     if (!found->is_string()) return error(Errc::invalid, "'{}' is not a string", key);
     return found->get<std::string>();
 }
 
-Result<std::optional<std::uint64_t>> number(const json& object, const char* key) {
+Result<std::optional<std::uint64_t>> number(const Json& object, const char* key) {
     const auto found = object.find(key);
     if (found == object.end() || found->is_null()) return std::optional<std::uint64_t>();
     if (!found->is_number_unsigned()) return error(Errc::invalid, "'{}' is not a number of 0 or more", key);
     return std::optional(found->get<std::uint64_t>());
 }
 
-Result<std::optional<unsigned>> errno_of(const json& object, const char* key) {
+Result<std::optional<unsigned>> errno_of(const Json& object, const char* key) {
     const auto value = TRY(number(object, key));
     if (!value) return std::optional<unsigned>();
     if (*value > 4095) return error(Errc::invalid, "'{}' {} is no error number", key, *value);
@@ -59,7 +57,7 @@ struct Condition {
     std::string min_kernel;
 };
 
-Result<Condition> condition(const json& rule, const char* key) {
+Result<Condition> condition(const Json& rule, const char* key) {
     Condition out;
     const auto found = rule.find(key);
     if (found == rule.end() || found->is_null()) return out;
@@ -95,7 +93,7 @@ bool applies(const Condition& includes, const Condition& excludes, CapSet capabi
     return includes.min_kernel.empty() || kernel_at_least(includes.min_kernel);
 }
 
-Result<std::optional<SeccompRule>> read_rule(const json& from, CapSet capabilities) {
+Result<std::optional<SeccompRule>> read_rule(const Json& from, CapSet capabilities) {
     if (!from.is_object()) return error(Errc::invalid, "it is not an object");
     static const std::set<std::string> known{"name", "names", "action", "errnoRet", "args", "includes", "excludes", "comment"};
     for (const auto& [member, value] : from.items())
@@ -108,7 +106,7 @@ Result<std::optional<SeccompRule>> read_rule(const json& from, CapSet capabiliti
     rule.errno_ret = TRY(errno_of(from, "errnoRet"));
     if (const auto args = from.find("args"); args != from.end() && !args->is_null()) {
         if (!args->is_array() || args->size() > 6) return error(Errc::invalid, "'args' is not a list of at most 6");
-        for (const json& arg : *args) {
+        for (const Json& arg : *args) {
             if (!arg.is_object()) return error(Errc::invalid, "'args' holds something else than objects");
             SeccompArgument argument;
             const std::uint64_t index = TRY(number(arg, "index")).value_or(0);
@@ -132,7 +130,7 @@ std::string short_arch(std::string_view name) {  // "SCMP_ARCH_X86_64" to "x86_6
     return out;
 }
 
-Result<> read_architectures(const json& document, SeccompProfile& profile) {
+Result<> read_architectures(const Json& document, SeccompProfile& profile) {
     for (const std::string& name : TRY(strings(document, "architectures"))) profile.architectures.push_back(short_arch(name));
     const auto map = document.find("archMap");
     if (map == document.end() || map->is_null()) return {};
@@ -140,7 +138,7 @@ Result<> read_architectures(const json& document, SeccompProfile& profile) {
     const std::map<std::string_view, std::string_view> native{{"amd64", "x86_64"}, {"arm64", "aarch64"}};
     const auto own = native.find(docker_architecture());
     const std::string_view wanted = own == native.end() ? docker_architecture() : own->second;
-    for (const json& entry : *map) {
+    for (const Json& entry : *map) {
         if (!entry.is_object()) return error(Errc::invalid, "'archMap' holds something else than objects");
         if (short_arch(TRY(text(entry, "architecture"))) != wanted) continue;
         for (const std::string& name : TRY(strings(entry, "subArchitectures")))
@@ -168,7 +166,7 @@ std::string_view docker_architecture() {
 }
 
 Result<SeccompProfile> parse_profile(std::string_view text_in, CapSet capabilities) {
-    const json document = json::parse(text_in, nullptr, false);
+    const Json document = parse_json(text_in);
     if (document.is_discarded() || !document.is_object()) return error(Errc::invalid, "it is not a JSON object");
     SeccompProfile profile;
     profile.default_action = TRY(text(document, "defaultAction"));

@@ -1,6 +1,5 @@
+#include "base/json.hpp"
 #include "answer.hpp"
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::registry {
 
@@ -32,9 +31,9 @@ Answer json(std::string body, int status) {
 }
 
 Answer refuse(const Fault& fault, std::string_view message) {
-    const nlohmann::json error{{"code", fault.code}, {"message", message}};
-    const nlohmann::json root{{"errors", nlohmann::json::array({error})}};
-    return json(root.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", fault.status);
+    const Json error{{"code", fault.code}, {"message", message}};
+    const Json root{{"errors", Json::array({error})}};
+    return json(dump_json(root) + "\n", fault.status);
 }
 
 Answer failure(const Error& error) { return refuse(fault_of(error), error.message()); }

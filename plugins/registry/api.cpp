@@ -1,3 +1,4 @@
+#include "base/json.hpp"
 #include "api.hpp"
 
 #include "image/media_types.hpp"
@@ -6,25 +7,21 @@
 #include "paging.hpp"
 #include "rights.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::registry {
 
 namespace {
 
 constexpr std::size_t referrers_page = 1000;
 
-std::string dump(const nlohmann::json& value) {
-    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
+std::string dump_line(const Json& value) { return dump_json(value) + "\n"; }
 
-Answer listing(const Request& request, const std::vector<std::string>& sorted, const char* member, nlohmann::json root,
+Answer listing(const Request& request, const std::vector<std::string>& sorted, const char* member, Json root,
                const std::string& path) {
     const std::string n = request.route.parameter("n");
     auto page = page_of(sorted, n, request.route.parameter("last"));
     if (!page.ok()) return refuse(page_invalid, page.error().message());
     root[member] = page->entries;
-    Answer answer = json(dump(root));
+    Answer answer = json(dump_line(root));
     if (page->more)
         answer.headers.emplace_back(
             "Link", next_link(path, fmt::format("n={}&last={}", page->entries.size(), encoded(page->entries.back()))));
@@ -76,7 +73,7 @@ Answer Api::catalog(const Request& request) const {
     auto names = library_.names(request.server());
     if (!names.ok()) return failure(names.error());
     std::erase_if(*names, [&](const std::string& name) { return !may(request.server(), request.user, name, Right::read); });
-    return listing(request, *names, "repositories", nlohmann::json::object(), "/v2/_catalog");
+    return listing(request, *names, "repositories", Json::object(), "/v2/_catalog");
 }
 
 Answer Api::tags(const Request& request) {
@@ -97,7 +94,7 @@ Answer Api::referrers(const Request& request) const {
     const auto subject = Digest::parse(request.route.reference);
     if (!subject.ok()) return refuse(digest_invalid, subject.error().message());
     const std::string wanted = request.route.parameter("artifactType"), last = request.route.parameter("last");
-    nlohmann::json list = nlohmann::json::array();
+    Json list = Json::array();
     std::string more;
     const auto repository = library_.pushed().read(request.repository());
     bool skipping = !last.empty();
@@ -114,12 +111,13 @@ Answer Api::referrers(const Request& request) const {
             more = list.back()["digest"].get<std::string>();
             break;
         }
-        nlohmann::json entry{{"mediaType", manifest.media_type}, {"digest", manifest.digest.str()}, {"size", manifest.size}};
+        Json entry{{"mediaType", manifest.media_type}, {"digest", manifest.digest.str()}, {"size", manifest.size}};
         if (!(*facts)->artifact_type.empty()) entry["artifactType"] = (*facts)->artifact_type;
         if (!(*facts)->annotations.empty()) entry["annotations"] = (*facts)->annotations;
         list.push_back(std::move(entry));
     }
-    Answer answer = json(dump({{"schemaVersion", 2}, {"mediaType", image::oci_index_type}, {"manifests", std::move(list)}}));
+    Answer answer =
+        json(dump_line({{"schemaVersion", 2}, {"mediaType", image::oci_index_type}, {"manifests", std::move(list)}}));
     answer.headers = {{"Content-Type", image::oci_index_type}};
     if (!wanted.empty()) answer.headers.emplace_back("OCI-Filters-Applied", "artifactType");
     if (!more.empty()) {

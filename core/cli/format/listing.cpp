@@ -30,10 +30,10 @@ std::size_t display_width(std::string_view text) {  // code points are near enou
 constexpr const char* labels_key = "Label";
 
 std::string json_line(const Json& row) {
-    nlohmann::json sorted = nlohmann::json::object();
+    Json sorted = Json::object();
     for (const auto& [key, value] : row.items())
         if (key != labels_key) sorted[key] = value;
-    return sorted.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+    return dump_json(sorted) + "\n";
 }
 
 Result<std::string> render_row(const Template& layout, Json row) {

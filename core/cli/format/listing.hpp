@@ -1,9 +1,8 @@
 // How a verb that lists things prints them: Docker's table, --format (a template, "table TEMPLATE" or "json"), --quiet.
 #pragma once
 
+#include "base/json.hpp"
 #include "base/result.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <string>
 #include <utility>
@@ -11,7 +10,7 @@
 
 namespace gantry::cli {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 
 struct Listing {
     std::vector<std::pair<std::string, std::string>> columns;  // field, heading: {"Names", "NAMES"}; all fields that rows have

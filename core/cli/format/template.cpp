@@ -151,7 +151,7 @@ Template::~Template() = default;
 
 Result<Template> Template::parse(std::string_view text) { return Template(std::make_unique<Node>(TRY(parse_template(text)))); }
 
-Result<std::string> Template::render(const nlohmann::ordered_json& value, const Method& method) const {
+Result<std::string> Template::render(const OrderedJson& value, const Method& method) const {
     std::string out;
     TRY(Renderer(value, method).block(root_->body, value, out));
     return out;

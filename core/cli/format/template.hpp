@@ -8,7 +8,7 @@
 
 #include "base/result.hpp"
 
-#include <nlohmann/json_fwd.hpp>
+#include "base/json.hpp"
 
 #include <functional>
 #include <memory>
@@ -27,11 +27,10 @@ public:
     ~Template();
 
     // What {{.NAME ARGUMENT...}} of the value itself means: Docker's {{.Label "app"}}.
-    using Method = std::function<Result<nlohmann::ordered_json>(const std::string& name,
-                                                                const std::vector<nlohmann::ordered_json>& arguments)>;
+    using Method = std::function<Result<OrderedJson>(const std::string& name, const std::vector<OrderedJson>& arguments)>;
 
     // A field that the value does not have is an error.
-    Result<std::string> render(const nlohmann::ordered_json& value, const Method& method = {}) const;
+    Result<std::string> render(const OrderedJson& value, const Method& method = {}) const;
 
     struct Node;
 

@@ -145,7 +145,7 @@ Result<Json> print_formatted(const Arguments& a) {
         } else if (verb == 'x' && value.is_number_integer()) {
             text = fmt::format("{:x}", value.get<std::int64_t>());
         } else if (verb == 'q') {
-            text = Json(go_text(value)).dump();
+            text = dump_json(Json(go_text(value)));
         } else if (std::strchr("svdt", verb)) {
             text = go_text(value);
         } else {
@@ -172,8 +172,7 @@ const Function functions[] = {
     {"gt", 2, 2, [](const Arguments& a) { return compared(a, [](int c) { return c > 0; }); }},
     {"index", 1, any, index},
     {"join", 2, 2, join},
-    {"json", 1, 1,
-     [](const Arguments& a) -> Result<Json> { return Json(a[0].dump(-1, ' ', false, Json::error_handler_t::replace)); }},
+    {"json", 1, 1, [](const Arguments& a) -> Result<Json> { return Json(dump_json(a[0])); }},
     {"le", 2, 2, [](const Arguments& a) { return compared(a, [](int c) { return c <= 0; }); }},
     {"len", 1, 1, length},
     {"lower", 1, 1, [](const Arguments& a) -> Result<Json> { return Json(mapped(go_text(a[0]), std::tolower)); }},
@@ -219,7 +218,7 @@ std::string go_text(const Json& value) {
         for (const auto& [key, item] : sorted) out += (out.empty() ? "" : " ") + key + ":" + item;
         return "map[" + out + "]";
     }
-    return value.dump();
+    return dump_json(value);
 }
 
 bool go_truth(const Json& value) {

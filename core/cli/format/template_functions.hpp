@@ -1,16 +1,15 @@
 // The functions that templates call; see template.hpp for the list.
 #pragma once
 
+#include "base/json.hpp"
 #include "base/result.hpp"
-
-#include <nlohmann/json.hpp>
 
 #include <string>
 #include <vector>
 
 namespace gantry::cli {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 
 // How Go prints a value: [a b], map[k:v], <no value> for null.
 std::string go_text(const Json& value);

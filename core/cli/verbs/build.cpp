@@ -1,4 +1,5 @@
 // build, and `builder prune`.
+#include "base/json.hpp"
 #include "cli/build_view.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/modules/module.hpp"
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-
-#include <nlohmann/json.hpp>
 
 namespace gantry::cli {
 
@@ -262,13 +261,13 @@ Result<> write_outputs(container::Engine& engine, const BuildVerb& verb, const b
     }
     if (!verb.iidfile.empty()) TRY(os::write_file_atomic(verb.iidfile, outcome.id.str(), 0644, false));
     if (verb.metadata_file.empty()) return {};
-    nlohmann::json json{{"containerimage.config.digest", outcome.id.str()}};
+    Json json{{"containerimage.config.digest", outcome.id.str()}};
     if (outcome.image) json["containerimage.digest"] = outcome.manifest.str();
     std::string names;
     for (const std::string& name : verb.names)
         names += (names.empty() ? "" : ",") + TRY(ImageRef::parse(name)).normalized().str();
     if (!names.empty()) json["image.name"] = names;
-    return os::write_file_atomic(verb.metadata_file, json.dump(2) + "\n", 0644, false);
+    return os::write_file_atomic(verb.metadata_file, dump_json(json, 2) + "\n", 0644, false);
 }
 
 // Modules are loaded when something is to be fetched: a build that finds all in its cache needs none of their sixty libraries.

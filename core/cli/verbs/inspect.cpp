@@ -76,7 +76,7 @@ Result<int> run_inspect(Context& context, InspectOptions& options) {
         all.push_back(std::move(object));
         return {};
     }));
-    if (!format) out = all.dump(options.format == "json" ? -1 : 4, ' ', false, Json::error_handler_t::replace) + "\n";
+    if (!format) out = dump_json(all, options.format == "json" ? -1 : 4) + "\n";
     TRY(print(out));
     return status;
 }

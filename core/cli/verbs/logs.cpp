@@ -150,7 +150,7 @@ Result<int> run_events(Context& context, EventsOptions& options) {
             return {};
         }
         if (options.format == "json") {
-            TRY(print(event.dump() + "\n"));
+            TRY(print(dump_json(event) + "\n"));
             return {};
         }
         std::string details;

@@ -1,16 +1,15 @@
 // manifest: indexes of images for several platforms.
+#include "base/json.hpp"
 #include "cli/interrupt.hpp"
 #include "cli/modules/module.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "image/manifest_list.hpp"
 
-#include <nlohmann/json.hpp>
-
 namespace gantry::cli {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = OrderedJson;
 
 image::RemoteOptions remote_options(bool insecure) { return {insecure, &stop_on_interrupt()}; }
 
@@ -75,7 +74,7 @@ void declare_inspect(Verb& verb, ManifestInspectVerb& options) {
     verb.add_flag("-v,--verbose", options.verbose, "with descriptors, and the manifests of a list");
 }
 
-std::string pretty(const Json& json) { return json.dump(1, '\t', false, Json::error_handler_t::replace) + "\n"; }
+std::string pretty(const Json& json) { return dump_json(json, 1, '\t') + "\n"; }
 
 // As Docker's ImageManifest: reference, descriptor and the manifest.
 Json described(const std::string& reference, const image::RemoteManifest& found) {
@@ -88,12 +87,12 @@ Json described(const std::string& reference, const image::RemoteManifest& found)
     const bool docker = found.media_type.find("docker") != std::string::npos;
     return {{"Ref", reference},
             {"Descriptor", descriptor},
-            {docker ? "SchemaV2Manifest" : "OCIManifest", Json::parse(found.text, nullptr, false)}};
+            {docker ? "SchemaV2Manifest" : "OCIManifest", parse_ordered_json(found.text)}};
 }
 
 // The entries of an index, each with its manifest.
 Result<Json> described_entries(container::Engine& engine, const ImageRef& ref, std::string_view index, bool insecure) {
-    const Json root = Json::parse(index, nullptr, false);
+    const Json root = parse_ordered_json(index);
     Json all = Json::array();
     if (!root.is_object() || !root.contains("manifests") || !root["manifests"].is_array()) return all;
     for (const Json& entry : root["manifests"]) {
@@ -119,8 +118,7 @@ Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
         ref.digest = entry->descriptor.digest;
         auto found = TRY(fetch(*engine, ref, options.insecure));
         found.platform = entry->platform;
-        return print(options.verbose ? pretty(described(entry->reference, found))
-                                     : pretty(Json::parse(found.text, nullptr, false)));
+        return print(options.verbose ? pretty(described(entry->reference, found)) : pretty(parse_ordered_json(found.text)));
     }
     const ImageRef ref = TRY(ImageRef::parse(options.names[0]));
     const auto list = image::read_manifest_list(engine->paths(), ref);
@@ -131,7 +129,7 @@ Result<int> run_inspect(Context& context, ManifestInspectVerb& options) {
         found.text = image::index_of(*list).text;
     else
         found = TRY_CONTEXT(fetch(*engine, ref, options.insecure), "'{}'", options.names[0]);
-    if (!options.verbose) return print(pretty(Json::parse(found.text, nullptr, false)));
+    if (!options.verbose) return print(pretty(parse_ordered_json(found.text)));
     if (found.platform) return print(pretty(described(reference_of(ref), found)));
     return print(pretty(TRY(described_entries(*engine, ref, found.text, options.insecure))));
 }

@@ -204,13 +204,12 @@ Result<int> run_gc(Context& context, GcOptions& options) {
     const auto done = TRY(container::collect_images(*TRY(context.engine()), options.dry_run));
     for (const auto& item : done.items) {
         if (options.format == "json")
-            TRY(print(Json{{"Kind", item.kind},
-                           {"ID", item.id},
-                           {"Name", item.name},
-                           {"LastUsed", docker_time(item.used * 1000000)},
-                           {"Bytes", item.bytes},
-                           {"Deleted", !options.dry_run}}
-                          .dump() +
+            TRY(print(dump_json(Json{{"Kind", item.kind},
+                                     {"ID", item.id},
+                                     {"Name", item.name},
+                                     {"LastUsed", docker_time(item.used * 1000000)},
+                                     {"Bytes", item.bytes},
+                                     {"Deleted", !options.dry_run}}) +
                       "\n"));
         else
             TRY(print(line_of(item, options.dry_run)));

@@ -65,7 +65,7 @@ Result<int> run_status(Context& context, StatusOptions& options) {
     const Json status{{"Enabled", state.enabled},     {"Listening", state.listening},       {"Running", state.running},
                       {"Addresses", state.addresses}, {"TLS", !server.certificate.empty()}, {"ReadOnly", server.read_only},
                       {"Repositories", names.size()}, {"Size", sum_of(contents)},           {"Quota", server.quota}};
-    if (options.format == "json") return print(status.dump() + "\n");
+    if (options.format == "json") return print(dump_json(status) + "\n");
     if (!options.format.empty()) return print(TRY(TRY(Template::parse(options.format)).render(status)) + "\n");
     const std::string quota = server.quota ? fmt::format(" of {}", human_size(server.quota)) : "";
     return print(fmt::format("Registry: {}{}{}\nAddresses: {}\nTLS: {}\nRead-only: {}\nRepositories: {}\nSize: {}{}\n",

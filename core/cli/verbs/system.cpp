@@ -25,7 +25,7 @@ void declare_format(Verb& verb, FormatOptions& options) {
 
 Result<int> print_object(const Json& object, const std::string& format, const std::string& text) {
     if (format.empty()) return print(text);
-    if (format == "json") return print(object.dump() + "\n");
+    if (format == "json") return print(dump_json(object) + "\n");
     return print(TRY(TRY(Template::parse(format)).render(object)) + "\n");
 }
 
@@ -125,7 +125,9 @@ Result<Json> info_of(container::Engine& engine) {
 Result<int> run_info(Context& context, FormatOptions& options) {
     auto* engine = TRY(context.engine());
     const Json info = TRY(info_of(*engine));
-    const auto text = [&](const char* key) { return info[key].is_string() ? info[key].get<std::string>() : info[key].dump(); };
+    const auto text = [&](const char* key) {
+        return info[key].is_string() ? info[key].get<std::string>() : dump_json(info[key]);
+    };
     std::string out = "Server:\n";
     const auto line = [&](const char* title, const std::string& value) { out += fmt::format(" {}: {}\n", title, value); };
     line("Containers", text("Containers"));
@@ -174,8 +176,9 @@ Result<int> run_system_check(Context& context, SystemCheckOptions& options) {
     for (const auto& finding : findings) {
         open += finding.repaired ? 0 : 1;
         if (options.format == "json")
-            TRY(print(Json{{"Object", finding.object}, {"Problem", finding.problem}, {"Repaired", finding.repaired}}.dump() +
-                      "\n"));
+            TRY(print(
+                dump_json(Json{{"Object", finding.object}, {"Problem", finding.problem}, {"Repaired", finding.repaired}}) +
+                "\n"));
         else
             TRY(print(fmt::format("{}: {}{}\n", finding.object, finding.problem, finding.repaired ? " (repaired)" : "")));
     }

@@ -16,8 +16,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr std::size_t file_limit = 1U << 20;
 constexpr const char* docker_hub_key = "https://index.docker.io/v1/";  // how docker itself writes Docker Hub's name
 
@@ -142,7 +140,7 @@ Result<bool> change(const std::string& path, const std::function<Result<bool>(Js
     if (!text.ok() && text.error().sys() != ENOENT) return std::move(text).error();
     Json root = TRY(read_auths(file));
     if (!TRY(edit(root))) return false;
-    TRY(os::write_file_atomic(file, root.dump(4, ' ', false, Json::error_handler_t::replace) + "\n", 0600));
+    TRY(os::write_file_atomic(file, dump_json(root, 4) + "\n", 0600));
     return true;
 }
 

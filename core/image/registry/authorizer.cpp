@@ -122,7 +122,7 @@ Result<Authorizer::Token> Authorizer::fetch_token(const Challenge& challenge, co
         return error(Errc::unavailable, "token server '{}': HTTP {}{}", server, status, error_suffix(outcome.response.body));
 
     const std::string what = fmt::format("answer of token server '{}'", server);
-    const detail::Json root = TRY(detail::parse_object(outcome.response.body, what));
+    const Json root = TRY(detail::parse_object(outcome.response.body, what));
     std::string text = TRY(detail::string_member(root, "token", what));
     if (text.empty()) text = TRY(detail::string_member(root, "access_token", what));
     if (!is_plain_token(text)) return error(Errc::invalid, "{}: no usable token in it", what);

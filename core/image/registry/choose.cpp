@@ -29,8 +29,8 @@ void add_arm(std::vector<Platform>& list, const std::string& os, int from) {
     for (int variant = from; variant >= 5; --variant) list.push_back({os, "arm", fmt::format("v{}", variant)});
 }
 
-Result<std::optional<Platform>> platform_of(const detail::Json& entry, std::string_view what) {
-    const detail::Json* object = TRY(detail::object_member(entry, "platform", what));
+Result<std::optional<Platform>> platform_of(const Json& entry, std::string_view what) {
+    const Json* object = TRY(detail::object_member(entry, "platform", what));
     if (!object) return std::optional<Platform>();
     std::string os = TRY(detail::string_member(*object, "os", what));
     std::string architecture = TRY(detail::string_member(*object, "architecture", what));
@@ -44,12 +44,12 @@ struct Candidate {
 };
 
 Result<std::vector<Candidate>> read_index_entries(std::string_view json) {
-    const detail::Json root = TRY(detail::parse_object(json, "index"));
-    const detail::Json* entries = TRY(detail::array_member(root, "manifests", "index"));
+    const Json root = TRY(detail::parse_object(json, "index"));
+    const Json* entries = TRY(detail::array_member(root, "manifests", "index"));
     if (!entries) return error(Errc::invalid, "index: member 'manifests' is missing");
     std::vector<Candidate> candidates;
     for (std::size_t at = 0; at < entries->size(); ++at) {
-        const detail::Json& entry = (*entries)[at];
+        const Json& entry = (*entries)[at];
         const std::string what = fmt::format("index: entry {}", at + 1);
         if (!entry.is_object()) return error(Errc::invalid, "{}: not an object", what);
         const std::string type = TRY(detail::string_member(entry, "mediaType", what));
@@ -117,7 +117,7 @@ Result<Descriptor> choose_manifest(std::string_view json, const Platform& wanted
 }
 
 Result<std::string> media_type_of(std::string_view json, std::string_view content_type) {
-    const detail::Json root = TRY(detail::parse_object(json, "manifest"));
+    const Json root = TRY(detail::parse_object(json, "manifest"));
     const std::int64_t version = TRY(detail::integer_member(root, "schemaVersion", "manifest"));
     if (version == 1 || is_schema1(content_type))
         return error(Errc::unsupported,

@@ -15,8 +15,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr const char* table_name = "table of contents";
 constexpr std::uint64_t frame_header = 8;  // RFC 8878 3.1.2: magic number and size
 constexpr std::uint64_t table_type = 1;
@@ -114,7 +112,7 @@ private:
         Json header = entry;
         for (const char* key : {"digest", "offset", "endOffset", "chunkSize", "chunkOffset", "chunkDigest", "chunkType"})
             header.erase(key);
-        between_ += detail::dump(header);
+        between_ += dump_json(header);
     }
 
     Result<> open_file(const Json& entry) {

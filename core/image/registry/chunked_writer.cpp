@@ -13,8 +13,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 // What the reader of the archive takes of it besides the files' data.
 class Tap final : public ByteSource {
 public:
@@ -115,7 +113,7 @@ Json json_of(const TarEntry& entry) {
 void append_entry(std::string& toc, const Listed& file) {
     const auto append = [&](const Json& json) {
         if (toc.back() != '[') toc += ',';
-        toc += detail::dump(json);
+        toc += dump_json(json);
     };
     Json json = json_of(file.entry);
     if (file.pieces.empty()) return append(json);

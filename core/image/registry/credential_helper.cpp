@@ -49,7 +49,7 @@ Result<std::optional<Credentials>> helper_get(const std::string& helper, const s
         return refused(helper, finished);
     }
     const std::string what = fmt::format("answer of credential helper 'docker-credential-{}'", helper);
-    const detail::Json root = TRY(detail::parse_object(finished.output, what));
+    const Json root = TRY(detail::parse_object(finished.output, what));
     const std::string user = TRY(detail::string_member(root, "Username", what));
     const std::string secret = TRY(detail::string_member(root, "Secret", what));
     if (user.empty() && secret.empty()) return std::optional<Credentials>();
@@ -59,10 +59,10 @@ Result<std::optional<Credentials>> helper_get(const std::string& helper, const s
 
 Result<> helper_store(const std::string& helper, const std::string& server, const Credentials& credentials) {
     const bool token = !credentials.identity_token.empty();
-    const detail::Json root{{"ServerURL", server},
-                            {"Username", token ? "<token>" : credentials.user},
-                            {"Secret", token ? credentials.identity_token : credentials.password}};
-    const os::Finished finished = TRY(call(helper, "store", detail::dump(root)));
+    const Json root{{"ServerURL", server},
+                    {"Username", token ? "<token>" : credentials.user},
+                    {"Secret", token ? credentials.identity_token : credentials.password}};
+    const os::Finished finished = TRY(call(helper, "store", dump_json(root)));
     if (finished.status != 0) return refused(helper, finished);
     return {};
 }

@@ -19,8 +19,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr auto lock_interval = std::chrono::milliseconds(50);
 
 struct EncodingName {
@@ -50,7 +48,7 @@ Result<> write_root(const Store& store, const VariantRequest& request, const Lay
                     {"size", variant.size},
                     {"annotations", variant.annotations}};
     TRY(os::make_dirs(roots_folder(store.paths(), "push")));
-    return os::write_file_atomic(root_file(store, request), detail::dump(root) + "\n");
+    return os::write_file_atomic(root_file(store, request), dump_json(root) + "\n");
 }
 
 // The plain bytes of the source; check() at their end says whether they were what the diff ID names.

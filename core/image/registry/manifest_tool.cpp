@@ -49,7 +49,7 @@ private:
 
 Result<ListPlatform> platform_of(std::string_view config) {
     constexpr const char* what = "image configuration";
-    const detail::Json root = TRY(detail::parse_object(config, what));
+    const Json root = TRY(detail::parse_object(config, what));
     ListPlatform platform;
     platform.os = TRY(detail::string_member(root, "os", what));
     platform.architecture = TRY(detail::string_member(root, "architecture", what));

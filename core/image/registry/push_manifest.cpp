@@ -8,8 +8,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr std::array chunked_annotations{chunked_checksum_annotation, chunked_position_annotation, chunked_tarsplit_annotation,
                                          old_chunked_checksum_annotation, old_chunked_position_annotation};
 
@@ -55,7 +53,7 @@ Result<OutgoingManifest> replace_layers(std::string_view text, const std::vector
         root["mediaType"] = type;
         root["config"]["mediaType"] = oci_config_type;
     }
-    return OutgoingManifest{detail::dump(root), type};
+    return OutgoingManifest{dump_json(root), type};
 }
 
 }  // namespace gantry::image::registry

@@ -18,7 +18,7 @@ Milliseconds jitter(Milliseconds time) {
     return Milliseconds(std::uniform_int_distribution<Milliseconds::rep>(0, time.count() / 4)(source));
 }
 
-std::string text_of(const detail::Json& object, const char* key) {
+std::string text_of(const Json& object, const char* key) {
     const auto found = object.find(key);
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }

@@ -51,8 +51,8 @@ Result<> TarSplit::raw(std::string_view bytes) {
 
 // A name that is no UTF-8 is given as bytes.
 Result<> TarSplit::file(const std::string& name, std::uint64_t size, std::uint64_t crc) {
-    const std::string plain = detail::dump(name);
-    const bool valid = plain == detail::Json(name).dump(-1, ' ', false, detail::Json::error_handler_t::ignore);
+    const std::string plain = dump_json(Json(name));
+    const bool valid = plain == Json(name).dump(-1, ' ', false, Json::error_handler_t::ignore);
     std::string line = fmt::format(R"({{"type":{},)", static_cast<int>(file_type));
     line += valid ? fmt::format(R"("name":{},)", plain) : fmt::format(R"("name_raw":"{}",)", base64_encode(name));
     if (size == 0) return entry(line + R"("payload":null,)");

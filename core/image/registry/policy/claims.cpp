@@ -10,7 +10,7 @@ constexpr const char* what = "signed text";
 
 // An object with one member, a string.
 Result<std::string> only_text(StrictObject& outer, const char* name, const char* member) {
-    const detail::Json* json = outer.member(name);
+    const Json* json = outer.member(name);
     if (!json) return error(Errc::invalid, "{}: member '{}' is missing", outer.where(), name);
     StrictObject object = TRY(StrictObject::of(*json, outer.place(name)));
     std::string text = TRY(object.text(member));
@@ -21,11 +21,11 @@ Result<std::string> only_text(StrictObject& outer, const char* name, const char*
 }  // namespace
 
 Result<Claims> parse_claims(std::string_view text, std::string_view type) {
-    const detail::Json root = TRY(parse_strict(text, what));
+    const Json root = TRY(parse_strict(text, what));
     StrictObject whole = TRY(StrictObject::of(root, what));
-    const detail::Json* inner = whole.member("critical");
+    const Json* inner = whole.member("critical");
     if (!inner) return error(Errc::invalid, "{}: member 'critical' is missing", what);
-    if (const detail::Json* optional = whole.member("optional"); optional && !optional->is_object() && !optional->is_null())
+    if (const Json* optional = whole.member("optional"); optional && !optional->is_object() && !optional->is_null())
         return error(Errc::invalid, "{}: not an object", whole.place("optional"));
     TRY(whole.finish());
     StrictObject critical = TRY(StrictObject::of(*inner, whole.place("critical")));

@@ -10,8 +10,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr std::size_t policy_limit = 1U << 20;
 
 Error wrong(const StrictObject& object, std::string_view member, std::string_view why) {

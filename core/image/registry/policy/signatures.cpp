@@ -8,8 +8,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 constexpr const char* cosign_layer = "application/vnd.dev.cosign.simplesigning.v1+json";
 constexpr const char* cosign_annotation = "dev.cosignproject.cosign/signature";
 

@@ -4,8 +4,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using detail::Json;
-
 // "line 3, column 7" of the byte at.
 std::string place_of(std::string_view text, std::size_t at) {
     const std::string_view before = text.substr(0, std::min(at, text.size()));

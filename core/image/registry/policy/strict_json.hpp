@@ -11,7 +11,7 @@ namespace gantry::image::registry {
 
 // As detail::parse_object, and no name twice in any object. what names the text: "policy '/etc/gantry/policy.json'"; a mistake
 // of syntax is told with its line and column.
-Result<detail::Json> parse_strict(std::string_view text, std::string_view what);
+Result<Json> parse_strict(std::string_view text, std::string_view what);
 
 // An object of which all members must be known. where: what errors begin with ("policy 'FILE': default[0]").
 //     StrictObject object = TRY(StrictObject::of(json, where));
@@ -19,7 +19,7 @@ Result<detail::Json> parse_strict(std::string_view text, std::string_view what);
 //     TRY(object.finish());
 class StrictObject {
 public:
-    static Result<StrictObject> of(const detail::Json& json, std::string where);
+    static Result<StrictObject> of(const Json& json, std::string where);
 
     [[nodiscard]] const std::string& where() const { return where_; }
     [[nodiscard]] std::string place(std::string_view member) const { return where_ + "." + std::string(member); }
@@ -31,13 +31,13 @@ public:
     // A list of one or more strings that are not empty; nothing where it is missing.
     Result<std::optional<std::vector<std::string>>> optional_texts(const char* member);
     // The member itself, nullptr where it is missing.
-    const detail::Json* member(const char* member);
+    const Json* member(const char* member);
     // Errc::invalid for a member that nobody asked for.
     Result<> finish() const;
 
 private:
-    StrictObject(const detail::Json& json, std::string where) : json_(&json), where_(std::move(where)) {}
-    const detail::Json* json_;
+    StrictObject(const Json& json, std::string where) : json_(&json), where_(std::move(where)) {}
+    const Json* json_;
     std::string where_;
     std::set<std::string> asked_;
 };
