@@ -1,5 +1,5 @@
-// JSON to and from text. The library's parser and writer are templates that cost every file that names them seconds of compilation;
-// here they are compiled once. What comes from outside is read with image/json.hpp, which bounds it.
+// JSON to and from text. The library's parser and writer are templates that cost every file that names them seconds of
+// compilation; here they are compiled once. What comes from outside is read with image/json.hpp, which bounds it.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -16,7 +16,8 @@ using OrderedJson = nlohmann::ordered_json;  // members stay in the order in whi
 Json parse_json(std::string_view text);
 OrderedJson parse_ordered_json(std::string_view text);
 
-// On one line where indent is negative, else with so many indents a level. Never throws: bytes that are not UTF-8 become U+FFFD.
+// On one line where indent is negative, else with so many indents a level. Never throws: bytes that are not UTF-8 become
+// U+FFFD.
 std::string dump_json(const Json& value, int indent = -1, char indent_with = ' ');
 std::string dump_json(const OrderedJson& value, int indent = -1, char indent_with = ' ');
 

@@ -25,8 +25,7 @@ public:
     requires(std::is_convertible_v<U&&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
              !std::is_same_v<std::remove_cvref_t<U>, Error> && !std::is_same_v<std::remove_cvref_t<U>, Result>)
         Result(U&& value)
-        : ok_(true),
-          value_(std::forward<U>(value)) {}
+        : ok_(true), value_(std::forward<U>(value)) {}
     Result(const Result& other) requires(std::is_copy_constructible_v<T>) : ok_(other.ok_) {
         if (ok_)
             std::construct_at(&value_, other.value_);

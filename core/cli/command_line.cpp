@@ -30,6 +30,7 @@ void declare_tree(Verb top, Context& context) {
     add_push_verb(parents, context);
     add_manifest_verbs(parents, context);
     add_network_verbs(parents, context);
+    add_policy_verbs(parents, context);
     add_volume_verbs(parents, context);
     add_registry_verbs(parents, context);
     add_prune_verbs(parents, context);

@@ -135,13 +135,14 @@ std::string verbs_section(const Verb& group) {
 std::vector<ManualPage> manual_pages(const Verb& top) {
     std::vector<ManualPage> pages;
     const auto name = [&](const Verb& verb) { return page_of(verb).substr(top.name().size() + 1); };
-    for (const Verb& verb : visible(top)) {
-        pages.push_back({name(verb), ""});
-        for (const Verb& inner : visible(verb)) {
-            const auto same = same_at_top(top, inner);
-            pages.push_back({name(inner), same ? name(*same) : ""});
+    const std::function<void(const Verb&)> below = [&](const Verb& group) {
+        for (const Verb& verb : visible(group)) {
+            const auto same = group.name() == top.name() ? std::nullopt : same_at_top(top, verb);
+            pages.push_back({name(verb), same ? name(*same) : ""});
+            below(verb);
         }
-    }
+    };
+    below(top);
     return pages;
 }
 

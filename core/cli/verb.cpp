@@ -205,9 +205,12 @@ const CLI::App* verb_below(const CLI::App& app, const std::string& name) {
 
 // Whether the words name a verb of the tree: everything else (help, options of the top, a wrong word) needs the whole of it.
 bool leads_to_a_verb(const CLI::App& app, const Wanted& wanted) {
-    const CLI::App* verb = verb_below(app, wanted.names[0]);
-    if (!verb || std::ranges::find(wanted.groups, verb) == wanted.groups.end()) return verb != nullptr;
-    return wanted.names.size() > 1 && verb_below(*verb, wanted.names[1]) != nullptr;
+    const CLI::App* verb = &app;
+    for (const std::string& name : wanted.names) {
+        verb = verb_below(*verb, name);
+        if (!verb || std::ranges::find(wanted.groups, verb) == wanted.groups.end()) return verb != nullptr;
+    }
+    return false;  // a group alone
 }
 
 std::unique_ptr<CLI::App> declared(const std::function<void(Verb)>& declare, Wanted* wanted) {
@@ -224,7 +227,7 @@ std::optional<int> parse_command_line(std::vector<std::string> words, const std:
     Wanted wanted;
     // Those that begin so look at the tree themselves.
     if (!words.empty() && !words[0].starts_with("__"))
-        wanted.names.assign(words.begin(), words.begin() + std::min<std::ptrdiff_t>(2, std::ssize(words)));
+        wanted.names.assign(words.begin(), words.begin() + std::min<std::ptrdiff_t>(3, std::ssize(words)));
     std::unique_ptr<CLI::App> app;
     if (!wanted.names.empty()) app = declared(declare, &wanted);
     if (!app || !leads_to_a_verb(*app, wanted)) app = declared(declare, nullptr);

@@ -13,7 +13,8 @@ constexpr std::size_t most_ports = 2048;  // each is compared with each
 constexpr std::uint64_t unlimited = ~std::uint64_t{0};
 
 void check_network(const Definition& d, Reading& reading) {
-    if (reading.has("network") && reading.has("networks") && !(d.network_mode == NetworkMode::networks && d.networks.empty()))
+    const bool has_mode = reading.has("network.mode") || (reading.has("network") && !reading.has("network.policy"));
+    if (has_mode && reading.has("networks") && !(d.network_mode == NetworkMode::networks && d.networks.empty()))
         reading.fail_at("network", "it cannot be combined with 'networks'");
     std::set<std::string> names, interfaces;
     for (const NetworkAttachment& network : d.networks) {
@@ -122,6 +123,22 @@ void check_sysctls(const Definition& d, Reading& reading) {
     }
 }
 
+// Packet sockets are seen by no program on a cgroup: without a policy for the interface, one that may have them is bound by
+// nothing.
+void check_policy(const Definition& d, Reading& reading) {
+    if (!d.policy.egress && !d.policy.ingress) return;
+    if (d.security.privileged) return reading.fail_at("network.policy", "a privileged container can get around it");
+    const auto has = [](const std::vector<std::string>& list, std::string_view name) {
+        return std::ranges::any_of(list, [&](const std::string& capability) {
+            return capability == name || capability == fmt::format("CAP_{}", name);
+        });
+    };
+    if (has(d.security.cap_drop, "NET_RAW")) return;
+    for (const char* name : {"NET_RAW", "ALL"})
+        if (has(d.security.cap_add, name))
+            reading.fail_at("network.policy", fmt::format("a container with capability {} can get around it", name));
+}
+
 void check_life(const Definition& d, Reading& reading) {
     if (d.auto_remove && d.restart != Restart::no) reading.fail_at("restart", "it cannot be combined with 'auto_remove'");
     if (d.health.disabled && !d.health.command.empty())
@@ -144,6 +161,7 @@ void check_contradictions(const Definition& d, Reading& reading) {
     check_memory(d.limits, reading);
     check_namespaces(d, reading);
     check_sysctls(d, reading);
+    check_policy(d, reading);
     check_life(d, reading);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/names.hpp"
+#include "config/policy.hpp"
 #include "base/result.hpp"
 
 #include <chrono>
@@ -142,6 +143,7 @@ struct Definition {
     NetworkMode network_mode = NetworkMode::networks;
     std::string network_container;            // for NetworkMode::container
     std::vector<NetworkAttachment> networks;  // empty with NetworkMode::networks: the default network
+    NetworkPolicy policy;                     // [network.policy]
     std::vector<Port> ports;
     bool publish_all = false;         // -P
     std::vector<std::string> expose;  // "80/tcp", shown only

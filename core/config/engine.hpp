@@ -18,6 +18,7 @@ struct Paths {
     std::string data = "/var/lib/gantry";
     std::string run = "/run/gantry";
     std::string cache = "/var/cache/gantry";
+    std::string bpf = "/sys/fs/bpf/gantry";  // pins; in a bpffs
     std::string drivers;  // the versioned folder with storage/ and network/, from the build; GANTRY_DRIVERS overrides it
 
     static Paths from_environment();

@@ -203,8 +203,8 @@ void get_extra_hosts(const Item& item, std::vector<std::pair<std::string, std::s
     });
 }
 
-// The shorthand `network = "host" | "none" | "container:NAME" | NAME`.
-void get_network(const Item& item, Definition& out) {
+// "host", "none", "container:NAME", or a network's name.
+void get_network_mode(const Item& item, Definition& out) {
     std::string text;
     if (!get(item, text)) return;
     if (text == "host" || text == "none") {
@@ -221,6 +221,17 @@ void get_network(const Item& item, Definition& out) {
         network.name = text;
         out.networks.push_back(std::move(network));
     }
+}
+
+constexpr Key<Definition> network_section[] = {
+    {"mode", [](const Item& i, Definition& d) { get_network_mode(i, d); }},
+    {"policy", [](const Item& i, Definition& d) { read_section(i, policy_keys, d.policy); }},
+};
+
+// The section [network], or the shorthand for its mode alone: `network = "host"`.
+void get_network(const Item& item, Definition& out) {
+    if (item.node.is_table()) return read_section(item, std::span<const Key<Definition>>(network_section), out);
+    get_network_mode(item, out);
 }
 
 void get_restart(const Item& item, Definition& out) {
@@ -385,6 +396,8 @@ std::vector<std::string> known_keys() {
     std::vector<std::string> names;
     collect(names, "", definition_keys);
     collect(names, "mounts.", mount_keys);
+    collect(names, "network.", std::span<const Key<Definition>>(network_section));
+    collect(names, "network.policy.", policy_keys);
     collect(names, "networks.", network_keys);
     collect(names, "limits.", limit_keys);
     collect(names, "security.", security_keys);

@@ -9,6 +9,7 @@ namespace gantry::config {
 extern const std::span<const Key<Definition>> definition_keys;
 extern const std::span<const Key<Mount>> mount_keys;
 extern const std::span<const Key<NetworkAttachment>> network_keys;
+extern const std::span<const Key<NetworkPolicy>> policy_keys;
 extern const std::span<const Key<Limits>> limit_keys;
 extern const std::span<const Key<Security>> security_keys;
 extern const std::span<const Key<Definition>> namespace_keys;

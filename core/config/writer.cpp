@@ -106,6 +106,11 @@ public:
     void list(std::string_view key, const List& values, Text&& to_text) {
         if (!values.empty()) raw(key, list_text(values, to_text));
     }
+    // Also where it is empty: [] is not the same as no list.
+    template <class List, class Text>
+    void whole_list(std::string_view key, const List& values, Text&& to_text) {
+        raw(key, list_text(values, to_text));
+    }
     void list(std::string_view key, const std::vector<std::string>& values) { list(key, values, same); }
     void command(std::string_view key, const std::optional<std::vector<std::string>>& values) {
         if (values) raw(key, list_text(*values, same));
@@ -159,10 +164,18 @@ bool env_is_table(const Definition& d) {
     return true;
 }
 
+std::string mode_of(const Definition& d) {
+    switch (d.network_mode) {
+    case NetworkMode::host: return "host";
+    case NetworkMode::none: return "none";
+    case NetworkMode::container: return "container:" + d.network_container;
+    case NetworkMode::networks: return "";
+    }
+    return "";
+}
+
 void write_network(Writer& w, const Definition& d) {
-    if (d.network_mode == NetworkMode::host) w.string("network", "host");
-    if (d.network_mode == NetworkMode::none) w.string("network", "none");
-    if (d.network_mode == NetworkMode::container) w.string("network", "container:" + d.network_container);
+    if (d.policy.empty()) w.string("network", mode_of(d));
     w.list("ports", d.ports, port_text);
     w.flag("publish_all", d.publish_all);
     w.list("expose", d.expose);
@@ -286,6 +299,17 @@ void write_networks(Writer& w, const std::vector<NetworkAttachment>& networks) {
     }
 }
 
+void write_policy(Writer& w, const Definition& d) {
+    if (d.policy.empty()) return;
+    w.section("[network]");
+    w.string("mode", mode_of(d));
+    w.section("[network.policy]");
+    const auto rule_text = [](const PolicyRule& rule) { return rule.text; };
+    if (d.policy.egress) w.whole_list("egress", *d.policy.egress, rule_text);
+    if (d.policy.ingress) w.whole_list("ingress", *d.policy.ingress, rule_text);
+    if (d.policy.listen) w.whole_list("listen", *d.policy.listen, listen_text);
+}
+
 void write_credentials(Writer& w, const std::vector<Credential>& credentials) {
     for (const Credential& c : credentials) {
         w.element("credentials");
@@ -322,6 +346,7 @@ std::string write_definition(const Definition& d) {
     w.string("driver", d.storage_driver);
     w.bytes("size", d.storage_size, 0);
     write_mounts(w, d.mounts);
+    write_policy(w, d);
     write_networks(w, d.networks);
     write_credentials(w, d.credentials);
     return w.text;

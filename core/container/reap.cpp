@@ -1,4 +1,5 @@
 // What ExecStopPost= does: takes down what a start left outside the container's namespaces.
+#include "container/policy.hpp"
 #include "container/record.hpp"
 #include "container/units.hpp"
 #include "container/volume_store.hpp"
@@ -37,6 +38,8 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
     if (record.ok()) {
         const bool all = remove || record->auto_remove;
         driver::Loader loader(paths.drivers, paths.data, paths.run);
+        first.note(release_policy(paths, name.str()));
+        first.note(refresh_policies(paths, *record, true));
         for (const auto& network : record->networks) first.note(release_network(loader, name, network.config, !all));
         if (all) {
             if (record->writable_layer) first.note(release_layer(loader, name, *record));

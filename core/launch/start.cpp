@@ -1,11 +1,13 @@
 #include "launch/start.hpp"
 
 #include "container/exit_status.hpp"
+#include "container/policy.hpp"
 #include "launch/cgroup_limits.hpp"
 #include "launch/child.hpp"
 #include "launch/files.hpp"
 #include "launch/image_reader.hpp"
 #include "launch/join.hpp"
+#include "launch/kernel.hpp"
 #include "launch/machine.hpp"
 #include "launch/network.hpp"
 #include "launch/notify.hpp"
@@ -203,12 +205,21 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
         undo.push([&] { networks.detach(); });
         STEP("files", complete_files(plan, networks.status()));
     }
-    STEP("record", container::write_record(plan.paths, record_of(plan, networks, storage_name, child.pid)));
+    const container::Record record = record_of(plan, networks, storage_name, child.pid);
+    STEP("record", container::write_record(plan.paths, record));
+
+    // 6. The policy, which the container's first process is under from its first instruction; and those of others that name it.
+    if (!plan.definition.policy.empty()) {
+        const std::string cgroup = STEP("policy", own_cgroup());
+        undo.push([&] { [[maybe_unused]] const auto released = container::release_policy(plan.paths, record.name); });
+        STEP("policy", container::apply_policy(plan.paths, record, plan.definition.policy, cgroup, plan.own_net));
+    }
+    STEP("policy", container::refresh_policies(plan.paths, record, false));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
 
-    // 6. The unit is up, with the child as its main process: one message, because each costs the manager a round of signals. It
+    // 7. The unit is up, with the child as its main process: one message, because each costs the manager a round of signals. It
     // must be handled before the child can end, else the exit status would be nobody's.
     const bool ready = plan.definition.ready == config::Ready::started;
     STEP("", notifier.send(fmt::format("MAINPID={}\n{}", child.pid, ready ? "READY=1\n" : "")));

@@ -11,7 +11,10 @@ namespace gantry::sandbox {
 Result<Privileges> privileges_of(const config::Definition& definition, const std::string& seccomp_cache) {
     const config::Security& security = definition.security;
     Privileges out;
-    out.capabilities = TRY(capability_set(security.cap_add, security.cap_drop, security.privileged));
+    std::vector<std::string> drop = security.cap_drop;
+    // Packet sockets would get around a policy on the cgroup. (Who asked for the capability was refused: contradictions.cpp.)
+    if (definition.policy.egress || definition.policy.ingress) drop.emplace_back("NET_RAW");
+    out.capabilities = TRY(capability_set(security.cap_add, drop, security.privileged));
     out.filter = TRY(load_filter(seccomp_cache, security.privileged ? "unconfined" : security.seccomp, out.capabilities));
     out.no_new_privileges = security.no_new_privileges;
     for (const auto& [name, limit] : definition.limits.ulimits) {

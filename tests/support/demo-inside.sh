@@ -72,6 +72,24 @@ run "gantry ps"
 run "gantry exec web sh -c 'id; cat /proc/1/comm; . /etc/os-release; echo \$PRETTY_NAME'"
 run "gantry stats --no-stream"
 
+step "It may talk to what its definition says, and to nobody else"
+cat >/etc/gantry/containers/client.toml <<T
+image = "$registry/nginx"
+command = ["sleep", "infinity"]
+[network.policy]
+egress = ["web:80/tcp"]
+T
+run "systemctl daemon-reload; systemctl start ctr@client"
+ask() { gantry exec client bash -c "exec 3<>/dev/tcp/$1/$2 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3"; }
+web=$(gantry inspect -f '{{.NetworkSettings.Networks.bridge.IPAddress}}' web)
+run "ask $web 80"
+run "ask $web 22 || true"
+run "ask 192.0.2.1 443 || true"
+run "gantry net flows client"
+run "gantry network policy test client egress web:80/tcp"
+run "systemctl stop -t 1 ctr@client 2>/dev/null || systemctl stop ctr@client"
+rm /etc/gantry/containers/client.toml
+
 step "It crashes, systemd restarts it"
 first=$(show ctr@web MainPID)
 run "kill -KILL $first"

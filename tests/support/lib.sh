@@ -184,7 +184,7 @@ define() {
     mkdir -p /etc/gantry/containers
     {
         [[ $text == *image\ =* ]] || echo 'image = "busybox"'
-        [[ $text == *network\ =* || $text == *'[[networks]]'* ]] || echo 'network = "none"'
+        [[ $text == *network\ =* || $text == *'[network'* ]] || echo 'network = "none"'
         printf '%s\n' "$text"
     } >"/etc/gantry/containers/$name.toml"
     systemctl daemon-reload

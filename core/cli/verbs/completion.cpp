@@ -18,6 +18,7 @@ Kind kind_of(const std::string& group, const std::string& verb) {
                                                   "rm",    "rename", "update",  "port", "top",    "stats",   "logs",
                                                   "exec",  "attach", "cp",      "diff", "export", "inspect"};
     static const std::set<std::string> images{"run", "create", "rmi", "tag", "history", "save", "pull"};
+    if (group == "policy" || group == "net") return Kind::container;
     if (group == "network") return verb == "create" || verb == "ls" || verb == "prune" ? Kind::nothing : Kind::network;
     if (group == "volume") return verb == "create" || verb == "ls" || verb == "prune" ? Kind::nothing : Kind::volume;
     if (images.contains(verb) || (group == "image" && verb != "ls" && verb != "load" && verb != "prune")) return Kind::image;

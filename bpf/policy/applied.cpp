@@ -1,0 +1,139 @@
+#include "policy/applied.hpp"
+
+#include "base/text.hpp"
+
+#include <charconv>
+
+namespace gantry::policy {
+
+namespace {
+
+using config::NetworkPolicy;
+using config::PolicyRule;
+using config::PortSpan;
+using Rules = std::optional<std::vector<PolicyRule>>;
+
+Direction direction_of(const std::vector<Grant>& grants, const std::vector<PolicyRule>& rules,
+                       const std::vector<config::Prefix>& inside) {
+    Direction out{grants, {}, inside};
+    for (std::size_t i = 0; i < rules.size(); ++i)
+        if (rules[i].peer == PolicyRule::Peer::world) out.world.push_back({{}, static_cast<std::uint32_t>(i + 1), rules[i].ports});
+    return out;
+}
+
+void append(Tables& to, Tables from) {
+    to.targets.insert(to.targets.end(), from.targets.begin(), from.targets.end());
+    to.ports.insert(to.ports.end(), from.ports.begin(), from.ports.end());
+}
+
+std::string rules_text(const char* name, const Rules& rules) {
+    if (!rules) return "";
+    std::string text = rules->empty() ? fmt::format("{}\n", name) : "";
+    for (const PolicyRule& rule : *rules) text += fmt::format("{} {}\n", name, rule.text);
+    return text;
+}
+
+std::string grants_text(const char* name, const std::vector<Grant>& grants) {
+    std::string text;
+    for (const Grant& grant : grants) {
+        text += fmt::format("grant {} {} {}", name, grant.prefix.str(), grant.rule);
+        if (grant.rule == 0)
+            for (const PortSpan& span : grant.ports) text += " " + config::listen_text(span);
+        text += "\n";
+    }
+    return text;
+}
+
+template <class Number>
+Result<Number> number(std::string_view text) {
+    Number value{};
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc() || end != text.data() + text.size()) return error(Errc::corrupt, "'{}' is not a number", text);
+    return value;
+}
+
+Result<> read_grant(const std::vector<std::string_view>& words, Applied& out) {
+    if (words.size() < 4 || (words[1] != "egress" && words[1] != "ingress")) return error(Errc::corrupt, "not a grant");
+    const bool egress = words[1] == "egress";
+    const Rules& rules = egress ? out.rules.egress : out.rules.ingress;
+    Grant grant{TRY(config::Prefix::parse(words[2])), TRY(number<std::uint32_t>(words[3])), {}};
+    if (grant.rule > (rules ? rules->size() : 0)) return error(Errc::corrupt, "rule {} does not exist", grant.rule);
+    if (grant.rule > 0) grant.ports = (*rules)[grant.rule - 1].ports;
+    for (std::size_t i = 4; i < words.size(); ++i) grant.ports.push_back(TRY(config::parse_listen_port(words[i])));
+    (egress ? out.egress : out.ingress).push_back(std::move(grant));
+    return {};
+}
+
+Result<> read_rule(Rules& rules, std::string_view text) {
+    if (!rules) rules.emplace();
+    if (!text.empty()) rules->push_back(TRY(config::parse_policy_rule(text)));
+    return {};
+}
+
+Result<> read_line(std::string_view line, Applied& out) {
+    const auto words = split(line, ' ');
+    const std::string_view key = words.front(), rest = line.substr(std::min(key.size() + 1, line.size()));
+    if (key == "owner") {
+        out.owner = TRY(number<std::uint32_t>(rest));
+    } else if (key == "policy") {
+        out.policy = TRY(number<std::uint32_t>(rest));
+    } else if (key == "cgroup") {
+        out.cgroup = TRY(number<std::uint64_t>(rest));
+    } else if (key == "netns" && (rest == "own" || rest == "host")) {
+        out.own_net = rest == "own";
+    } else if (key == "egress") {
+        TRY(read_rule(out.rules.egress, rest));
+    } else if (key == "ingress") {
+        TRY(read_rule(out.rules.ingress, rest));
+    } else if (key == "listen") {
+        if (!out.rules.listen) out.rules.listen.emplace();
+        if (!rest.empty()) out.rules.listen->push_back(TRY(config::parse_listen_port(rest)));
+    } else if (key == "grant") {
+        TRY(read_grant(words, out));
+    } else if (key == "inside") {
+        out.inside.push_back(TRY(config::Prefix::parse(rest)));
+    } else {
+        return error(Errc::corrupt, "'{}' is not known", key);
+    }
+    return {};
+}
+
+}  // namespace
+
+std::uint32_t Applied::flags() const {
+    return (rules.egress ? std::uint32_t{POLICY_HAS_EGRESS} : 0U) | (rules.ingress ? std::uint32_t{POLICY_HAS_INGRESS} : 0U) |
+           (rules.listen ? std::uint32_t{POLICY_HAS_LISTEN} : 0U);
+}
+
+Tables Applied::tables() const {
+    Tables out;
+    if (rules.egress) append(out, compile(direction_of(egress, *rules.egress, inside), policy, POLICY_EGRESS));
+    if (rules.ingress) append(out, compile(direction_of(ingress, *rules.ingress, inside), policy, POLICY_INGRESS));
+    if (rules.listen) append(out, compile_listen(*rules.listen, policy));
+    return out;
+}
+
+std::string Applied::text() const {
+    std::string text = fmt::format("owner {}\npolicy {}\ncgroup {}\nnetns {}\n", owner, policy, cgroup, own_net ? "own" : "host");
+    text += rules_text("egress", rules.egress) + rules_text("ingress", rules.ingress);
+    if (rules.listen && rules.listen->empty()) text += "listen\n";
+    if (rules.listen)
+        for (const PortSpan& span : *rules.listen) text += fmt::format("listen {}\n", config::listen_text(span));
+    text += grants_text("egress", egress) + grants_text("ingress", ingress);
+    for (const auto& prefix : inside) text += fmt::format("inside {}\n", prefix.str());
+    return text;
+}
+
+Result<Applied> Applied::parse(std::string_view text) {
+    Applied out;
+    std::size_t count = 0;
+    for (const auto line : split(text, '\n')) {
+        ++count;
+        if (line.empty()) continue;
+        if (auto read = read_line(line, out); !read.ok()) return error(Errc::corrupt, "line {}: {}", count, read.error().message());
+    }
+    if (out.owner == 0 || out.policy == 0) return error(Errc::corrupt, "it has no number");
+    return out;
+}
+
+}  // namespace gantry::policy

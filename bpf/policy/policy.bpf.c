@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+// Network policy of a container, on its cgroup: what its sockets may send, receive, connect to and listen on.
+//
+// What passes without a rule: packets of flows whose first packet was allowed (both ways), ICMP errors that come in (path MTU,
+// unreachable), ICMP errors to who may talk to the container or be talked to, and what does not leave the link: neighbour discovery
+// and reports of multicast groups. (What the kernel sends by itself in a container's network namespace counts as the container's:
+// its control sockets were made by the process that made the namespace.) Packets are whole on the way out (fragmentation comes
+// later) and on the way in (sockets get them reassembled); a fragment that is seen nevertheless was made by a raw socket, and has
+// no ports.
+// Helpers and hooks: bpf-helpers(7), Documentation/bpf/prog_cgroup_sockopt.rst; nothing newer than Linux 5.10.
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "policy.h"
+
+#define ALLOW 1
+#define DENY 0
+#define UDP_IDLE_NS (180ULL * 1000000000ULL)    // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
+#define TCP_IDLE_NS (432000ULL * 1000000000ULL)  // nf_conntrack_tcp_timeout_established: five days
+#define EXTENSION_LIMIT 8                         // IPv6 extension headers that are walked
+
+// RFC 792, RFC 4443. (linux/icmp.h wants headers of the C library.)
+enum { ECHO_REPLY = 0, UNREACHABLE = 3, ECHO = 8, TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12, ECHO6 = 128, ECHO6_REPLY = 129 };
+
+struct {
+    __uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+    __type(key, __u64);  // cgroup's inode number: one storage for all programs on it (Linux 5.9)
+    __type(value, struct policy_state);
+} states SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1 << 20);
+    __type(key, struct policy_target_key);
+    __type(value, struct policy_target);
+} targets SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1 << 20);
+    __type(key, struct policy_port_key);
+    __type(value, __u32);  // the rule, counted from 1
+} ports SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1 << 16);
+    __type(key, struct policy_flow_key);
+    __type(value, struct policy_flow);
+} flows SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 1 << 13);
+    __type(key, struct policy_denial_key);
+    __type(value, struct policy_denial);
+} denials SEC(".maps");
+
+// What a packet is about. Ports in host order.
+struct packet {
+    __u8 remote[16];
+    __u16 remote_port, local_port;
+    __u8 protocol;
+    __u8 opens;     // a TCP segment that opens a connection: SYN without ACK
+    __u8 fragment;  // not the first one: no ports
+    __u8 resets;    // a TCP segment with RST: also the kernel's answer to what nobody listens for
+    __u8 error;     // an ICMP error
+    __u8 link;      // neighbour discovery, multicast groups
+};
+
+static __always_inline void mapped(__u8 *address, __be32 v4) {
+    __builtin_memset(address, 0, 10);
+    address[10] = address[11] = 0xff;
+    __builtin_memcpy(address + 12, &v4, 4);
+}
+
+static __always_inline int read_ports(struct __sk_buff *skb, struct packet *packet, __u32 at, int out) {
+    __be16 ports[2];
+    __u8 flags, icmp[8];
+
+    packet->remote_port = packet->local_port = 0;
+    switch (packet->protocol) {
+    case IPPROTO_TCP:
+        if (bpf_skb_load_bytes(skb, at + 13, &flags, 1)) return -1;
+        packet->opens = (flags & 0x12) == 0x02;
+        packet->resets = (flags & 0x04) != 0;
+        /* fallthrough */
+    case IPPROTO_UDP:
+    case IPPROTO_UDPLITE:
+    case IPPROTO_SCTP:
+    case IPPROTO_DCCP:
+        if (bpf_skb_load_bytes(skb, at, ports, 4)) return -1;
+        packet->remote_port = bpf_ntohs(out ? ports[1] : ports[0]);
+        packet->local_port = bpf_ntohs(out ? ports[0] : ports[1]);
+        return 0;
+    case IPPROTO_ICMP:
+        if (bpf_skb_load_bytes(skb, at, icmp, 8)) return -1;
+        if (icmp[0] == ECHO || icmp[0] == ECHO_REPLY)
+            packet->remote_port = (__u16)(icmp[4] << 8 | icmp[5]);
+        else
+            packet->error = icmp[0] == UNREACHABLE || icmp[0] == TIME_EXCEEDED || icmp[0] == PARAMETER_PROBLEM;
+        return 0;
+    case IPPROTO_ICMPV6:
+        if (bpf_skb_load_bytes(skb, at, icmp, 8)) return -1;
+        if (icmp[0] == ECHO6 || icmp[0] == ECHO6_REPLY)
+            packet->remote_port = (__u16)(icmp[4] << 8 | icmp[5]);
+        else
+            packet->error = icmp[0] < 128;  // RFC 4443 section 2.1: errors have the high bit clear
+        packet->link = (icmp[0] >= 130 && icmp[0] <= 137) || icmp[0] == 143;  // RFC 2710, 4861, 3810
+        return 0;
+    case IPPROTO_IGMP: packet->link = 1; return 0;
+    default: return 0;
+    }
+}
+
+static __always_inline int read_packet(struct __sk_buff *skb, struct packet *packet, int out) {
+    __builtin_memset(packet, 0, sizeof *packet);
+    if (skb->protocol == bpf_htons(ETH_P_IP)) {
+        struct iphdr ip;
+        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip)) return -1;
+        if (ip.ihl < 5) return -1;
+        mapped(packet->remote, out ? ip.daddr : ip.saddr);
+        packet->protocol = ip.protocol;
+        packet->fragment = (ip.frag_off & bpf_htons(0x1fff)) != 0;
+        if (packet->fragment) return 0;
+        return read_ports(skb, packet, ip.ihl * 4U, out);
+    }
+    if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
+        struct ipv6hdr ip;
+        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip)) return -1;
+        __builtin_memcpy(packet->remote, out ? ip.daddr.in6_u.u6_addr8 : ip.saddr.in6_u.u6_addr8, 16);
+        __u8 next = ip.nexthdr;
+        __u32 at = sizeof ip;
+#pragma unroll
+        for (int i = 0; i < EXTENSION_LIMIT; ++i) {
+            __u8 head[4];
+            if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT &&
+                next != IPPROTO_AH)
+                break;
+            if (bpf_skb_load_bytes(skb, at, head, 4)) return -1;
+            if (next == IPPROTO_FRAGMENT) {
+                packet->fragment = head[2] != 0 || (head[3] & 0xf8) != 0;
+                at += 8;
+            } else {
+                at += next == IPPROTO_AH ? (head[1] + 2U) * 4U : (head[1] + 1U) * 8U;
+            }
+            next = head[0];
+            if (packet->fragment) break;
+        }
+        packet->protocol = next;
+        if (packet->fragment) return 0;
+        return read_ports(skb, packet, at, out);
+    }
+    return -1;
+}
+
+// Whether a rule of the policy allows it. Fills in the rule, or the reason why not.
+static __always_inline int allowed(__u32 policy, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port, int fragment,
+                                   struct policy_verdict *verdict) {
+    struct policy_target_key target_key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS,
+                                           .scope = POLICY_SCOPE(policy, direction)};
+    __builtin_memcpy(target_key.address, remote, 16);
+    const struct policy_target *target = bpf_map_lookup_elem(&targets, &target_key);
+    verdict->allowed = 0;
+    verdict->rule = 0;
+    verdict->reason = POLICY_NO_RULE;
+    if (!target || target->set == POLICY_NOTHING) return DENY;
+    if (target->set == POLICY_EVERY_PORT) {
+        verdict->allowed = 1;
+        verdict->rule = target->rule;
+        verdict->reason = 0;
+        return ALLOW;
+    }
+    verdict->reason = fragment ? POLICY_FRAGMENT : POLICY_OTHER_PORT;
+    if (fragment) return DENY;
+    struct policy_port_key port_key = {.prefixlen = POLICY_SET_BITS + 24,
+                                       .scope = target_key.scope,
+                                       .set = target->set,
+                                       .protocol = protocol,
+                                       .port = {port >> 8, port & 0xff}};
+    const __u32 *rule = bpf_map_lookup_elem(&ports, &port_key);
+    if (!rule) return DENY;
+    verdict->allowed = 1;
+    verdict->rule = *rule;
+    verdict->reason = 0;
+    return ALLOW;
+}
+
+static __always_inline int denied(__u32 owner, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port, __u32 reason) {
+    struct policy_denial_key key = {.owner = owner, .port = port, .protocol = protocol, .direction = (__u8)direction};
+    __builtin_memcpy(key.remote, remote, 16);
+    struct policy_denial *denial = bpf_map_lookup_elem(&denials, &key);
+    if (denial) {
+        __sync_fetch_and_add(&denial->count, 1);
+        denial->last_ns = bpf_ktime_get_ns();
+        denial->reason = reason;
+    } else {
+        struct policy_denial first = {.count = 1, .last_ns = bpf_ktime_get_ns(), .reason = reason};
+        bpf_map_update_elem(&denials, &key, &first, BPF_ANY);
+    }
+    return DENY;
+}
+
+static __always_inline int has_rules(const struct policy_state *state, __u32 direction) {
+    return (state->flags & (direction == POLICY_EGRESS ? POLICY_HAS_EGRESS : POLICY_HAS_INGRESS)) != 0;
+}
+
+// The port that a rule speaks of: the remote's on the way out, the container's on the way in; ICMP has none.
+static __always_inline __u16 rule_port(const struct packet *packet, __u32 direction) {
+    if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) return 0;
+    return direction == POLICY_EGRESS ? packet->remote_port : packet->local_port;
+}
+
+// Whether the peer may be talked to in that direction at all.
+static __always_inline int any_rule(const struct policy_state *state, __u32 direction, const __u8 *remote) {
+    if (!has_rules(state, direction)) return 1;
+    struct policy_target_key key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS,
+                                    .scope = POLICY_SCOPE(state->policy, direction)};
+    __builtin_memcpy(key.address, remote, 16);
+    const struct policy_target *target = bpf_map_lookup_elem(&targets, &key);
+    return target && target->set != POLICY_NOTHING;
+}
+
+static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    if (!state->policy) return ALLOW;
+    struct packet packet;
+    if (read_packet(skb, &packet, direction == POLICY_EGRESS))
+        return denied(state->owner, direction, packet.remote, packet.protocol, 0, POLICY_MALFORMED);
+    if (packet.link) return ALLOW;
+    if (packet.error &&
+        (direction == POLICY_INGRESS || any_rule(state, POLICY_INGRESS, packet.remote) || any_rule(state, POLICY_EGRESS, packet.remote)))
+        return ALLOW;
+
+    const __u64 now = bpf_ktime_get_ns();
+    struct policy_flow_key key = {.owner = state->owner,
+                                  .remote_port = packet.remote_port,
+                                  .local_port = packet.local_port,
+                                  .protocol = packet.protocol};
+    __builtin_memcpy(key.remote, packet.remote, 16);
+    struct policy_flow *flow = bpf_map_lookup_elem(&flows, &key);
+    if (flow && !packet.fragment && !packet.opens &&
+        now - flow->last_ns < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS)) {
+        flow->last_ns = now;
+        __sync_fetch_and_add(&flow->packets[direction], 1);
+        __sync_fetch_and_add(&flow->bytes[direction], skb->len);
+        return ALLOW;
+    }
+
+    struct policy_verdict verdict = {.allowed = 1};
+    const __u16 port = rule_port(&packet, direction);
+    if (has_rules(state, direction) &&
+        !allowed(state->policy, direction, packet.remote, packet.protocol, port, packet.fragment, &verdict)) {
+        // A TCP segment from the middle of a connection that is not known (the table is full, or the connection is older than the
+        // policy): what the other direction would have allowed to be opened passes as well.
+        const __u32 other = direction == POLICY_EGRESS ? POLICY_INGRESS : POLICY_EGRESS;
+        struct policy_verdict reverse = {.allowed = 0};
+        if (packet.protocol != IPPROTO_TCP || packet.opens || packet.fragment || !has_rules(state, other) ||
+            !allowed(state->policy, other, packet.remote, packet.protocol, rule_port(&packet, other), 0, &reverse)) {
+            // The kernel's reset for a segment that was not let in: refused as well, and nothing that anyone did.
+            if (packet.resets) return DENY;
+            return denied(state->owner, direction, packet.remote, packet.protocol, port, verdict.reason);
+        }
+        verdict = reverse;
+    }
+    if (packet.fragment) return ALLOW;
+    struct policy_flow first = {.first_ns = now, .last_ns = now, .rule = verdict.rule, .direction = (__u8)direction};
+    first.packets[direction] = 1;
+    first.bytes[direction] = skb->len;
+    bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
+    return ALLOW;
+}
+
+SEC("cgroup_skb/egress") int policy_egress(struct __sk_buff *skb) { return decide(skb, POLICY_EGRESS); }
+SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) { return decide(skb, POLICY_INGRESS); }
+
+// connect(2) fails at once with EPERM, where a dropped SYN would be tried again for two minutes.
+static __always_inline int may_connect(struct bpf_sock_addr *context, const __u8 *remote) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    if (!state->policy || !has_rules(state, POLICY_EGRESS)) return ALLOW;
+    struct policy_verdict verdict;
+    const __u16 port = bpf_ntohs((__u16)context->user_port);
+    if (allowed(state->policy, POLICY_EGRESS, remote, (__u8)context->protocol, port, 0, &verdict)) return ALLOW;
+    return denied(state->owner, POLICY_EGRESS, remote, (__u8)context->protocol, port, verdict.reason);
+}
+
+static __always_inline int may_connect4(struct bpf_sock_addr *context) {
+    __u8 remote[16];
+    mapped(remote, context->user_ip4);
+    return may_connect(context, remote);
+}
+static __always_inline int may_connect6(struct bpf_sock_addr *context) {
+    __u32 words[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3]};
+    return may_connect(context, (const __u8 *)words);
+}
+
+// Of connect(2) only stream sockets are asked: getaddrinfo(3) connects datagram sockets to learn the source address, and what they
+// send is seen on its way out.
+SEC("cgroup/connect4") int policy_connect4(struct bpf_sock_addr *context) {
+    return context->type == 1 /* SOCK_STREAM */ ? may_connect4(context) : ALLOW;
+}
+SEC("cgroup/connect6") int policy_connect6(struct bpf_sock_addr *context) {
+    return context->type == 1 /* SOCK_STREAM */ ? may_connect6(context) : ALLOW;
+}
+
+static __always_inline int may_bind(struct bpf_sock_addr *context) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    if (!state->policy || !(state->flags & POLICY_HAS_LISTEN)) return ALLOW;
+    const __u16 port = bpf_ntohs((__u16)context->user_port);
+    if (port == 0) return ALLOW;  // any free one: for a client
+    // Which ports may be listened on has no peers: set 0 of the way in.
+    struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
+                                  .scope = POLICY_SCOPE(state->policy, POLICY_INGRESS),
+                                  .set = 0,
+                                  .protocol = (__u8)context->protocol,
+                                  .port = {port >> 8, port & 0xff}};
+    if (bpf_map_lookup_elem(&ports, &key)) return ALLOW;
+    __u8 nobody[16] = {0};
+    return denied(state->owner, POLICY_INGRESS, nobody, (__u8)context->protocol, port, POLICY_NOT_LISTENED);
+}
+SEC("cgroup/bind4") int policy_bind4(struct bpf_sock_addr *context) { return may_bind(context); }
+SEC("cgroup/bind6") int policy_bind6(struct bpf_sock_addr *context) { return may_bind(context); }
+
+// Never attached: what the rules say about one packet, by BPF_PROG_RUN. See struct policy_verdict.
+static __always_inline int answer(struct __sk_buff *skb, __u32 direction) {
+    struct packet packet;
+    struct policy_verdict verdict = {.allowed = 0, .reason = POLICY_MALFORMED};
+    const __u32 policy = skb->cb[0], flags = skb->cb[1];
+    const struct policy_state state = {.policy = policy, .flags = flags};
+    if (!read_packet(skb, &packet, direction == POLICY_EGRESS)) {
+        if (!has_rules(&state, direction)) {
+            verdict.allowed = 1;
+            verdict.reason = 0;
+        } else {
+            allowed(policy, direction, packet.remote, packet.protocol, rule_port(&packet, direction), packet.fragment, &verdict);
+        }
+    }
+    skb->cb[0] = verdict.allowed;
+    skb->cb[1] = verdict.rule;
+    skb->cb[2] = verdict.reason;
+    return verdict.allowed ? ALLOW : DENY;
+}
+SEC("cgroup_skb/egress") int policy_test_egress(struct __sk_buff *skb) { return answer(skb, POLICY_EGRESS); }
+SEC("cgroup_skb/ingress") int policy_test_ingress(struct __sk_buff *skb) { return answer(skb, POLICY_INGRESS); }
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,191 @@
+#include "policy/programs.hpp"
+
+#include "os/file.hpp"
+#include "policy_build.hpp"
+
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace gantry::policy {
+
+namespace {
+
+struct Hook {
+    const char* program;
+    bpf_attach_type type;
+};
+constexpr Hook hooks[] = {
+    {"policy_egress", BPF_CGROUP_INET_EGRESS},    {"policy_ingress", BPF_CGROUP_INET_INGRESS},
+    {"policy_connect4", BPF_CGROUP_INET4_CONNECT}, {"policy_connect6", BPF_CGROUP_INET6_CONNECT},
+    {"policy_bind4", BPF_CGROUP_INET4_BIND},       {"policy_bind6", BPF_CGROUP_INET6_BIND},
+};
+
+// bpffs has no files to remove but pins, and no links to follow.
+Result<> remove_pins(const std::string& folder) {
+    const auto names = os::list_dir(folder);
+    if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
+    for (const auto& name : *names)
+        if (unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}/{}'", folder, name);
+    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", folder);
+    return {};
+}
+
+void append(std::vector<std::byte>& frame, std::uint64_t value, unsigned bytes) {
+    for (unsigned i = bytes; i-- > 0;) frame.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
+}
+
+void append_bytes(std::vector<std::byte>& frame, const std::uint8_t* from, std::size_t size) {
+    for (std::size_t i = 0; i < size; ++i) frame.push_back(static_cast<std::byte>(from[i]));
+}
+
+// An Ethernet frame with the first packet of such a flow.
+std::vector<std::byte> frame_of(const Question& question, policy_direction direction) {
+    const bool out = direction == POLICY_EGRESS, v4 = question.remote.is_v4();
+    std::vector<std::byte> payload;
+    const std::uint16_t source = out ? 40000 : 40001, target = question.port;
+    std::uint8_t protocol = question.protocol;
+    if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6) {
+        protocol = static_cast<std::uint8_t>(v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6});
+        append(payload, v4 ? 8U : 128U, 1);  // echo request
+        append(payload, 0U, 7);
+    } else {
+        append(payload, source, 2);
+        append(payload, target, 2);
+        append(payload, 0U, 8);
+        append(payload, 0x5002U, 2);  // TCP: header of 20 bytes, SYN
+        append(payload, 0U, 6);
+    }
+    std::vector<std::byte> frame(12, std::byte{2});
+    append(frame, v4 ? unsigned{ETH_P_IP} : unsigned{ETH_P_IPV6}, 2);
+    const std::uint8_t self[16] = {};
+    const std::uint8_t* remote = question.remote.address.data();
+    if (v4) {
+        append(frame, 0x4500U, 2);
+        append(frame, 20 + payload.size(), 2);
+        append(frame, 0U, 4);
+        append(frame, 64U << 8 | protocol, 2);
+        append(frame, 0U, 2);
+        append_bytes(frame, out ? self : remote + 12, 4);
+        append_bytes(frame, out ? remote + 12 : self, 4);
+    } else {
+        append(frame, 0x60000000U, 4);
+        append(frame, payload.size(), 2);
+        append(frame, static_cast<unsigned>(protocol) << 8 | 64U, 2);
+        append_bytes(frame, out ? self : remote, 16);
+        append_bytes(frame, out ? remote : self, 16);
+    }
+    frame.insert(frame.end(), payload.begin(), payload.end());
+    return frame;
+}
+
+template <class Key>
+Result<> erase_of_owner(int map, std::uint32_t owner) {
+    return os::bpf_each_key(map, sizeof(Key), [&](std::span<const std::byte> bytes) -> Result<> {
+        Key key{};
+        std::memcpy(&key, bytes.data(), sizeof key);
+        return key.owner == owner ? os::bpf_erase(map, &key) : Result<>();
+    });
+}
+
+}  // namespace
+
+// A bpffs takes no name with a dot in it (kernel/bpf/inode.c, bpf_lookup); a container's name has no comma.
+std::string Programs::links_of(std::string container) const {
+    std::ranges::replace(container, '.', ',');
+    return folder_ + "/ctr/" + container;
+}
+
+Result<> Programs::open_all(const std::string& pins) {
+    states_ = TRY(os::bpf_open(pins + "/states"));
+    targets_ = TRY(os::bpf_open(pins + "/targets"));
+    ports_ = TRY(os::bpf_open(pins + "/ports"));
+    flows_ = TRY(os::bpf_open(pins + "/flows"));
+    denials_ = TRY(os::bpf_open(pins + "/denials"));
+    pins_ = pins;
+    return {};
+}
+
+Result<Programs> Programs::open(const std::string& folder, const std::function<Result<>(const std::string& into)>& load) {
+    Programs programs(folder);
+    const std::string pins = folder + "/policy-" + build;
+    auto there = programs.open_all(pins);
+    if (there.ok()) return programs;
+    if (there.error().code() != Errc::not_found) return std::move(there).error();
+    TRY(os::make_dirs(folder, 0700));
+    const std::string mine = fmt::format("{}-{}", pins, getpid());
+    TRY(remove_pins(mine));
+    auto loaded = load(mine);
+    // A folder with pins in it is not replaced: the other process was first.
+    if (loaded.ok() && rename(mine.c_str(), pins.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST)
+        loaded = errno_error("rename '{}'", mine);
+    const auto removed = remove_pins(mine);
+    TRY(std::move(loaded));
+    TRY(removed);
+    TRY(programs.open_all(pins));
+    return programs;
+}
+
+Result<> Programs::attach(int cgroup, const std::string& container) {
+    const std::string links = links_of(container);
+    TRY(remove_pins(links));
+    TRY(os::make_dirs(links, 0700));
+    const auto all = [&]() -> Result<> {
+        for (const Hook& hook : hooks) {
+            const os::Fd program = TRY(os::bpf_open(pins_ + "/" + hook.program));
+            const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
+            TRY(os::bpf_pin(link.get(), links + "/" + hook.program));
+        }
+        return {};
+    };
+    auto attached = all();
+    if (!attached.ok()) [[maybe_unused]]
+        const auto removed = remove_pins(links);
+    return attached;
+}
+
+Result<> Programs::detach(const std::string& container) { return remove_pins(links_of(container)); }
+
+Result<> Programs::put(const Tables& tables) {
+    // Ports first: a target that names a set of ports finds them.
+    for (const auto& [key, rule] : tables.ports) TRY(os::bpf_put(ports_.get(), &key, &rule));
+    for (const auto& [key, target] : tables.targets) TRY(os::bpf_put(targets_.get(), &key, &target));
+    return {};
+}
+
+Result<> Programs::erase(const Tables& tables) {
+    FirstError first;
+    for (const auto& [key, target] : tables.targets) first.note(os::bpf_erase(targets_.get(), &key));
+    for (const auto& [key, rule] : tables.ports) first.note(os::bpf_erase(ports_.get(), &key));
+    return first.result();
+}
+
+Result<> Programs::set_state(std::uint64_t cgroup, const policy_state& state) {
+    return os::bpf_put(states_.get(), &cgroup, &state, BPF_EXIST).context("the cgroup's storage");
+}
+
+Result<std::optional<policy_state>> Programs::state(std::uint64_t cgroup) {
+    policy_state state{};
+    if (!TRY(os::bpf_get(states_.get(), &cgroup, &state))) return std::optional<policy_state>();
+    return std::optional(state);
+}
+
+Result<Verdict> Programs::test(std::uint32_t policy, std::uint32_t flags, policy_direction direction, const Question& question) {
+    const os::Fd program =
+        TRY(os::bpf_open(pins_ + (direction == POLICY_EGRESS ? "/policy_test_egress" : "/policy_test_ingress")));
+    __sk_buff context{};
+    context.cb[0] = policy;
+    context.cb[1] = flags;
+    TRY(os::bpf_run(program.get(), frame_of(question, direction), context));
+    return Verdict{context.cb[0] != 0, context.cb[1], context.cb[2]};
+}
+
+Result<> Programs::forget(std::uint32_t owner) {
+    TRY(erase_of_owner<policy_flow_key>(flows_.get(), owner));
+    return erase_of_owner<policy_denial_key>(denials_.get(), owner);
+}
+
+}  // namespace gantry::policy

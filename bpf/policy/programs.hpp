@@ -1,0 +1,62 @@
+// The programs and maps that all containers of a host share, pinned in FOLDER/policy-BUILD, and what belongs to one container:
+// links, pinned in FOLDER/ctr/NAME (dots of the name as commas), and the storage of its cgroup. FOLDER is /sys/fs/bpf/gantry. BUILD is a digest of the programs: an
+// upgraded engine loads its own beside those that running containers have.
+// Root (CAP_BPF, CAP_NET_ADMIN) in the host's mount namespace. Processes may do all of this at the same time.
+#pragma once
+
+#include "policy/tables.hpp"
+
+#include "base/result.hpp"
+#include "os/bpf.hpp"
+
+#include <functional>
+
+namespace gantry::policy {
+
+struct Verdict {
+    bool allowed = false;
+    std::uint32_t rule = 0;    // that allows it; 0: none is needed
+    std::uint32_t reason = 0;  // enum policy_reason
+};
+
+// A packet that `test` asks about.
+struct Question {
+    config::Prefix remote;  // an address
+    std::uint8_t protocol = 6;
+    std::uint16_t port = 0;  // the remote's on the way out, the container's on the way in
+};
+
+class Programs {
+public:
+    // The pinned ones. Where there are none load is called with a folder to pin them in, which then gets its name.
+    static Result<Programs> open(const std::string& folder, const std::function<Result<>(const std::string& into)>& load);
+
+    // Attaches every program to the cgroup; nothing is filtered before set_state(). Replaces the links of an earlier run. On error
+    // nothing is left.
+    Result<> attach(int cgroup, const std::string& container);
+    // The links and their folder. Idempotent.
+    Result<> detach(const std::string& container);
+
+    Result<> put(const Tables& tables);
+    Result<> erase(const Tables& tables);
+    Result<> set_state(std::uint64_t cgroup, const policy_state& state);
+    Result<std::optional<policy_state>> state(std::uint64_t cgroup);
+
+    // Asks the rules by BPF_PROG_RUN of the same code over the same maps.
+    Result<Verdict> test(std::uint32_t policy, std::uint32_t flags, policy_direction direction, const Question& question);
+
+    [[nodiscard]] int flows() const { return flows_.get(); }
+    [[nodiscard]] int denials() const { return denials_.get(); }
+    // Entries of flows and denials that a container left.
+    Result<> forget(std::uint32_t owner);
+
+private:
+    explicit Programs(std::string folder) : folder_(std::move(folder)) {}
+    [[nodiscard]] std::string links_of(std::string container) const;
+    Result<> open_all(const std::string& pins);
+
+    std::string folder_, pins_;
+    os::Fd states_, targets_, ports_, flows_, denials_;
+};
+
+}  // namespace gantry::policy

@@ -1,0 +1,121 @@
+// What the policy programs counted, with names instead of numbers.
+#include "container/policy.hpp"
+
+#include "os/file.hpp"
+
+#include <algorithm>
+
+namespace gantry::container {
+
+namespace {
+
+// Running containers with a policy, by their numbers in the maps.
+Result<std::map<std::uint32_t, std::pair<std::string, policy::Applied>>> owners(const config::Paths& paths,
+                                                                                const std::string& only) {
+    std::map<std::uint32_t, std::pair<std::string, policy::Applied>> out;
+    const auto names = os::list_dir(paths.run + "/policy");
+    if (!names.ok() && names.error().code() == Errc::not_found) return out;
+    for (const std::string& name : TRY(names)) {
+        if (name.starts_with('.') || (!only.empty() && name != only)) continue;
+        // One that ends meanwhile is left out.
+        if (auto applied = read_policy(paths, name); applied.ok() && *applied) {
+            const std::uint32_t owner = (*applied)->owner;
+            out.emplace(owner, std::pair(name, std::move(**applied)));
+        }
+    }
+    return out;
+}
+
+template <class Key, class Value, class Use>
+Result<> each_entry(int map, Use use) {
+    return os::bpf_each_key(map, sizeof(Key), [&](std::span<const std::byte> bytes) -> Result<> {
+        Key key{};
+        Value value{};
+        std::memcpy(&key, bytes.data(), sizeof key);
+        if (TRY(os::bpf_get(map, &key, &value))) use(key, value);
+        return {};
+    });
+}
+
+bool newest_first(std::uint64_t a, std::uint64_t b) { return a > b; }
+
+config::Prefix prefix_of(const std::uint8_t* address) {
+    config::Prefix prefix;
+    std::copy_n(address, 16, prefix.address.begin());
+    return prefix;
+}
+
+}  // namespace
+
+Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::string& container) {
+    std::vector<Flow> out;
+    const auto known = TRY(owners(paths, container));
+    if (known.empty()) return out;
+    const policy::Programs programs = TRY(policy_programs(paths));
+    TRY((each_entry<policy_flow_key, policy_flow>(programs.flows(), [&](const policy_flow_key& key, const policy_flow& flow) {
+        const auto owner = known.find(key.owner);
+        if (owner == known.end()) return;
+        const auto& rules = flow.direction == POLICY_EGRESS ? owner->second.second.rules.egress : owner->second.second.rules.ingress;
+        const bool named = rules && flow.rule > 0 && flow.rule <= rules->size();
+        out.push_back({owner->second.first, key, flow, named ? (*rules)[flow.rule - 1].text : ""});
+    })));
+    std::ranges::sort(out, newest_first, [](const Flow& flow) { return flow.counted.last_ns; });
+    return out;
+}
+
+Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container) {
+    std::vector<Denial> out;
+    const auto known = TRY(owners(paths, container));
+    if (known.empty()) return out;
+    const policy::Programs programs = TRY(policy_programs(paths));
+    TRY((each_entry<policy_denial_key, policy_denial>(
+        programs.denials(), [&](const policy_denial_key& key, const policy_denial& denial) {
+            if (const auto owner = known.find(key.owner); owner != known.end())
+                out.push_back({owner->second.first, key, denial});
+        })));
+    std::ranges::sort(out, newest_first, [](const Denial& denial) { return denial.counted.last_ns; });
+    return out;
+}
+
+const char* reason_text(std::uint32_t reason) {
+    switch (reason) {
+    case POLICY_NO_RULE: return "no rule for this peer";
+    case POLICY_OTHER_PORT: return "other ports or protocols only";
+    case POLICY_FRAGMENT: return "a fragment without ports";
+    case POLICY_MALFORMED: return "malformed";
+    case POLICY_NOT_LISTENED: return "not a port to listen on";
+    default: return "";
+    }
+}
+
+Result<PeerNames> PeerNames::read(const config::Paths& paths) {
+    PeerNames out;
+    for (const std::string& name : TRY(list_records(paths))) {
+        const auto record = read_record(paths, name);
+        if (!record.ok()) continue;  // it ends
+        for (const auto& network : record->networks)
+            for (const std::string& address : network.status.addresses)
+                if (const auto prefix = config::Prefix::parse(address.substr(0, address.find('/'))); prefix.ok())
+                    out.names_.emplace(*prefix, name);
+    }
+    return out;
+}
+
+std::string PeerNames::of(const std::uint8_t* address) const {
+    const config::Prefix prefix = prefix_of(address);
+    const auto found = names_.find(prefix);
+    return found == names_.end() ? prefix.str() : found->second;
+}
+
+Result<std::vector<config::Prefix>> PeerNames::addresses(const std::string& text) const {
+    std::vector<config::Prefix> out;
+    for (const auto& [prefix, name] : names_)
+        if (name == text) out.push_back(prefix);
+    if (!out.empty()) return out;
+    const auto prefix = config::Prefix::parse(text);
+    if (!prefix.ok() || prefix->length != 128)
+        return error(Errc::not_found, "'{}' is neither an address nor a container on a network", text.substr(0, 80));
+    return std::vector{*prefix};
+}
+
+}  // namespace gantry::container

@@ -1,0 +1,68 @@
+// The network policy of running containers: peers become addresses here, bpf/policy enforces it.
+//
+// A policy that names containers (by name, label, network) holds what they had when it was put in force; whoever starts or stops a
+// container puts such policies of others in force anew (refresh_policies). Root, in the host's namespaces; any number of processes
+// at once.
+#pragma once
+
+#include "base/names.hpp"
+#include "config/engine.hpp"
+#include "config/policy.hpp"
+#include "container/record.hpp"
+#include "policy/applied.hpp"
+#include "policy/programs.hpp"
+
+#include <optional>
+
+namespace gantry::container {
+
+// The pinned programs; loaded when they are first needed after a boot. Errc::unsupported where there is no bpffs.
+Result<policy::Programs> policy_programs(const config::Paths& paths);
+
+// Puts the definition's policy in force for a container that is about to run. cgroup: its folder below /sys/fs/cgroup. own_net:
+// the container has a network namespace of its own. On error nothing is left. Without a policy nothing is done.
+Result<> apply_policy(const config::Paths& paths, const Record& record, const config::NetworkPolicy& rules,
+                      const std::string& cgroup, bool own_net);
+
+// Another policy for a container that runs under one. Connections that exist go on.
+Result<> set_policy(const config::Paths& paths, const std::string& name, const config::NetworkPolicy& rules);
+
+// Of a running container; nothing where it has no policy.
+Result<std::optional<policy::Applied>> read_policy(const config::Paths& paths, const std::string& name);
+
+// Takes the container's policy away. Idempotent; goes on past errors and returns the first.
+Result<> release_policy(const config::Paths& paths, const std::string& name);
+
+// After container got its addresses, or (gone) before it gives them up: other containers' policies that name it, or hold an
+// address of its.
+Result<> refresh_policies(const config::Paths& paths, const Record& container, bool gone);
+
+// What the kernel counted for containers with a policy, newest first. container: that one alone; empty: all.
+struct Flow {
+    std::string container;
+    policy_flow_key key;
+    policy_flow counted;
+    std::string rule;  // as it was written; empty: none was needed, or the policy has changed since
+};
+struct Denial {
+    std::string container;
+    policy_denial_key key;
+    policy_denial counted;
+};
+Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::string& container);
+Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container);
+// "no rule for this peer"
+const char* reason_text(std::uint32_t reason);
+// What an address is: a running container's name, else the address itself.
+class PeerNames {
+public:
+    static Result<PeerNames> read(const config::Paths& paths);
+    [[nodiscard]] std::string of(const std::uint8_t* address) const;
+    // Of a container, or the one that the text is. Errc::not_found where it is neither.
+    [[nodiscard]] Result<std::vector<config::Prefix>> addresses(const std::string& text) const;
+
+private:
+    std::map<config::Prefix, std::string> names_;
+};
+
+}  // namespace gantry::container
