@@ -17,7 +17,8 @@ Direction direction_of(const std::vector<Grant>& grants, const std::vector<Polic
                        const std::vector<config::Prefix>& inside) {
     Direction out{grants, {}, inside};
     for (std::size_t i = 0; i < rules.size(); ++i)
-        if (rules[i].peer == PolicyRule::Peer::world) out.world.push_back({{}, static_cast<std::uint32_t>(i + 1), rules[i].ports});
+        if (rules[i].peer == PolicyRule::Peer::world)
+            out.world.push_back({{}, static_cast<std::uint32_t>(i + 1), rules[i].ports});
     return out;
 }
 
@@ -56,7 +57,9 @@ Result<> read_grant(const std::vector<std::string_view>& words, Applied& out) {
     if (words.size() < 4 || (words[1] != "egress" && words[1] != "ingress")) return error(Errc::corrupt, "not a grant");
     const bool egress = words[1] == "egress";
     const Rules& rules = egress ? out.rules.egress : out.rules.ingress;
-    Grant grant{TRY(config::Prefix::parse(words[2])), TRY(number<std::uint32_t>(words[3])), {}};
+    Grant grant;
+    grant.prefix = TRY(config::Prefix::parse(words[2]));
+    grant.rule = TRY(number<std::uint32_t>(words[3]));
     if (grant.rule > (rules ? rules->size() : 0)) return error(Errc::corrupt, "rule {} does not exist", grant.rule);
     if (grant.rule > 0) grant.ports = (*rules)[grant.rule - 1].ports;
     for (std::size_t i = 4; i < words.size(); ++i) grant.ports.push_back(TRY(config::parse_listen_port(words[i])));
@@ -114,7 +117,8 @@ Tables Applied::tables() const {
 }
 
 std::string Applied::text() const {
-    std::string text = fmt::format("owner {}\npolicy {}\ncgroup {}\nnetns {}\n", owner, policy, cgroup, own_net ? "own" : "host");
+    std::string text =
+        fmt::format("owner {}\npolicy {}\ncgroup {}\nnetns {}\n", owner, policy, cgroup, own_net ? "own" : "host");
     text += rules_text("egress", rules.egress) + rules_text("ingress", rules.ingress);
     if (rules.listen && rules.listen->empty()) text += "listen\n";
     if (rules.listen)
@@ -130,7 +134,8 @@ Result<Applied> Applied::parse(std::string_view text) {
     for (const auto line : split(text, '\n')) {
         ++count;
         if (line.empty()) continue;
-        if (auto read = read_line(line, out); !read.ok()) return error(Errc::corrupt, "line {}: {}", count, read.error().message());
+        if (auto read = read_line(line, out); !read.ok())
+            return error(Errc::corrupt, "line {}: {}", count, read.error().message());
     }
     if (out.owner == 0 || out.policy == 0) return error(Errc::corrupt, "it has no number");
     return out;

@@ -1,5 +1,5 @@
-// The policy of a running container, as it is in force: a text file in /run/gantry/policy, from which its entries in the maps can be
-// made again, and so be erased by anyone.
+// The policy of a running container, as it is in force: a text file in /run/gantry/policy, from which its entries in the maps
+// can be made again, and so be erased by anyone.
 //     owner 17            the container's number in flows and denials
 //     policy 4711         the number of the rules
 //     cgroup 93412        inode number of its cgroup

@@ -1,4 +1,5 @@
-// Loads the programs with libbpf. A library of its own: whoever only uses what is pinned does not link libbpf and what it needs.
+// Loads the programs with libbpf. A library of its own: whoever only uses what is pinned does not link libbpf and what it
+// needs.
 #pragma once
 
 #include "base/result.hpp"

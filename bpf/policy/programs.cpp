@@ -19,7 +19,7 @@ struct Hook {
     bpf_attach_type type;
 };
 constexpr Hook hooks[] = {
-    {"policy_egress", BPF_CGROUP_INET_EGRESS},    {"policy_ingress", BPF_CGROUP_INET_INGRESS},
+    {"policy_egress", BPF_CGROUP_INET_EGRESS},     {"policy_ingress", BPF_CGROUP_INET_INGRESS},
     {"policy_connect4", BPF_CGROUP_INET4_CONNECT}, {"policy_connect6", BPF_CGROUP_INET6_CONNECT},
     {"policy_bind4", BPF_CGROUP_INET4_BIND},       {"policy_bind6", BPF_CGROUP_INET6_BIND},
 };
@@ -136,7 +136,8 @@ Result<> Programs::attach(int cgroup, const std::string& container) {
     const auto all = [&]() -> Result<> {
         for (const Hook& hook : hooks) {
             const os::Fd program = TRY(os::bpf_open(pins_ + "/" + hook.program));
-            const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
+            const os::Fd link =
+                TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
             TRY(os::bpf_pin(link.get(), links + "/" + hook.program));
         }
         return {};
@@ -173,7 +174,8 @@ Result<std::optional<policy_state>> Programs::state(std::uint64_t cgroup) {
     return std::optional(state);
 }
 
-Result<Verdict> Programs::test(std::uint32_t policy, std::uint32_t flags, policy_direction direction, const Question& question) {
+Result<Verdict> Programs::test(std::uint32_t policy, std::uint32_t flags, policy_direction direction,
+                               const Question& question) {
     const os::Fd program =
         TRY(os::bpf_open(pins_ + (direction == POLICY_EGRESS ? "/policy_test_egress" : "/policy_test_ingress")));
     __sk_buff context{};

@@ -1,7 +1,7 @@
 // The programs and maps that all containers of a host share, pinned in FOLDER/policy-BUILD, and what belongs to one container:
-// links, pinned in FOLDER/ctr/NAME (dots of the name as commas), and the storage of its cgroup. FOLDER is /sys/fs/bpf/gantry. BUILD is a digest of the programs: an
-// upgraded engine loads its own beside those that running containers have.
-// Root (CAP_BPF, CAP_NET_ADMIN) in the host's mount namespace. Processes may do all of this at the same time.
+// links, pinned in FOLDER/ctr/NAME (dots of the name as commas), and the storage of its cgroup. FOLDER is /sys/fs/bpf/gantry.
+// BUILD is a digest of the programs: an upgraded engine loads its own beside those that running containers have. Root (CAP_BPF,
+// CAP_NET_ADMIN) in the host's mount namespace. Processes may do all of this at the same time.
 #pragma once
 
 #include "policy/tables.hpp"
@@ -31,8 +31,8 @@ public:
     // The pinned ones. Where there are none load is called with a folder to pin them in, which then gets its name.
     static Result<Programs> open(const std::string& folder, const std::function<Result<>(const std::string& into)>& load);
 
-    // Attaches every program to the cgroup; nothing is filtered before set_state(). Replaces the links of an earlier run. On error
-    // nothing is left.
+    // Attaches every program to the cgroup; nothing is filtered before set_state(). Replaces the links of an earlier run. On
+    // error nothing is left.
     Result<> attach(int cgroup, const std::string& container);
     // The links and their folder. Idempotent.
     Result<> detach(const std::string& container);

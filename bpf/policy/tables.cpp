@@ -78,7 +78,8 @@ private:
         key.protocol = protocol;
         key.port[0] = static_cast<std::uint8_t>(port >> 8);
         key.port[1] = static_cast<std::uint8_t>(port & 0xff);
-        if (taken_.emplace(std::array{set, static_cast<std::uint32_t>(protocol), port, bits}).second) out_.ports.emplace_back(key, rule);
+        if (taken_.emplace(std::array{set, static_cast<std::uint32_t>(protocol), port, bits}).second)
+            out_.ports.emplace_back(key, rule);
     }
 
     std::uint32_t scope_;

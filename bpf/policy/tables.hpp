@@ -12,7 +12,7 @@ namespace gantry::policy {
 // One direction's permission for one network of peers.
 struct Grant {
     config::Prefix prefix;
-    std::uint32_t rule = 0;               // the rule it comes from, counted from 1; 0: nobody wrote it (the container itself, its resolvers)
+    std::uint32_t rule = 0;  // the rule it comes from, counted from 1; 0: nobody wrote it (the container itself, its resolvers)
     std::vector<config::PortSpan> ports;  // empty: everything
     bool operator==(const Grant&) const = default;
 };

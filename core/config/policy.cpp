@@ -52,7 +52,8 @@ bool looks_like_ports(std::string_view text) {
 std::size_t ports_at(std::string_view text) {
     if (text.starts_with('[')) {
         const auto end = text.find(']');
-        return end != std::string_view::npos && end + 1 < text.size() && text[end + 1] == ':' ? end + 1 : std::string_view::npos;
+        return end != std::string_view::npos && end + 1 < text.size() && text[end + 1] == ':' ? end + 1
+                                                                                              : std::string_view::npos;
     }
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return colon;

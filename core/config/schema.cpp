@@ -203,37 +203,6 @@ void get_extra_hosts(const Item& item, std::vector<std::pair<std::string, std::s
     });
 }
 
-// "host", "none", "container:NAME", or a network's name.
-void get_network_mode(const Item& item, Definition& out) {
-    std::string text;
-    if (!get(item, text)) return;
-    if (text == "host" || text == "none") {
-        out.network_mode = text == "host" ? NetworkMode::host : NetworkMode::none;
-    } else if (text.starts_with("container:")) {
-        const auto name = ContainerName::parse(text.substr(10));
-        if (!name.ok()) return item.fail(name.error().message());
-        out.network_mode = NetworkMode::container;
-        out.network_container = name->str();
-    } else if (text != "default") {
-        const auto name = ObjectName::parse("network", text);
-        if (!name.ok()) return item.fail(name.error().message());
-        NetworkAttachment network;
-        network.name = text;
-        out.networks.push_back(std::move(network));
-    }
-}
-
-constexpr Key<Definition> network_section[] = {
-    {"mode", [](const Item& i, Definition& d) { get_network_mode(i, d); }},
-    {"policy", [](const Item& i, Definition& d) { read_section(i, policy_keys, d.policy); }},
-};
-
-// The section [network], or the shorthand for its mode alone: `network = "host"`.
-void get_network(const Item& item, Definition& out) {
-    if (item.node.is_table()) return read_section(item, std::span<const Key<Definition>>(network_section), out);
-    get_network_mode(item, out);
-}
-
 void get_restart(const Item& item, Definition& out) {
     std::string text;
     if (!get(item, text)) return;
@@ -396,7 +365,7 @@ std::vector<std::string> known_keys() {
     std::vector<std::string> names;
     collect(names, "", definition_keys);
     collect(names, "mounts.", mount_keys);
-    collect(names, "network.", std::span<const Key<Definition>>(network_section));
+    collect(names, "network.", network_section_keys);
     collect(names, "network.policy.", policy_keys);
     collect(names, "networks.", network_keys);
     collect(names, "limits.", limit_keys);

@@ -9,6 +9,7 @@ namespace gantry::config {
 extern const std::span<const Key<Definition>> definition_keys;
 extern const std::span<const Key<Mount>> mount_keys;
 extern const std::span<const Key<NetworkAttachment>> network_keys;
+extern const std::span<const Key<Definition>> network_section_keys;
 extern const std::span<const Key<NetworkPolicy>> policy_keys;
 extern const std::span<const Key<Limits>> limit_keys;
 extern const std::span<const Key<Security>> security_keys;
@@ -17,6 +18,9 @@ extern const std::span<const Key<Health>> health_keys;
 extern const std::span<const Key<Credential>> credential_keys;
 extern const std::span<const Key<Definition>> log_keys;
 extern const std::span<const Key<Definition>> storage_keys;
+
+// The section [network], or the shorthand for its mode alone: `network = "host"`.
+void get_network(const Item& item, Definition& out);
 
 // What contradicts itself between keys, each with the place of one of them.
 void check_contradictions(const Definition& definition, Reading& reading);

@@ -1,4 +1,4 @@
-// [network.policy], [limits], [security], [namespaces], [health], [log], [storage], [[mounts]], [[networks]], [[credentials]].
+// [limits], [security], [namespaces], [health], [log], [storage], [[mounts]], [[networks]], [[credentials]].
 #include "config/reader.hpp"
 #include "config/schema.hpp"
 
@@ -192,26 +192,6 @@ constexpr Key<NetworkAttachment> networks[] = {
     {"options", [](const Item& i, NetworkAttachment& n) { get(i, n.options); }},
 };
 
-template <class T>
-void get_rules(const Item& item, std::optional<std::vector<T>>& out, Result<T> (*parse)(std::string_view)) {
-    out.emplace();
-    each(item, [&](const Item& element) {
-        std::string text;
-        if (!get(element, text)) return;
-        if (auto rule = parse(text); rule.ok())
-            out->push_back(std::move(rule).value());
-        else
-            element.fail(rule.error().message());
-    });
-    if (out->size() > policy_rule_limit) item.fail(fmt::format("more than {} rules", policy_rule_limit));
-}
-
-constexpr Key<NetworkPolicy> policy[] = {
-    {"egress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.egress, parse_policy_rule); }},
-    {"ingress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.ingress, parse_policy_rule); }},
-    {"listen", [](const Item& i, NetworkPolicy& p) { get_rules<PortSpan>(i, p.listen, parse_listen_port); }},
-};
-
 constexpr Key<Limits> limits[] = {
     {"memory", [](const Item& i, Limits& l) { get_amount(i, l.memory, true); }},
     {"memory_reservation", [](const Item& i, Limits& l) { get_amount(i, l.memory_reservation, true); }},
@@ -333,7 +313,6 @@ constexpr Key<Definition> storage[] = {
 
 const std::span<const Key<Mount>> mount_keys = mounts;
 const std::span<const Key<NetworkAttachment>> network_keys = networks;
-const std::span<const Key<NetworkPolicy>> policy_keys = policy;
 const std::span<const Key<Limits>> limit_keys = limits;
 const std::span<const Key<Security>> security_keys = security;
 const std::span<const Key<Definition>> namespace_keys = namespaces;

@@ -55,7 +55,8 @@ Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::stri
     TRY((each_entry<policy_flow_key, policy_flow>(programs.flows(), [&](const policy_flow_key& key, const policy_flow& flow) {
         const auto owner = known.find(key.owner);
         if (owner == known.end()) return;
-        const auto& rules = flow.direction == POLICY_EGRESS ? owner->second.second.rules.egress : owner->second.second.rules.ingress;
+        const auto& rules =
+            flow.direction == POLICY_EGRESS ? owner->second.second.rules.egress : owner->second.second.rules.ingress;
         const bool named = rules && flow.rule > 0 && flow.rule <= rules->size();
         out.push_back({owner->second.first, key, flow, named ? (*rules)[flow.rule - 1].text : ""});
     })));
@@ -68,11 +69,11 @@ Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::
     const auto known = TRY(owners(paths, container));
     if (known.empty()) return out;
     const policy::Programs programs = TRY(policy_programs(paths));
-    TRY((each_entry<policy_denial_key, policy_denial>(
-        programs.denials(), [&](const policy_denial_key& key, const policy_denial& denial) {
-            if (const auto owner = known.find(key.owner); owner != known.end())
-                out.push_back({owner->second.first, key, denial});
-        })));
+    TRY((each_entry<policy_denial_key, policy_denial>(programs.denials(),
+                                                      [&](const policy_denial_key& key, const policy_denial& denial) {
+                                                          if (const auto owner = known.find(key.owner); owner != known.end())
+                                                              out.push_back({owner->second.first, key, denial});
+                                                      })));
     std::ranges::sort(out, newest_first, [](const Denial& denial) { return denial.counted.last_ns; });
     return out;
 }

@@ -92,7 +92,8 @@ Candidate candidate_of(const Record& record, bool with_labels) {
     if (!with_labels) return out;
     const auto text = os::read_file(record.definition_file, config::definition_limit);
     if (!text.ok()) return out;
-    if (auto definition = config::parse_definition(*text, record.definition_file); definition.ok()) out.labels = definition->labels;
+    if (auto definition = config::parse_definition(*text, record.definition_file); definition.ok())
+        out.labels = definition->labels;
     return out;
 }
 
@@ -159,7 +160,8 @@ public:
             for (const std::string& name : TRY(list_records(paths_))) {
                 if (name == record_.name || name == gone_) continue;
                 // A container that ends meanwhile has no record any more.
-                if (const auto record = read_record(paths_, name); record.ok()) candidates_.push_back(candidate_of(*record, labels));
+                if (const auto record = read_record(paths_, name); record.ok())
+                    candidates_.push_back(candidate_of(*record, labels));
             }
         }
         if (has_peer(rules, Peer::host) || has_peer(rules, Peer::world)) {
@@ -247,7 +249,8 @@ Result<policy::Programs> policy_programs(const config::Paths& paths) {
         const os::Finished loaded = TRY(os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", into}, "", 65536}));
         if (loaded.status == 0) return {};
         std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
-        return error(Errc::unsupported, "{}", said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
+        return error(Errc::unsupported, "{}",
+                     said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
     });
 }
 
@@ -280,7 +283,8 @@ Result<> set_policy(const config::Paths& paths, const std::string& name, const N
     const os::Fd lock = TRY(lock_policy(paths, name));
     const auto before = TRY(read_policy(paths, name));
     if (!before)
-        return error(Errc::unsupported, "container '{}' was started without a policy: its definition needs one at the start", name);
+        return error(Errc::unsupported, "container '{}' was started without a policy: its definition needs one at the start",
+                     name);
     const Record record = TRY(read_record(paths, name));
     policy::Programs programs = TRY(policy_programs(paths));
     return replace(paths, programs, record, *before, TRY(Resolver(paths, record, before->own_net).run(rules)));
@@ -336,7 +340,8 @@ Result<> refresh_policies(const config::Paths& paths, const Record& container, b
             const auto record = read_record(paths, name);
             if (!before || !record.ok()) return {};  // it ends
             Applied wanted = TRY(Resolver(paths, *record, before->own_net, gone ? container.name : "").run(before->rules));
-            if (wanted.egress == before->egress && wanted.ingress == before->ingress && wanted.inside == before->inside) return {};
+            if (wanted.egress == before->egress && wanted.ingress == before->ingress && wanted.inside == before->inside)
+                return {};
             policy::Programs programs = TRY(policy_programs(paths));
             return replace(paths, programs, *record, *before, std::move(wanted));
         };

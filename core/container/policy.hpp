@@ -1,8 +1,8 @@
 // The network policy of running containers: peers become addresses here, bpf/policy enforces it.
 //
-// A policy that names containers (by name, label, network) holds what they had when it was put in force; whoever starts or stops a
-// container puts such policies of others in force anew (refresh_policies). Root, in the host's namespaces; any number of processes
-// at once.
+// A policy that names containers (by name, label, network) holds what they had when it was put in force; whoever starts or
+// stops a container puts such policies of others in force anew (refresh_policies). Root, in the host's namespaces; any number
+// of processes at once.
 #pragma once
 
 #include "base/names.hpp"

@@ -1,5 +1,5 @@
-// bpf(2) for what is loaded already: objects pinned in a bpffs, their maps, links to a cgroup. Loading is libbpf's business (bpf/).
-// All of it needs CAP_BPF and CAP_NET_ADMIN. Kernel: 5.10.
+// bpf(2) for what is loaded already: objects pinned in a bpffs, their maps, links to a cgroup. Loading is libbpf's business
+// (bpf/). All of it needs CAP_BPF and CAP_NET_ADMIN. Kernel: 5.10.
 #pragma once
 
 #include "base/result.hpp"
@@ -27,7 +27,8 @@ Result<> bpf_put(int map, const void* key, const void* value, std::uint64_t flag
 Result<bool> bpf_get(int map, const void* key, void* value);
 // A missing key is no error.
 Result<> bpf_erase(int map, const void* key);
-// Every key, as bytes of key_size; use may erase the key it is given. Keys that come and go meanwhile may be missed or told twice.
+// Every key, as bytes of key_size; use may erase the key it is given. Keys that come and go meanwhile may be missed or told
+// twice.
 Result<> bpf_each_key(int map, std::size_t key_size, const std::function<Result<>(std::span<const std::byte> key)>& use);
 
 // Runs a socket-buffer program once over a frame (Ethernet header first); context is read before and written after.

@@ -87,7 +87,7 @@ run "ask $web 22 || true"
 run "ask 192.0.2.1 443 || true"
 run "gantry net flows client"
 run "gantry network policy test client egress web:80/tcp"
-run "systemctl stop -t 1 ctr@client 2>/dev/null || systemctl stop ctr@client"
+run "gantry stop -t 1 client"
 rm /etc/gantry/containers/client.toml
 
 step "It crashes, systemd restarts it"

@@ -72,8 +72,9 @@ Result<int> run_show(Context& context, ShowOptions& options) {
     }
     return print(rules_text("egress", applied.rules.egress, applied.egress) +
                  rules_text("ingress", applied.rules.ingress, applied.ingress) +
-                 (applied.rules.listen ? fmt::format("listen: {}\n", listen.empty() ? "nothing" : fmt::format("{}", fmt::join(listen, ", ")))
-                                       : "listen: everything\n"));
+                 (applied.rules.listen
+                      ? fmt::format("listen: {}\n", listen.empty() ? "nothing" : fmt::format("{}", fmt::join(listen, ", ")))
+                      : "listen: everything\n"));
 }
 
 struct SetOptions {
@@ -83,14 +84,17 @@ struct SetOptions {
 
 void declare_set(Verb& verb, SetOptions& options) {
     verb.add_option("CONTAINER", options.container).required();
-    verb.add_option("--egress", options.egress, "rule for what goes out; 'all' for everything, 'none' for nothing").value("RULE");
-    verb.add_option("--ingress", options.ingress, "rule for what comes in; 'all' for everything, 'none' for nothing").value("RULE");
+    verb.add_option("--egress", options.egress, "rule for what goes out; 'all' for everything, 'none' for nothing")
+        .value("RULE");
+    verb.add_option("--ingress", options.ingress, "rule for what comes in; 'all' for everything, 'none' for nothing")
+        .value("RULE");
     verb.add_option("--listen", options.listen, "port to listen on; 'all' for every one, 'none' for none").value("PORT");
     verb.usage("Without an option: what the container's definition says now.");
 }
 
 template <class T>
-Result<> change_list(const std::vector<std::string>& texts, std::optional<std::vector<T>>& list, Result<T> (*parse)(std::string_view)) {
+Result<> change_list(const std::vector<std::string>& texts, std::optional<std::vector<T>>& list,
+                     Result<T> (*parse)(std::string_view)) {
     if (texts.empty()) return {};
     list.reset();
     if (texts == std::vector<std::string>{"all"}) return {};
@@ -139,7 +143,8 @@ void declare_test(Verb& verb, TestOptions& options) {
 Result<config::PortSpan> one_port(const PolicyRule& rule) {
     if (rule.ports.empty()) return error(Errc::invalid, "say a port or icmp: '{}:80/tcp', '{}/icmp'", rule.text, rule.text);
     const config::PortSpan& span = rule.ports.front();
-    if (span.protocol != IPPROTO_ICMP && span.first != span.last) return error(Errc::invalid, "'{}': one port, please", rule.text);
+    if (span.protocol != IPPROTO_ICMP && span.first != span.last)
+        return error(Errc::invalid, "'{}': one port, please", rule.text);
     return span;
 }
 
@@ -161,7 +166,8 @@ Result<int> run_test(Context& context, TestOptions& options) {
         const auto verdict = TRY(programs.test(applied.policy, applied.flags(), egress ? POLICY_EGRESS : POLICY_INGRESS,
                                                {remote, span.protocol, span.first}));
         all = all && verdict.allowed;
-        const std::string rule = rules && verdict.rule > 0 && verdict.rule <= rules->size() ? (*rules)[verdict.rule - 1].text : "";
+        const std::string rule =
+            rules && verdict.rule > 0 && verdict.rule <= rules->size() ? (*rules)[verdict.rule - 1].text : "";
         if (options.format == "json") {
             TRY(print(dump_json(Json{{"Address", remote.str()},
                                      {"Allowed", verdict.allowed},
@@ -169,7 +175,8 @@ Result<int> run_test(Context& context, TestOptions& options) {
                                      {"Reason", container::reason_text(verdict.reason)}}) +
                       "\n"));
         } else if (verdict.allowed) {
-            TRY(print(fmt::format("{}: allowed{}\n", remote.str(), rule.empty() ? "" : fmt::format(" by rule {} '{}'", verdict.rule, rule))));
+            TRY(print(fmt::format("{}: allowed{}\n", remote.str(),
+                                  rule.empty() ? "" : fmt::format(" by rule {} '{}'", verdict.rule, rule))));
         } else {
             TRY(print(fmt::format("{}: denied, {}\n", remote.str(), container::reason_text(verdict.reason))));
         }
@@ -188,17 +195,18 @@ void declare_flows(Verb& verb, FlowsOptions& options) {
     verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
 }
 
-const Listing flow_listing{{{"Age", "AGE"},
-                            {"Bytes", "BYTES"},
-                            {"Container", "CONTAINER"},
-                            {"Direction", "DIRECTION"},
-                            {"Packets", "PACKETS"},
-                            {"Peer", "PEER"},
-                            {"Port", "PORT"},
-                            {"Verdict", "VERDICT"},
-                            {"Why", "WHY"}},
-                           "{{.Container}}\t{{.Direction}}\t{{.Peer}}\t{{.Port}}\t{{.Verdict}}\t{{.Packets}}\t{{.Bytes}}\t{{.Age}}\t{{.Why}}",
-                           "Peer"};
+const Listing flow_listing{
+    {{"Age", "AGE"},
+     {"Bytes", "BYTES"},
+     {"Container", "CONTAINER"},
+     {"Direction", "DIRECTION"},
+     {"Packets", "PACKETS"},
+     {"Peer", "PEER"},
+     {"Port", "PORT"},
+     {"Verdict", "VERDICT"},
+     {"Why", "WHY"}},
+    "{{.Container}}\t{{.Direction}}\t{{.Peer}}\t{{.Port}}\t{{.Verdict}}\t{{.Packets}}\t{{.Bytes}}\t{{.Age}}\t{{.Why}}",
+    "Peer"};
 
 const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }
 
@@ -232,15 +240,16 @@ Result<int> run_flows(Context& context, FlowsOptions& options) {
     if (!options.denied)
         for (const auto& flow : TRY(container::read_flows(paths, only))) {
             const auto& [key, counted] = std::tie(flow.key, flow.counted);
-            rows.push_back(Json{{"Age", age(counted.last_ns)},
-                                {"Bytes", std::to_string(counted.bytes[0] + counted.bytes[1])},
-                                {"Container", flow.container},
-                                {"Direction", direction_text(counted.direction)},
-                                {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
-                                {"Peer", names.of(key.remote)},
-                                {"Port", port_text(key.protocol, counted.direction == POLICY_EGRESS ? key.remote_port : key.local_port)},
-                                {"Verdict", "allowed"},
-                                {"Why", flow.rule}});
+            rows.push_back(
+                Json{{"Age", age(counted.last_ns)},
+                     {"Bytes", std::to_string(counted.bytes[0] + counted.bytes[1])},
+                     {"Container", flow.container},
+                     {"Direction", direction_text(counted.direction)},
+                     {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
+                     {"Peer", names.of(key.remote)},
+                     {"Port", port_text(key.protocol, counted.direction == POLICY_EGRESS ? key.remote_port : key.local_port)},
+                     {"Verdict", "allowed"},
+                     {"Why", flow.rule}});
         }
     return print(TRY(print_listing(flow_listing, {options.format, false}, rows)));
 }

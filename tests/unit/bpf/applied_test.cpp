@@ -13,7 +13,8 @@ Applied sample() {
     applied.owner = 17;
     applied.policy = 4711;
     applied.cgroup = 93412;
-    applied.rules.egress.emplace({config::parse_policy_rule("web:80/tcp").value(), config::parse_policy_rule("world:443").value()});
+    applied.rules.egress.emplace(
+        {config::parse_policy_rule("web:80/tcp").value(), config::parse_policy_rule("world:443").value()});
     applied.rules.ingress.emplace();
     applied.rules.listen.emplace({config::parse_listen_port("80").value()});
     applied.egress = {{config::Prefix::parse("10.88.0.3").value(), 1, applied.rules.egress->front().ports},

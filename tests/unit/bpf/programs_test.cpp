@@ -101,7 +101,8 @@ TEST_F(PolicyPrograms, NothingAndEverything) {
     rules({});
     EXPECT_EQ(ask("198.51.100.1", 443), -POLICY_NO_RULE);
     EXPECT_EQ(ask("2001:db8::1", 0, IPPROTO_ICMPV6), -POLICY_NO_RULE);
-    const auto verdict = programs->test(applied.policy, 0, POLICY_EGRESS, {config::Prefix::parse("1.1.1.1").value(), IPPROTO_TCP, 1});
+    const auto verdict =
+        programs->test(applied.policy, 0, POLICY_EGRESS, {config::Prefix::parse("1.1.1.1").value(), IPPROTO_TCP, 1});
     ASSERT_TRUE(verdict.ok());
     EXPECT_TRUE(verdict->allowed);
 }
@@ -119,7 +120,7 @@ TEST_F(PolicyPrograms, AThousandRules) {
     rules(texts);
     for (const int i : {0, 1, 499, 999}) {
         EXPECT_EQ(ask(fmt::format("10.{}.{}.9", i / 250, i % 250).c_str(), static_cast<std::uint16_t>(1000 + i)), i + 1);
-        EXPECT_EQ(ask(fmt::format("10.{}.{}.9", i / 250, i % 250).c_str(), static_cast<std::uint16_t>(999 + i)), -POLICY_OTHER_PORT);
+        EXPECT_EQ(ask(fmt::format("10.{}.{}.9", i / 250, i % 250).c_str(), static_cast<std::uint16_t>(999 + i)),
+                  -POLICY_OTHER_PORT);
     }
 }
-

@@ -45,12 +45,22 @@ TEST(PolicyRules, PeersPortsAndProtocols) {
 }
 
 TEST(PolicyRules, WhatIsWrongIsTold) {
-    const std::pair<const char*, const char*> cases[] = {
-        {"", "PEER"},          {"10.0.0.1/8", "bits of the host"},   {"10.0.0.0/33", "prefix"},    {"10.0.0.0.0", "not an IP address"},
-        {"web:0", "port"},     {"web:80-79", "port"},                {"web:x", "port"},            {"web:70000", "port"},
-        {"web:80/icmp", "no ports"}, {"a b", "neither"},             {"label:", "key"},            {"network:", "network"},
-        {"fd00::zz", "not an IP address"}, {"[fd00::1", "not an IP"}, {"dns:example.com:443", "not there yet"},
-        {"web\n:80", "neither"}};
+    const std::pair<const char*, const char*> cases[] = {{"", "PEER"},
+                                                         {"10.0.0.1/8", "bits of the host"},
+                                                         {"10.0.0.0/33", "prefix"},
+                                                         {"10.0.0.0.0", "not an IP address"},
+                                                         {"web:0", "port"},
+                                                         {"web:80-79", "port"},
+                                                         {"web:x", "port"},
+                                                         {"web:70000", "port"},
+                                                         {"web:80/icmp", "no ports"},
+                                                         {"a b", "neither"},
+                                                         {"label:", "key"},
+                                                         {"network:", "network"},
+                                                         {"fd00::zz", "not an IP address"},
+                                                         {"[fd00::1", "not an IP"},
+                                                         {"dns:example.com:443", "not there yet"},
+                                                         {"web\n:80", "neither"}};
     for (const auto& [text, why] : cases) {
         const auto rule = parse_policy_rule(text);
         ASSERT_FALSE(rule.ok()) << text;
@@ -72,7 +82,8 @@ TEST(PolicyRules, OneFamilyDoesNotCoverTheOther) {
 
 TEST(PolicyRules, TheSectionOfADefinitionReadsBack) {
     const std::string text =
-        "image = \"a\"\n[network]\nmode = \"host\"\n[network.policy]\negress = [\"web:80/tcp\", \"world\"]\ningress = []\nlisten = [\"80\"]\n";
+        "image = \"a\"\n[network]\nmode = \"host\"\n[network.policy]\negress = [\"web:80/tcp\", \"world\"]\ningress = "
+        "[]\nlisten = [\"80\"]\n";
     const auto definition = parse_definition(text, "x.toml");
     ASSERT_TRUE(definition.ok()) << definition.error().message();
     EXPECT_EQ(definition->network_mode, NetworkMode::host);
@@ -92,7 +103,8 @@ TEST(PolicyRules, MistakesOfTheSectionHaveTheirPlace) {
     EXPECT_THAT(failure("[network.policy]\negress = [\"10.0.0.1/8\"]\n"), testing::HasSubstr("x.toml:3:11"));
     EXPECT_THAT(failure("[network.policy]\nergess = []\n"), testing::HasSubstr("did you mean 'egress'"));
     EXPECT_THAT(failure("[network.policy]\negress = []\n[security]\nprivileged = true\n"), testing::HasSubstr("get around"));
-    EXPECT_THAT(failure("[network.policy]\ningress = []\n[security]\ncap_add = [\"CAP_NET_RAW\"]\n"), testing::HasSubstr("NET_RAW"));
+    EXPECT_THAT(failure("[network.policy]\ningress = []\n[security]\ncap_add = [\"CAP_NET_RAW\"]\n"),
+                testing::HasSubstr("NET_RAW"));
     EXPECT_EQ(failure("[network.policy]\negress = []\n[[networks]]\nname = \"bb\"\n"), "");
     EXPECT_THAT(failure("[network]\nmode = \"cc\"\n[[networks]]\nname = \"bb\"\n"), testing::HasSubstr("cannot be combined"));
 }

@@ -16,20 +16,23 @@ Prefix prefix(const char* text) { return Prefix::parse(text).value(); }
 const policy_target* target_of(const Tables& tables, const char* text) {
     const Prefix wanted = prefix(text);
     for (const auto& [key, target] : tables.targets)
-        if (key.prefixlen == POLICY_SCOPE_BITS + wanted.length && std::ranges::equal(key.address, wanted.address)) return &target;
+        if (key.prefixlen == POLICY_SCOPE_BITS + wanted.length && std::ranges::equal(key.address, wanted.address))
+            return &target;
     return nullptr;
 }
 
 std::size_t ports_of(const Tables& tables, std::uint32_t set) {
-    return static_cast<std::size_t>(std::ranges::count_if(tables.ports, [&](const auto& entry) { return entry.first.set == set; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(tables.ports, [&](const auto& entry) { return entry.first.set == set; }));
 }
 
 }  // namespace
 
 TEST(PolicyTables, APrefixHasWhatWiderOnesAllow) {
     const std::vector<PortSpan> web{{IPPROTO_TCP, 80, 80}}, tls{{IPPROTO_TCP, 443, 443}};
-    const Tables tables = compile({{{prefix("10.0.0.0/8"), 1, web}, {prefix("10.1.0.0/16"), 2, tls}, {prefix("10.1.2.3"), 3, {}}}, {}, {}},
-                                  7, POLICY_EGRESS);
+    const Tables tables =
+        compile({{{prefix("10.0.0.0/8"), 1, web}, {prefix("10.1.0.0/16"), 2, tls}, {prefix("10.1.2.3"), 3, {}}}, {}, {}}, 7,
+                POLICY_EGRESS);
     const auto* wide = target_of(tables, "10.0.0.0/8");
     const auto* narrow = target_of(tables, "10.1.0.0/16");
     const auto* one = target_of(tables, "10.1.2.3");
@@ -53,7 +56,8 @@ TEST(PolicyTables, TheWorldEndsAtTheHost) {
 
 TEST(PolicyTables, EqualSetsAreOne) {
     std::vector<Grant> grants;
-    for (int i = 0; i < 200; ++i) grants.push_back({prefix(fmt::format("10.0.{}.0/24", i).c_str()), 1, {{IPPROTO_TCP, 80, 80}}});
+    for (int i = 0; i < 200; ++i)
+        grants.push_back({prefix(fmt::format("10.0.{}.0/24", i).c_str()), 1, {{IPPROTO_TCP, 80, 80}}});
     const Tables tables = compile({grants, {}, {}}, 7, POLICY_EGRESS);
     EXPECT_EQ(tables.ports.size(), 1U);
     EXPECT_EQ(tables.targets.size(), 202U);  // and the two roots

@@ -1,0 +1,65 @@
+// `network`, [network] and [network.policy].
+#include "config/schema.hpp"
+
+#include "base/names.hpp"
+
+namespace gantry::config {
+
+namespace {
+
+// "host", "none", "container:NAME", or a network's name.
+void get_network_mode(const Item& item, Definition& out) {
+    std::string text;
+    if (!get(item, text)) return;
+    if (text == "host" || text == "none") {
+        out.network_mode = text == "host" ? NetworkMode::host : NetworkMode::none;
+    } else if (text.starts_with("container:")) {
+        const auto name = ContainerName::parse(text.substr(10));
+        if (!name.ok()) return item.fail(name.error().message());
+        out.network_mode = NetworkMode::container;
+        out.network_container = name->str();
+    } else if (text != "default") {
+        const auto name = ObjectName::parse("network", text);
+        if (!name.ok()) return item.fail(name.error().message());
+        NetworkAttachment network;
+        network.name = text;
+        out.networks.push_back(std::move(network));
+    }
+}
+
+template <class T>
+void get_rules(const Item& item, std::optional<std::vector<T>>& out, Result<T> (*parse)(std::string_view)) {
+    out.emplace();
+    each(item, [&](const Item& element) {
+        std::string text;
+        if (!get(element, text)) return;
+        if (auto rule = parse(text); rule.ok())
+            out->push_back(std::move(rule).value());
+        else
+            element.fail(rule.error().message());
+    });
+    if (out->size() > policy_rule_limit) item.fail(fmt::format("more than {} rules", policy_rule_limit));
+}
+
+constexpr Key<NetworkPolicy> policy[] = {
+    {"egress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.egress, parse_policy_rule); }},
+    {"ingress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.ingress, parse_policy_rule); }},
+    {"listen", [](const Item& i, NetworkPolicy& p) { get_rules<PortSpan>(i, p.listen, parse_listen_port); }},
+};
+
+constexpr Key<Definition> network_section[] = {
+    {"mode", [](const Item& i, Definition& d) { get_network_mode(i, d); }},
+    {"policy", [](const Item& i, Definition& d) { read_section(i, std::span<const Key<NetworkPolicy>>(policy), d.policy); }},
+};
+
+}  // namespace
+
+const std::span<const Key<NetworkPolicy>> policy_keys = policy;
+const std::span<const Key<Definition>> network_section_keys = network_section;
+
+void get_network(const Item& item, Definition& out) {
+    if (item.node.is_table()) return read_section(item, network_section_keys, out);
+    get_network_mode(item, out);
+}
+
+}  // namespace gantry::config
