@@ -17,6 +17,10 @@ namespace gantry::bus {
 using Texts = std::vector<std::string>;
 using TextMap = std::map<std::string, std::string>;
 using Filters = std::map<std::string, Texts>;
+using PolicyRules = std::vector<sdbus::Struct<std::string, Texts>>;
+using PolicyAnswers = std::vector<sdbus::Struct<std::string, bool, std::string, std::string>>;
+using Flows =
+    std::vector<sdbus::Struct<std::string, std::string, std::string, uint16_t, bool, std::string, uint64_t, uint64_t>>;
 
 // Of an action "io.gantry1.ACTION".
 Permission permission(const std::string& action, std::map<std::string, std::string> details = {});
@@ -68,6 +72,10 @@ private:
     void GetDefinition(sdbus::Result<std::string>&& result) override;
     void Connect(Done result, std::string network, std::string ipv4, std::string ipv6) override;
     void Disconnect(Done result, std::string network) override;
+    void SetNetworkPolicy(sdbus::Result<bool>&& result, Texts egress, Texts ingress, Texts listen) override;
+    void GetNetworkPolicy(sdbus::Result<Texts, PolicyRules, PolicyRules, Texts>&& result) override;
+    void TestNetworkPolicy(sdbus::Result<PolicyAnswers>&& result, std::string direction, std::string peer) override;
+    void ListFlows(sdbus::Result<Flows>&& result) override;
     void Commit(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string author, std::string message,
                 Texts changes, bool pause) override;
 

@@ -124,6 +124,23 @@ ingress = []'
     end c8 web db
 }
 
+test_the_same_on_the_bus() {
+    servers
+    client c10 'egress = ["web:80/tcp"]'
+    local object=/io/gantry1/container/c10
+    on() { busctl call io.gantry1 $object io.gantry1.Container "$@"; }
+    assert_contains "$(on GetNetworkPolicy)" '1 "egress" 1 "web:80/tcp" '
+    assert_contains "$(on TestNetworkPolicy ss egress web:80/tcp)" "\"$(address web)\" true \"web:80/tcp\""
+    assert_eq 'b true' "$(on SetNetworkPolicy asasas 1 db:80/tcp 0 1 none)"
+    refused c10 "$(address web)" 80
+    reaches c10 "$(address db)" 80
+    assert_contains "$(on ListFlows)" '"egress" "web" "tcp" 80 false "no rule for this peer"'
+    assert_contains "$(on ListFlows)" '"egress" "db" "tcp" 80 true "db:80/tcp"'
+    assert_fails on SetNetworkPolicy asasas 1 'a b' 0 0
+    assert_contains "$output" 'neither an address'
+    end c10 web db
+}
+
 test_a_policy_of_the_command_line_lasts() {
     gantry run -d --name c9 --network pol busybox payload sleep >/dev/null
     assert_status 1 gantry network policy show c9

@@ -1,9 +1,7 @@
 // network policy show, set, test; net flows.
 #include "cli/format/listing.hpp"
 #include "cli/verbs/verbs.hpp"
-#include "container/policy.hpp"
-
-#include <netinet/in.h>
+#include "container/policy_requests.hpp"
 
 #include <ctime>
 
@@ -11,14 +9,7 @@ namespace gantry::cli {
 
 namespace {
 
-using config::NetworkPolicy;
 using config::PolicyRule;
-
-Result<policy::Applied> policy_of(container::Engine& engine, const container::Container& container) {
-    auto applied = TRY(container::read_policy(engine.paths(), container.name.str()));
-    if (!applied) return error(Errc::not_found, "container '{}' runs without a policy, or does not run", container.name.str());
-    return std::move(*applied);
-}
 
 struct ShowOptions {
     std::string container, format;
@@ -60,7 +51,7 @@ std::string rules_text(const char* name, const std::optional<std::vector<PolicyR
 
 Result<int> run_show(Context& context, ShowOptions& options) {
     auto* engine = TRY(context.engine());
-    const auto applied = TRY(policy_of(*engine, TRY(engine->container(options.container))));
+    const auto applied = TRY(container::running_policy(*engine, TRY(engine->container(options.container))));
     std::vector<std::string> listen;
     if (applied.rules.listen)
         for (const auto& span : *applied.rules.listen) listen.push_back(config::listen_text(span));
@@ -92,39 +83,11 @@ void declare_set(Verb& verb, SetOptions& options) {
     verb.usage("Without an option: what the container's definition says now.");
 }
 
-template <class T>
-Result<> change_list(const std::vector<std::string>& texts, std::optional<std::vector<T>>& list,
-                     Result<T> (*parse)(std::string_view)) {
-    if (texts.empty()) return {};
-    list.reset();
-    if (texts == std::vector<std::string>{"all"}) return {};
-    list.emplace();
-    if (texts == std::vector<std::string>{"none"}) return {};
-    for (const std::string& text : texts) list->push_back(TRY(parse(text)));
-    if (list->size() > config::policy_rule_limit) return error(Errc::invalid, "more than {} rules", config::policy_rule_limit);
-    return {};
-}
-
 Result<int> run_set(Context& context, SetOptions& options) {
     auto* engine = TRY(context.engine());
     const auto container = TRY(engine->container(options.container));
-    if (options.egress.empty() && options.ingress.empty() && options.listen.empty()) {
-        TRY(container::set_policy(engine->paths(), container.name.str(), container.definition.policy));
-        return 0;
-    }
-    NetworkPolicy policy = TRY(policy_of(*engine, container)).rules;
-    TRY(change_list<PolicyRule>(options.egress, policy.egress, config::parse_policy_rule));
-    TRY(change_list<PolicyRule>(options.ingress, policy.ingress, config::parse_policy_rule));
-    TRY(change_list<config::PortSpan>(options.listen, policy.listen, config::parse_listen_port));
-    TRY(container::set_policy(engine->paths(), container.name.str(), policy));
-    const auto& paths = engine->paths();
-    if (!container.definition_file.starts_with(paths.data) && !container.definition_file.starts_with(paths.run)) {
+    if (TRY(container::change_policy(*engine, container, {options.egress, options.ingress, options.listen})))
         note(fmt::format("until the next start: '{}' is not changed", container.definition_file));
-        return 0;
-    }
-    config::Definition changed = container.definition;
-    changed.policy = policy;
-    TRY(engine->update(container, changed));
     return 0;
 }
 
@@ -139,47 +102,23 @@ void declare_test(Verb& verb, TestOptions& options) {
     verb.add_option("--format", options.format, "json").value("FORMAT").one_of({"json"});
 }
 
-// What is asked: one protocol, one port.
-Result<config::PortSpan> one_port(const PolicyRule& rule) {
-    if (rule.ports.empty()) return error(Errc::invalid, "say a port or icmp: '{}:80/tcp', '{}/icmp'", rule.text, rule.text);
-    const config::PortSpan& span = rule.ports.front();
-    if (span.protocol != IPPROTO_ICMP && span.first != span.last)
-        return error(Errc::invalid, "'{}': one port, please", rule.text);
-    return span;
-}
-
 Result<int> run_test(Context& context, TestOptions& options) {
     auto* engine = TRY(context.engine());
-    const auto applied = TRY(policy_of(*engine, TRY(engine->container(options.container))));
-    const PolicyRule asked = TRY(config::parse_policy_rule(options.peer));
-    const auto span = TRY(one_port(asked));
-    std::vector<config::Prefix> remotes{asked.prefix};
-    if (asked.peer == PolicyRule::Peer::container)
-        remotes = TRY(TRY(container::PeerNames::read(engine->paths())).addresses(asked.name));
-    else if (asked.peer != PolicyRule::Peer::prefix || asked.prefix.length != 128)
-        return error(Errc::invalid, "'{}': an address or a container, please", options.peer);
-    policy::Programs programs = TRY(container::policy_programs(engine->paths()));
-    const bool egress = options.direction == "egress";
-    const auto& rules = egress ? applied.rules.egress : applied.rules.ingress;
+    const auto container = TRY(engine->container(options.container));
     bool all = true;
-    for (const auto& remote : remotes) {
-        const auto verdict = TRY(programs.test(applied.policy, applied.flags(), egress ? POLICY_EGRESS : POLICY_INGRESS,
-                                               {remote, span.protocol, span.first}));
-        all = all && verdict.allowed;
-        const std::string rule =
-            rules && verdict.rule > 0 && verdict.rule <= rules->size() ? (*rules)[verdict.rule - 1].text : "";
-        if (options.format == "json") {
-            TRY(print(dump_json(Json{{"Address", remote.str()},
-                                     {"Allowed", verdict.allowed},
-                                     {"Rule", rule},
-                                     {"Reason", container::reason_text(verdict.reason)}}) +
-                      "\n"));
-        } else if (verdict.allowed) {
-            TRY(print(fmt::format("{}: allowed{}\n", remote.str(),
-                                  rule.empty() ? "" : fmt::format(" by rule {} '{}'", verdict.rule, rule))));
-        } else {
-            TRY(print(fmt::format("{}: denied, {}\n", remote.str(), container::reason_text(verdict.reason))));
-        }
+    for (const auto& answer : TRY(container::test_policy(*engine, container, options.direction, options.peer))) {
+        all = all && answer.allowed;
+        const std::string address = answer.address.str();
+        if (options.format == "json")
+            TRY(print(
+                dump_json(
+                    Json{{"Address", address}, {"Allowed", answer.allowed}, {"Rule", answer.rule}, {"Reason", answer.reason}}) +
+                "\n"));
+        else if (!answer.allowed)
+            TRY(print(fmt::format("{}: denied, {}\n", address, answer.reason)));
+        else
+            TRY(print(fmt::format("{}: allowed{}\n", address,
+                                  answer.rule.empty() ? "" : fmt::format(" by rule {} '{}'", answer.number, answer.rule))));
     }
     return all ? 0 : 1;
 }

@@ -1,0 +1,83 @@
+// The network policy of a container, and what it talks to.
+#include "bus/objects.hpp"
+
+#include "container/policy_requests.hpp"
+
+namespace gantry::bus {
+
+namespace {
+
+PolicyRules rules_of(const std::optional<std::vector<config::PolicyRule>>& rules, const std::vector<policy::Grant>& grants) {
+    PolicyRules list;
+    if (!rules) return list;
+    for (std::size_t i = 0; i < rules->size(); ++i) {
+        Texts addresses;
+        for (const auto& grant : grants)
+            if (grant.rule == i + 1) addresses.push_back(grant.prefix.str());
+        list.emplace_back((*rules)[i].text, std::move(addresses));
+    }
+    return list;
+}
+
+const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }
+
+}  // namespace
+
+void ContainerObject::SetNetworkPolicy(sdbus::Result<bool>&& result, Texts egress, Texts ingress, Texts listen) {
+    answer<bool>(host_, getObject(), std::move(result), permission("network.policy"), containers_kind,
+                 [name = view_.name, change = container::PolicyChange{egress, ingress, listen}](
+                     container::Engine& engine) -> Result<std::tuple<bool>> {
+                     return std::tuple(TRY(container::change_policy(engine, TRY(engine.container(name.str())), change)));
+                 });
+}
+
+void ContainerObject::GetNetworkPolicy(sdbus::Result<Texts, PolicyRules, PolicyRules, Texts>&& result) {
+    using Out = std::tuple<Texts, PolicyRules, PolicyRules, Texts>;
+    answer<Texts, PolicyRules, PolicyRules, Texts>(
+        host_, getObject(), std::move(result), permission("network.inspect"), 0,
+        [name = view_.name](container::Engine& engine) -> Result<Out> {
+            const auto applied = TRY(container::running_policy(engine, TRY(engine.container(name.str()))));
+            Texts limited, listen;
+            if (applied.rules.egress) limited.emplace_back("egress");
+            if (applied.rules.ingress) limited.emplace_back("ingress");
+            if (applied.rules.listen) limited.emplace_back("listen");
+            if (applied.rules.listen)
+                for (const auto& span : *applied.rules.listen) listen.push_back(config::listen_text(span));
+            return Out(std::move(limited), rules_of(applied.rules.egress, applied.egress),
+                       rules_of(applied.rules.ingress, applied.ingress), std::move(listen));
+        });
+}
+
+void ContainerObject::TestNetworkPolicy(sdbus::Result<PolicyAnswers>&& result, std::string direction, std::string peer) {
+    answer<PolicyAnswers>(host_, getObject(), std::move(result), permission("network.inspect"), 0,
+                          [name = view_.name, direction, peer](container::Engine& engine) -> Result<std::tuple<PolicyAnswers>> {
+                              const auto container = TRY(engine.container(name.str()));
+                              PolicyAnswers list;
+                              for (const auto& one : TRY(container::test_policy(engine, container, direction, peer)))
+                                  list.emplace_back(one.address.str(), one.allowed, one.rule, one.reason);
+                              return std::tuple(std::move(list));
+                          });
+}
+
+void ContainerObject::ListFlows(sdbus::Result<Flows>&& result) {
+    answer<Flows>(host_, getObject(), std::move(result), permission("network.inspect"), 0,
+                  [name = view_.name](container::Engine& engine) -> Result<std::tuple<Flows>> {
+                      const auto names = TRY(container::PeerNames::read(engine.paths()));
+                      Flows list;
+                      for (const auto& denial : TRY(container::read_denials(engine.paths(), name.str())))
+                          list.emplace_back(direction_text(denial.key.direction), names.of(denial.key.remote),
+                                            config::protocol_text(denial.key.protocol), denial.key.port, false,
+                                            container::reason_text(denial.counted.reason), denial.counted.count, 0);
+                      for (const auto& flow : TRY(container::read_flows(engine.paths(), name.str()))) {
+                          const auto& counted = flow.counted;
+                          const bool egress = counted.direction == POLICY_EGRESS;
+                          list.emplace_back(direction_text(counted.direction), names.of(flow.key.remote),
+                                            config::protocol_text(flow.key.protocol),
+                                            egress ? flow.key.remote_port : flow.key.local_port, true, flow.rule,
+                                            counted.packets[0] + counted.packets[1], counted.bytes[0] + counted.bytes[1]);
+                      }
+                      return std::tuple(std::move(list));
+                  });
+}
+
+}  // namespace gantry::bus
