@@ -82,12 +82,12 @@ std::vector<std::byte> frame_of(const Question& question, policy_direction direc
     return frame;
 }
 
-template <class Key>
-Result<> erase_of_owner(int map, std::uint32_t owner) {
+template <class Key, class Test>
+Result<> erase_where(int map, Test test) {
     return os::bpf_each_key(map, sizeof(Key), [&](std::span<const std::byte> bytes) -> Result<> {
         Key key{};
         std::memcpy(&key, bytes.data(), sizeof key);
-        return key.owner == owner ? os::bpf_erase(map, &key) : Result<>();
+        return test(key) ? os::bpf_erase(map, &key) : Result<>();
     });
 }
 
@@ -148,6 +148,11 @@ Result<> Programs::attach(int cgroup, const std::string& container) {
     return attached;
 }
 
+bool Programs::attached(const std::string& container) const {
+    return std::ranges::all_of(
+        hooks, [&](const Hook& hook) { return access((links_of(container) + "/" + hook.program).c_str(), F_OK) == 0; });
+}
+
 Result<> Programs::detach(const std::string& container) { return remove_pins(links_of(container)); }
 
 Result<> Programs::put(const Tables& tables) {
@@ -162,6 +167,11 @@ Result<> Programs::erase(const Tables& tables) {
     for (const auto& [key, target] : tables.targets) first.note(os::bpf_erase(targets_.get(), &key));
     for (const auto& [key, rule] : tables.ports) first.note(os::bpf_erase(ports_.get(), &key));
     return first.result();
+}
+
+Result<> Programs::erase_policy(std::uint32_t policy) {
+    TRY(erase_where<policy_target_key>(targets_.get(), [&](const auto& key) { return key.scope / 2 == policy; }));
+    return erase_where<policy_port_key>(ports_.get(), [&](const auto& key) { return key.scope / 2 == policy; });
 }
 
 Result<> Programs::set_state(std::uint64_t cgroup, const policy_state& state) {
@@ -186,8 +196,8 @@ Result<Verdict> Programs::test(std::uint32_t policy, std::uint32_t flags, policy
 }
 
 Result<> Programs::forget(std::uint32_t owner) {
-    TRY(erase_of_owner<policy_flow_key>(flows_.get(), owner));
-    return erase_of_owner<policy_denial_key>(denials_.get(), owner);
+    TRY(erase_where<policy_flow_key>(flows_.get(), [&](const auto& key) { return key.owner == owner; }));
+    return erase_where<policy_denial_key>(denials_.get(), [&](const auto& key) { return key.owner == owner; });
 }
 
 }  // namespace gantry::policy

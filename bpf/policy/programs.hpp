@@ -34,11 +34,15 @@ public:
     // Attaches every program to the cgroup; nothing is filtered before set_state(). Replaces the links of an earlier run. On
     // error nothing is left.
     Result<> attach(int cgroup, const std::string& container);
+    // Whether every program is linked to something.
+    [[nodiscard]] bool attached(const std::string& container) const;
     // The links and their folder. Idempotent.
     Result<> detach(const std::string& container);
 
     Result<> put(const Tables& tables);
     Result<> erase(const Tables& tables);
+    // All entries of a policy whose tables nobody knows any more: looks at every entry of every policy.
+    Result<> erase_policy(std::uint32_t policy);
     Result<> set_state(std::uint64_t cgroup, const policy_state& state);
     Result<std::optional<policy_state>> state(std::uint64_t cgroup);
 

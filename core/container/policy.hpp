@@ -37,6 +37,16 @@ Result<> release_policy(const config::Paths& paths, const std::string& name);
 // address of its.
 Result<> refresh_policies(const config::Paths& paths, const Record& container, bool gone);
 
+// What crashes, or somebody with rm, leave: the policy of a container that is not in alive, filters of a running one that are
+// gone, numbers that are nobody's. container is empty for the last.
+struct PolicyProblem {
+    std::string container, problem;
+    std::uint32_t number = 0;
+};
+Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, const std::vector<std::string>& alive);
+// Takes away, attaches again, frees.
+Result<> mend_policy(const config::Paths& paths, const PolicyProblem& problem, const std::vector<std::string>& alive);
+
 // What the kernel counted for containers with a policy, newest first. container: that one alone; empty: all.
 struct Flow {
     std::string container;

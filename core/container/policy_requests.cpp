@@ -19,8 +19,7 @@ Result<> change_list(const std::vector<std::string>& texts, std::optional<std::v
     list.emplace();
     if (texts == std::vector<std::string>{"none"}) return {};
     for (const std::string& text : texts) list->push_back(TRY(parse(text)));
-    if (list->size() > config::policy_rule_limit)
-        return error(Errc::invalid, "more than {} rules", config::policy_rule_limit);
+    if (list->size() > config::policy_rule_limit) return error(Errc::invalid, "more than {} rules", config::policy_rule_limit);
     return {};
 }
 
@@ -78,8 +77,8 @@ Result<std::vector<PolicyAnswer>> test_policy(Engine& engine, const Container& c
         const auto verdict = TRY(programs.test(applied.policy, applied.flags(), egress ? POLICY_EGRESS : POLICY_INGRESS,
                                                {remote, span.protocol, span.first}));
         const bool named = rules && verdict.rule > 0 && verdict.rule <= rules->size();
-        out.push_back({remote, verdict.allowed, verdict.rule, named ? (*rules)[verdict.rule - 1].text : "",
-                       reason_text(verdict.reason)});
+        out.push_back(
+            {remote, verdict.allowed, verdict.rule, named ? (*rules)[verdict.rule - 1].text : "", reason_text(verdict.reason)});
     }
     return out;
 }

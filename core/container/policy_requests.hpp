@@ -12,8 +12,8 @@ struct PolicyChange {
     [[nodiscard]] bool empty() const { return egress.empty() && ingress.empty() && listen.empty(); }
 };
 
-// Of a running container, at once; an empty change is what its definition says now. True: it holds until the next start only, because
-// the definition is an administrator's and was not changed.
+// Of a running container, at once; an empty change is what its definition says now. True: it holds until the next start only,
+// because the definition is an administrator's and was not changed.
 Result<bool> change_policy(Engine& engine, const Container& container, const PolicyChange& change);
 
 // Errc::not_found: it runs without one, or does not run.

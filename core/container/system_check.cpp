@@ -3,6 +3,7 @@
 #include "container/build_step.hpp"
 #include "container/engine_impl.hpp"
 #include "container/pause.hpp"
+#include "container/policy.hpp"
 #include "os/file.hpp"
 
 namespace gantry::container {
@@ -28,6 +29,7 @@ public:
         room("records", [this] { return records(); });
         room("storage", [this] { return storage(); });
         room("networks", [this] { return networks(); });
+        room("policies", [this] { return policies(); });
         room("volumes", [this] { return volumes(); });
         room("units", [this] { return units(); });
         room("exit statuses", [this] { return exits(); });
@@ -135,6 +137,13 @@ private:
                 return {};
             });
         for (std::string& problem : problems) found("network", std::move(problem));
+        return {};
+    }
+
+    Result<> policies() {
+        for (const PolicyProblem& problem : TRY(check_policies(engine_.paths(), alive_)))
+            found(problem.container.empty() ? "network policies" : "container '" + problem.container + "'", problem.problem,
+                  [this, &problem] { return mend_policy(engine_.paths(), problem, alive_); });
         return {};
     }
 

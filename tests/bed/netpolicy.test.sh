@@ -124,6 +124,28 @@ ingress = []'
     end c8 web db
 }
 
+test_what_somebody_removed_is_found_and_put_back() {
+    servers
+    client c11 'egress = ["web:80/tcp"]'
+    rm /sys/fs/bpf/gantry/ctr/c11/policy_egress /sys/fs/bpf/gantry/ctr/c11/policy_connect4
+    reaches c11 "$(address db)" 80
+    assert_status 1 gantry system check
+    assert_contains "$output" "container 'c11': its network policy is not enforced"
+    gantry system check --repair >/dev/null
+    refused c11 "$(address db)" 80
+    reaches c11 "$(address web)" 80
+    # A start that was killed in the middle, and a policy that nobody has.
+    cp /run/gantry/policy/c11 /run/gantry/policy/gone
+    sed -i 's/^owner .*/owner 5/; s/^policy .*/policy 5/' /run/gantry/policy/gone
+    ln -s gone /run/gantry/policy/.numbers/5
+    ln -s lost /run/gantry/policy/.numbers/6
+    assert_status 1 gantry system check
+    gantry system check --repair >/dev/null
+    assert_eq 'no problems found' "$(gantry system check)"
+    refused c11 "$(address db)" 80
+    end c11 web db
+}
+
 test_the_same_on_the_bus() {
     servers
     client c10 'egress = ["web:80/tcp"]'

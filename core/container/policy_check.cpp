@@ -1,0 +1,90 @@
+// Policies after a crash: `gantry system check`, `gantry network reload`.
+#include "container/policy.hpp"
+
+#include "os/file.hpp"
+#include "os/lock.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace gantry::container {
+
+namespace {
+
+constexpr const char* cgroup_mount = "/sys/fs/cgroup";
+
+std::string folder(const config::Paths& paths) { return paths.run + "/policy"; }
+
+Result<os::Fd> cgroup_of(const config::Paths& paths, const std::string& name) {
+    const Record record = TRY(read_record(paths, name));
+    const std::string text = TRY(os::read_file(fmt::format("/proc/{}/cgroup", record.pid)));
+    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
+    if (start == std::string::npos) return error(Errc::not_found, "process {} has no cgroup", record.pid);
+    const std::string path = text.substr(start + 3, text.find('\n', start) - start - 3);
+    // Below the unit's cgroup a container may have some of its own.
+    const std::string unit = fmt::format("/ctr@{}.service", name);
+    const auto end = path.find(unit);
+    if (end == std::string::npos) return error(Errc::not_found, "process {} is not in the unit's cgroup", record.pid);
+    return os::open(cgroup_mount + path.substr(0, end + unit.size()), O_RDONLY | O_DIRECTORY);
+}
+
+Result<> attach_again(const config::Paths& paths, const std::string& name) {
+    const os::Fd lock = TRY(os::lock_name(folder(paths) + "/.lock", name));
+    const auto applied = TRY(read_policy(paths, name));
+    if (!applied) return {};
+    policy::Programs programs = TRY(policy_programs(paths));
+    const os::Fd cgroup = TRY(cgroup_of(paths, name));
+    TRY(programs.put(applied->tables()));
+    TRY(programs.attach(cgroup.get(), name));
+    return programs.set_state(TRY(os::cgroup_id(cgroup.get())), {applied->owner, applied->policy, applied->flags()});
+}
+
+bool in(const std::vector<std::string>& names, const std::string& name) {
+    return std::ranges::find(names, name) != names.end();
+}
+
+}  // namespace
+
+Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, const std::vector<std::string>& alive) {
+    std::vector<PolicyProblem> out;
+    const auto names = os::list_dir(folder(paths));
+    if (!names.ok() && names.error().code() == Errc::not_found) return out;
+    std::set<std::uint32_t> used;
+    for (const std::string& name : TRY(names)) {
+        if (name.starts_with('.')) continue;
+        const auto applied = read_policy(paths, name);
+        if (applied.ok() && *applied) used.insert({(*applied)->owner, (*applied)->policy});
+        if (!in(alive, name)) {
+            out.push_back({name, "a network policy of a container that is not running"});
+            continue;
+        }
+        if (!applied.ok()) {
+            out.push_back({name, applied.error().message()});
+            continue;
+        }
+        policy::Programs programs = TRY(policy_programs(paths));
+        const auto state = TRY(programs.state((*applied)->cgroup));
+        if (!programs.attached(name) || !state || state->policy != (*applied)->policy)
+            out.push_back({name, "its network policy is not enforced"});
+    }
+    const auto numbers = os::list_dir(folder(paths) + "/.numbers");
+    if (!numbers.ok()) return out;
+    for (const std::string& text : *numbers) {
+        std::uint32_t number = 0;
+        std::from_chars(text.data(), text.data() + text.size(), number);
+        if (!used.contains(number)) out.push_back({"", fmt::format("entries of policy {}, which is nobody's", text), number});
+    }
+    return out;
+}
+
+Result<> mend_policy(const config::Paths& paths, const PolicyProblem& problem, const std::vector<std::string>& alive) {
+    if (!problem.container.empty())
+        return in(alive, problem.container) ? attach_again(paths, problem.container) : release_policy(paths, problem.container);
+    TRY(TRY(policy_programs(paths)).erase_policy(problem.number));
+    return os::remove_tree(fmt::format("{}/.numbers/{}", folder(paths), problem.number));
+}
+
+}  // namespace gantry::container
