@@ -121,6 +121,7 @@ void Daemon::apply(Snapshot snapshot) {
 }
 
 void Daemon::refresh(unsigned kinds) {
+    if (kinds == 0) return;
     auto snapshot = std::make_shared<Snapshot>(look(kinds));
     workers.post_main([this, snapshot] { apply(std::move(*snapshot)); });
 }

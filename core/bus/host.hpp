@@ -56,7 +56,7 @@ public:
     virtual const Snapshot& world() const = 0;
     // Main thread: a new job's object and the work that goes on behind it.
     virtual std::string start_job(const Caller& caller, JobWork work) = 0;
-    // Worker thread: looks again; the objects change on the main thread before any task posted to it later.
+    // Worker thread: looks again (at nothing for 0); the objects change on the main thread before any task posted to it later.
     virtual void refresh(unsigned kinds) = 0;
 };
 
@@ -79,7 +79,7 @@ void answer(Host& host, const sdbus::IObject& object, sdbus::Result<Out...>&& re
             };
             auto outcome = std::make_shared<Result<std::tuple<Out...>>>(all());
             // After a failure too: half of a prune may have happened.
-            if (kinds != 0) host.refresh(kinds);
+            host.refresh(kinds);
             host.workers.post_main([reply, outcome] {
                 if (!outcome->ok()) return reply->returnError(to_bus_error(outcome->error()));
                 std::apply([&](const auto&... values) { reply->returnResults(values...); }, outcome->value());

@@ -73,7 +73,7 @@ void ManagerObject::PruneBuildCache(sdbus::Result<Texts, uint64_t>&& result, boo
 void ManagerObject::CollectGarbage(sdbus::Result<std::vector<CollectedItem>, uint64_t, uint64_t, bool>&& result, bool dry_run) {
     using Outcome = std::tuple<std::vector<CollectedItem>, uint64_t, uint64_t, bool>;
     answer<std::vector<CollectedItem>, uint64_t, uint64_t, bool>(
-        host_, getObject(), std::move(result), permission("system.collect"), images_kind,
+        host_, getObject(), std::move(result), permission("system.collect"), dry_run ? Kind{} : images_kind,
         [dry_run](container::Engine& engine) -> Result<Outcome> {
             auto done = TRY(container::collect_images(engine, dry_run));
             std::vector<CollectedItem> items;

@@ -66,7 +66,7 @@ FileSource::FileSource(int fd, std::string name, std::uint64_t offset, std::uint
       name_(std::move(name)),
       position_(offset),
       limit_(size > UINT64_MAX - offset ? UINT64_MAX : offset + size),
-      buffer_(256U << 10) {}
+      buffer_(static_cast<std::size_t>(std::min<std::uint64_t>(256U << 10, size))) {}
 
 Result<std::string_view> FileSource::peek() {
     while (at_ == end_ && position_ < limit_) {

@@ -125,7 +125,8 @@ Result<> check_name(std::string_view name, std::string_view what) {
 }  // namespace
 
 bool image_xattr(std::string_view name) {
-    if (name.starts_with("user.overlay.")) return false;
+    // The kernel would take what stands before a zero byte for the name.
+    if (name.starts_with("user.overlay.") || name.find('\0') != std::string_view::npos) return false;
     return name.starts_with("user.") || name == "security.capability" || name.starts_with("system.posix_acl_");
 }
 

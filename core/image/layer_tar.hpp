@@ -32,7 +32,7 @@ private:
 
 // Which extended attributes are the image's, on the way in and out: user.*, security.capability and POSIX ACLs. trusted.* would
 // let a layer write overlayfs' own marks (whiteouts, redirects to other folders of the host's layers), as would user.overlay.*
-// for overlayfs mounted with userxattr; labels of the security modules are the host's policy.
+// for overlayfs mounted with userxattr; labels of the security modules are the host's policy. Names with a zero byte are none.
 [[nodiscard]] bool image_xattr(std::string_view name);
 
 }  // namespace gantry::image

@@ -49,6 +49,7 @@ Result<> take_manifest(std::string_view json, ManifestFacts& facts) {
     if (facts.artifact_type.empty()) facts.artifact_type = manifest.config.media_type;
     facts.blobs.push_back(std::move(manifest.config));
     for (Descriptor& layer : manifest.layers) facts.blobs.push_back(std::move(layer));
+    for (Descriptor& blob : facts.blobs) blob.annotations.clear();  // facts are remembered, these are not asked for
     return {};
 }
 

@@ -7,7 +7,7 @@ namespace gantry::image {
 
 struct ManifestFacts {
     std::string media_type;
-    std::vector<Descriptor> blobs;      // configuration and layers
+    std::vector<Descriptor> blobs;      // configuration and layers, without their annotations
     std::vector<Descriptor> manifests;  // of an index
     std::optional<Digest> subject;      // what it refers to (image-spec manifest.md, "subject")
     std::string artifact_type;          // its own, else for a manifest with a subject its configuration's media type

@@ -3,6 +3,8 @@
 #include "image/json.hpp"
 #include "os/file.hpp"
 
+#include <cerrno>
+
 namespace gantry::image {
 
 namespace {
@@ -34,7 +36,9 @@ Result<std::vector<FoundRoot>> read_roots(const config::Paths& paths) {
     std::vector<FoundRoot> found;
     for (const std::string& kind : TRY(os::list_dir(paths.images() + "/roots"))) {
         const std::string folder = roots_folder(paths, kind);
-        for (const std::string& name : TRY(os::list_dir(folder))) {
+        auto names = os::list_dir(folder);
+        if (!names.ok() && names.error().sys() == ENOTDIR) continue;  // a stray file is no kind
+        for (const std::string& name : TRY(std::move(names))) {
             if (!name.ends_with(".json")) continue;
             const std::string path = folder + "/" + name;
             const auto text = os::read_file(path, detail::json_limit);

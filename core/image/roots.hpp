@@ -1,11 +1,10 @@
 // What rooms other than the image index need of the store: the build's cache, the registry's repositories. Each need is one
-// small JSON file, <images>/roots/KIND/NAME.json, with members of its owner's choice and these three, all optional:
+// small JSON file, <images>/roots/KIND/NAME.json, with members of its owner's choice and these four, all optional:
 //     "manifests"  digests; all that is reachable from them stays, as far as it is there (their layers need not be unpacked)
 //     "blobs"      digests
 //     "layers"     keys of the storage driver
 //     "while"      digests of blobs: the root is in force only while an image, or a root without this member, needs one of
-//     them.
-//                  One that is not in force is removed with what only it named.
+//                  them. One that is not in force is removed with what only it named.
 // Removals, prune and check keep what any root in force names. An owner writes its root while it has Store::hold(); it takes
 // one back by removing the file, and what only that one needed goes with the next prune.
 #pragma once
@@ -38,7 +37,7 @@ struct FoundRoot {
     std::string file;
     Result<Root> root;
 };
-// Every root of every kind, nested folders too. A file that is gone while we look is left out.
+// Every root of every kind. A file that is gone while we look is left out.
 Result<std::vector<FoundRoot>> read_roots(const config::Paths& paths);
 
 // After a root was changed: removes those of these blobs that nobody needs any more. While a transfer runs, or where what

@@ -104,7 +104,7 @@ Result<> Unpacker::set_owner_and_mode(const TarEntry& entry, int fd, const std::
 Result<> Unpacker::set_xattrs(const TarEntry& entry, const std::string& path,
                               const std::function<int(const char*, const std::string&)>& set) {
     for (const auto& [name, value] : entry.xattrs) {
-        if (!image_xattr(name) || name.find('\0') != std::string::npos) continue;
+        if (!image_xattr(name)) continue;
         if (set(name.c_str(), value) == 0) continue;
         // A file system without user attributes or ACLs loses little; a lost file capability would break the program.
         if (name != "security.capability" && (errno == EOPNOTSUPP || errno == EPERM)) continue;

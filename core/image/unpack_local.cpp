@@ -50,7 +50,6 @@ Result<> copy_start(int from, int to, std::uint64_t size, std::string_view path)
 
 // Exactly the attributes that unpacking would set.
 bool same_xattrs(const TarEntry& entry, int fd) {
-    const auto wanted = [](std::string_view name) { return image_xattr(name) && name.find('\0') == std::string_view::npos; };
     std::string names(XATTR_LIST_MAX, '\0');
     const ssize_t listed = flistxattr(fd, names.data(), names.size());
     if (listed < 0) return errno == EOPNOTSUPP && entry.xattrs.empty();
@@ -61,13 +60,13 @@ bool same_xattrs(const TarEntry& entry, int fd) {
         at += name.size() + 1;
         if (name == host_label) continue;
         const auto found = entry.xattrs.find(name);
-        if (found == entry.xattrs.end() || !wanted(name)) return false;
+        if (found == entry.xattrs.end() || !image_xattr(name)) return false;
         std::string value(found->second.size() + 1, '\0');
         const ssize_t size = fgetxattr(fd, name.c_str(), value.data(), value.size());
         if (size != static_cast<ssize_t>(found->second.size()) || !value.starts_with(found->second)) return false;
         ++matching;
     }
-    const auto all = std::ranges::count_if(entry.xattrs, [&](const auto& one) { return wanted(one.first); });
+    const auto all = std::ranges::count_if(entry.xattrs, [&](const auto& one) { return image_xattr(one.first); });
     return matching == static_cast<std::size_t>(all);
 }
 

@@ -52,6 +52,7 @@ private:
     Answer upload(const Request& request);
     Answer upload_state(const Upload& upload, int status) const;
     Result<> check_named(const Request& request, const image::Repository& repository, const image::ManifestFacts& facts) const;
+    void keep_named(const Request& request, image::Repository& repository, const image::ManifestFacts& facts) const;
 
     void drop(const std::vector<Digest>& unneeded);  // after a repository lost them
 

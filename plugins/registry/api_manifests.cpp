@@ -100,6 +100,18 @@ Result<> Api::check_named(const Request& request, const image::Repository& repos
     return {};
 }
 
+// What an index names and only the engine's images have: from now on the repository has it too, whatever becomes of them.
+void Api::keep_named(const Request& request, image::Repository& repository, const image::ManifestFacts& facts) const {
+    for (const image::Descriptor& nested : facts.manifests) {
+        if (repository.find(nested.digest)) continue;
+        const auto found = library_.find_engine_image(request.server(), request.repository(), nested.digest.str());
+        if (!found) continue;
+        const auto below = library_.pushed().facts(found->digest, found->media_type);
+        repository.put({found->digest, found->media_type, found->size, {}, below.ok() ? (*below)->subject : std::nullopt});
+        if (below.ok()) keep_named(request, repository, **below);
+    }
+}
+
 Answer Api::put_manifest(const Request& request) {
     const auto target = target_of(request);
     if (!target.ok()) return failure(target.error());
@@ -118,6 +130,7 @@ Answer Api::put_manifest(const Request& request) {
         }
         TRY(image::put_blob(library_.store(), target->digest, request.body));
         repository.put({target->digest, facts->media_type, request.body.size(), {}, facts->subject});
+        keep_named(request, repository, *facts);
         if (target->tag) repository.tag(*target->tag, target->digest);
         for (const image::Descriptor& blob : facts->blobs) repository.pending.erase(blob.digest);
         return {};

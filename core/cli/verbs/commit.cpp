@@ -131,11 +131,11 @@ Result<image::Image> import_source(container::Engine& engine, const std::string&
     }
     if (source == "-") {
         if (isatty(STDIN_FILENO)) return error(Errc::invalid, "standard input is a terminal: use a pipe or name a file");
-        auto bytes = image::descriptor_source(STDIN_FILENO, "standard input");
+        auto bytes = image::descriptor_source(STDIN_FILENO, "standard input", how.cancel);
         return engine.import_image(bytes, how);
     }
     const os::Fd file = TRY(os::open(source, O_RDONLY));
-    auto bytes = image::descriptor_source(file.get(), source);
+    auto bytes = image::descriptor_source(file.get(), source, how.cancel);
     return engine.import_image(bytes, how);
 }
 

@@ -235,14 +235,14 @@ private:
     std::optional<Error> failure_;  // what no repetition mends
 };
 
-Result<bool> exists(Repository& repository, ApiRequest request, const std::string& object) {
-    request.method = "HEAD";
-    request.scope = repository.scope();
-    const HttpOutcome outcome = repository.ask(request);
+Result<bool> exists(Repository& repository, const HttpOutcome& outcome, const std::string& object) {
     if (outcome.fault == Fault::none && outcome.response.status == 404) return false;
     if (outcome.fault != Fault::none || outcome.response.status != 200) return refused(repository, outcome, object);
     return true;
 }
+
+// The engine's own registry has it only until the engine's image is removed: it wants to be given it.
+bool engines_own(const HttpOutcome& outcome) { return !outcome.response.header(engine_image_header).empty(); }
 
 }  // namespace
 
@@ -256,22 +256,19 @@ std::optional<std::uint64_t> parse_upload_range(std::string_view text) {
 }
 
 Result<bool> has_blob(Repository& repository, const Digest& digest) {
-    return exists(repository, {"HEAD", repository.blob_path(digest)}, fmt::format("blob '{}'", digest.str()));
+    const HttpOutcome outcome = repository.ask({"HEAD", repository.blob_path(digest), repository.scope()});
+    return exists(repository, outcome, fmt::format("blob '{}'", digest.str()));
 }
 
 Result<bool> has_manifest(Repository& repository, const Digest& digest) {
-    ApiRequest request{"HEAD", fmt::format("{}/manifests/{}", repository.path(), digest.str())};
-    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
-    return exists(repository, std::move(request), fmt::format("manifest '{}'", digest.str()));
+    const HttpOutcome outcome = repository.ask_manifest("HEAD", digest.str());
+    return TRY(exists(repository, outcome, fmt::format("manifest '{}'", digest.str()))) && !engines_own(outcome);
 }
 
 bool has_tag(Repository& repository, const std::string& tag, const Digest& digest) {
-    ApiRequest request{"HEAD", fmt::format("{}/manifests/{}", repository.path(), tag), repository.scope()};
-    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
-    const HttpOutcome outcome = repository.ask(request);
+    const HttpOutcome outcome = repository.ask_manifest("HEAD", tag);
     return outcome.fault == Fault::none && outcome.response.status == 200 &&
-           outcome.response.header("docker-content-digest") == digest.str() &&
-           outcome.response.header(engine_image_header).empty();
+           outcome.response.header("docker-content-digest") == digest.str() && !engines_own(outcome);
 }
 
 Result<Uploaded> push_blob(Repository& repository, const LocalBlob& blob, const UploadPlan& plan) {

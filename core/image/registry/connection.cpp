@@ -32,24 +32,31 @@ std::string Connection::scheme() {
 
 // Whether something speaks TLS there, without the authorities of the system: loading them takes longer than all the rest of a
 // push that has nothing to send. The answer is for nothing else.
-HttpOutcome Connection::say_hello() {
-    HttpRequest hello;
-    hello.url = fmt::format("https://{}/", endpoint_.host);
-    hello.only_connect = true;
-    hello.tls = endpoint_.tls;
-    hello.tls.unchecked = true;
-    return client_.perform(hello);
+HttpOutcome Connection::hello() {
+    const std::scoped_lock choosing(choosing_);
+    if (!hello_) {
+        HttpRequest request;
+        request.url = fmt::format("https://{}/", endpoint_.host);
+        request.only_connect = true;
+        request.tls = endpoint_.tls;
+        request.tls.unchecked = true;
+        hello_ = client_.perform(request);
+    }
+    return *hello_;
+}
+
+void Connection::forget_hello() {
+    const std::scoped_lock choosing(choosing_);
+    hello_.reset();
 }
 
 // TLS first; HTTP only where nothing at all speaks TLS there, never because of a bad certificate.
 HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
-    const std::scoped_lock choosing(choosing_);
-    if (const std::string known = scheme(); !known.empty()) return perform_on(known, request);
     const auto silent = [](const HttpOutcome& one) {
         return one.fault == Fault::tls || one.fault == Fault::connect ||
                ((one.fault == Fault::lost || one.fault == Fault::stalled) && one.response.status == 0);
     };
-    HttpOutcome outcome = say_hello();
+    HttpOutcome outcome = hello();
     std::string found = "https";
     if (!silent(outcome)) {
         outcome = perform_on("https", request);
@@ -64,7 +71,10 @@ HttpOutcome Connection::choose_scheme(const ApiRequest& request) {
             found = "http";
         }
     }
-    if (outcome.response.status == 0) return outcome;  // nobody spoke: the next attempt finds out
+    if (outcome.response.status == 0) {  // nobody spoke: the next attempt finds out
+        forget_hello();
+        return outcome;
+    }
     const std::scoped_lock lock(mutex_);
     scheme_ = found;
     if (found == "http") authorizer_.allow_plain();

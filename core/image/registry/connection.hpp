@@ -45,14 +45,16 @@ private:
     HttpOutcome perform_from(Url start, const ApiRequest& request, const std::string& origin, const std::string& authorization);
     Result<Url> address_of(const std::string& scheme, const ApiRequest& request, const Url& root) const;
     HttpOutcome choose_scheme(const ApiRequest& request);
-    HttpOutcome say_hello();
+    HttpOutcome hello();
+    void forget_hello();
     [[nodiscard]] std::string scheme();
 
     HttpClient& client_;
     Endpoint endpoint_;
     TlsFn tls_;
     Authorizer authorizer_;
-    std::mutex choosing_;  // one finds out, the others wait
+    std::mutex choosing_;               // one says hello, the others wait
+    std::optional<HttpOutcome> hello_;  // what came of it, until the scheme is known
     std::mutex mutex_;
     std::string scheme_;  // "https" or "http", empty until known
 };

@@ -27,10 +27,14 @@ HttpOutcome Repository::ask(const ApiRequest& request) {
     }
 }
 
-Result<std::optional<Digest>> Repository::head(const std::string& tag) {
-    ApiRequest request{"HEAD", path_ + "/manifests/" + tag, scope_};
+HttpOutcome Repository::ask_manifest(const char* method, const std::string& reference) {
+    ApiRequest request{method, path_ + "/manifests/" + reference, scope_};
     request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
-    const HttpOutcome outcome = ask(request);
+    return ask(request);
+}
+
+Result<std::optional<Digest>> Repository::head(const std::string& tag) {
+    const HttpOutcome outcome = ask_manifest("HEAD", tag);
     if (outcome.error) return fault_error(outcome, connection_.endpoint());
     if (outcome.response.status != 200) return std::optional<Digest>();  // the answer to GET has a body that says why
     auto digest = Digest::parse(outcome.response.header("docker-content-digest"));
@@ -39,11 +43,9 @@ Result<std::optional<Digest>> Repository::head(const std::string& tag) {
 }
 
 Result<Document> Repository::manifest(const std::string& reference, const std::optional<Digest>& expected) {
-    ApiRequest request{"GET", path_ + "/manifests/" + reference, scope_};
-    request.headers.push_back(fmt::format("Accept: {}", manifest_accept));
     const std::string what =
         fmt::format("manifest '{}{}{}'", path_, reference.find(':') == std::string::npos ? ":" : "@", reference);
-    const HttpOutcome outcome = ask(request);
+    const HttpOutcome outcome = ask_manifest("GET", reference);
     if (outcome.fault == Fault::too_large)
         return error(Errc::invalid, "registry '{}': {} is larger than {} bytes", connection_.endpoint().registry, what,
                      manifest_limit);

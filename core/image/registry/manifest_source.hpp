@@ -32,6 +32,9 @@ public:
     // GET of "/extensions/v2/REPOSITORY/name".
     HttpOutcome extension(const std::string& name);
 
+    // A manifest asked for by "GET" or "HEAD".
+    HttpOutcome ask_manifest(const char* method, const std::string& reference);
+
     [[nodiscard]] Connection& connection() const { return connection_; }
     [[nodiscard]] std::string blob_path(const Digest& digest) const { return path_ + "/blobs/" + digest.str(); }
     [[nodiscard]] const std::string& path() const { return path_; }

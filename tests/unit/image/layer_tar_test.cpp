@@ -12,6 +12,15 @@
 namespace gantry::image::test {
 namespace {
 
+TEST(ImageXattr, WhichAreTheImages) {
+    for (const char* name : {"user.note", "security.capability", "system.posix_acl_access"}) EXPECT_TRUE(image_xattr(name));
+    for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque", "security.selinux"})
+        EXPECT_FALSE(image_xattr(name)) << name;
+    // What the kernel would take for a shorter name.
+    EXPECT_FALSE(image_xattr(std::string_view("user.a\0b", 8)));
+    EXPECT_FALSE(image_xattr(std::string_view("user.overlay\0", 13)));
+}
+
 struct File {
     TarEntry entry;
     std::string data;

@@ -241,6 +241,16 @@ TEST_F(CheckTest, RootsKeepWhatTheyName) {
     EXPECT_FALSE(store.has_blob(kept.config));
 }
 
+TEST_F(CheckTest, AStrayFileIsNoKindOfRoots) {
+    ASSERT_TRUE(os::make_dirs(store.paths().images() + "/roots").ok());
+    ASSERT_TRUE(os::write_file_atomic(store.paths().images() + "/roots/.DS_Store", "x").ok());
+    const auto roots = read_roots(store.paths());
+    ASSERT_TRUE(roots.ok()) << roots.error().message();
+    EXPECT_TRUE(roots->empty());
+    ASSERT_TRUE(store.remove(key(first.config), {}, true).ok());
+    EXPECT_FALSE(store.has_blob(first.manifest)) << "what nobody needs must still be found";
+}
+
 TEST_F(CheckTest, ARootIsInForceWhileWhatItDependsOnIsNeeded) {
     const std::string folder = roots_folder(store.paths(), "push");
     ASSERT_TRUE(os::make_dirs(folder).ok());

@@ -161,6 +161,23 @@ TEST_F(ApiTest, TheEnginesImagesAreServedUnderTheirNames) {
     EXPECT_EQ(ask("GET", "/v2/own/box/manifests/2").status, 404);
 }
 
+TEST_F(ApiTest, AnIndexOfTheEnginesImagesOutlivesThem) {
+    const Blobs blobs = put_image(store, {Tar().file("a", "b").text()});
+    ASSERT_TRUE(store.add(blobs.manifest, ImageRef::parse("localhost:5000/own/box:2").value(), std::nullopt).ok());
+    const std::string nested = "/v2/own/box/manifests/" + blobs.manifest.str();
+    EXPECT_EQ(header(ask("GET", nested), "gantry-engine-image"), "yes");
+    const std::string index =
+        fmt::format(R"({{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{{"mediaType":)"
+                    R"("application/vnd.oci.image.manifest.v1+json","digest":"{}","size":{}}}]}})",
+                    blobs.manifest.str(), store.blob_text(blobs.manifest).value().size());
+    ASSERT_EQ(ask("PUT", "/v2/own/box/manifests/all", index).status, 201);
+    EXPECT_EQ(header(ask("GET", nested), "gantry-engine-image"), "") << "the repository has it now";
+    ASSERT_TRUE(store.remove("localhost:5000/own/box:2", {}, false).ok());
+    EXPECT_EQ(ask("GET", "/v2/own/box/manifests/all").status, 200);
+    EXPECT_EQ(ask("GET", nested).status, 200);
+    EXPECT_EQ(ask("GET", "/v2/own/box/blobs/" + blobs.layers[0].digest.str()).status, 200);
+}
+
 TEST_F(ApiTest, ACacheIsNotPushedTo) {
     server.upstreams = {{"hub", "docker.io/library"}, {"hub/deep", "quay.io"}};
     const auto source = [&](const char* name) {

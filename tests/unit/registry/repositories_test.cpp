@@ -181,5 +181,19 @@ TEST_F(RepositoriesTest, ManifestsOfBothKindsOrOfNone) {
     EXPECT_EQ(index->media_type, index_type);
 }
 
+// Facts are remembered by the thousand; a table of contents may stand in annotations.
+TEST_F(RepositoriesTest, FactsLeaveAnnotationsOfBlobsOut) {
+    const auto blob = [](std::string_view name) {
+        return fmt::format(R"({{"mediaType":"a/b","digest":"{}","size":1,"urls":["https://x"],"annotations":{{"a":"b"}}}})",
+                           digest_of(name).str());
+    };
+    const auto facts =
+        manifest_facts(fmt::format(R"({{"schemaVersion":2,"config":{},"layers":[{}]}})", blob("config"), blob("layer")), "");
+    ASSERT_TRUE(facts.ok()) << facts.error().message();
+    ASSERT_EQ(facts->blobs.size(), 2U);
+    for (const Descriptor& one : facts->blobs) EXPECT_TRUE(one.annotations.empty());
+    EXPECT_EQ(facts->blobs[1].urls.size(), 1U);
+}
+
 }  // namespace
 }  // namespace gantry::image::test
