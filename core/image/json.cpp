@@ -67,6 +67,12 @@ Result<std::int64_t> integer_member(const Json& object, const char* key, std::st
     return value->get<std::int64_t>();
 }
 
+Result<std::uint64_t> size_member(const Json& object, const char* key, std::string_view what) {
+    const std::int64_t value = TRY(integer_member(object, key, what));
+    if (value < 0) return error(Errc::invalid, "{}: member '{}' is negative", what, key);
+    return static_cast<std::uint64_t>(value);
+}
+
 Result<std::vector<std::string>> strings_member(const Json& object, const char* key, std::string_view what) {
     std::vector<std::string> texts;
     const Json* value = member(object, key);

@@ -23,6 +23,7 @@ Result<Json> parse_object(std::string_view text, std::string_view what);
 Result<std::string> string_member(const Json& object, const char* key, std::string_view what);
 Result<bool> bool_member(const Json& object, const char* key, std::string_view what);
 Result<std::int64_t> integer_member(const Json& object, const char* key, std::string_view what);
+Result<std::uint64_t> size_member(const Json& object, const char* key, std::string_view what);  // not negative
 Result<std::vector<std::string>> strings_member(const Json& object, const char* key, std::string_view what);
 Result<std::map<std::string, std::string>> map_member(const Json& object, const char* key, std::string_view what);
 // The keys of an object member: how Docker writes sets ("Volumes": {"/data": {}}).

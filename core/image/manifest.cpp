@@ -15,9 +15,7 @@ Result<Descriptor> parse_descriptor(const Json& object, std::string_view what) {
     Descriptor descriptor{std::move(media_type), digest, 0, {}};
     descriptor.urls = TRY(detail::strings_member(object, "urls", what));
     descriptor.annotations = TRY(detail::map_member(object, "annotations", what));
-    const std::int64_t size = TRY(detail::integer_member(object, "size", what));
-    if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
-    descriptor.size = static_cast<std::uint64_t>(size);
+    descriptor.size = TRY(detail::size_member(object, "size", what));
     return descriptor;
 }
 

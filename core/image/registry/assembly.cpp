@@ -58,9 +58,14 @@ Result<std::unique_ptr<Assembly>> Assembly::plan(Repository& repository, const D
     const std::string text = TRY(table_text(table, place));
     assembly->table_ = TRY(parse_table(text, place.frame()));
     for (const ListedFile& file : assembly->table_.files) assembly->files_.insert_or_assign(file.path, &file);
-    if (const auto again = compress_frames({text}); again.ok() && again->bytes == table) assembly->make_headers();
+    if (place.split_size > 0) {
+        // Does it come out as it is there when it is compressed here?
+        const auto again = compress_frames({text});
+        if (again.ok() && again->bytes == table) assembly->make_headers();
+    }
     assembly->find_parts();
-    for (std::uint64_t bridge = bridged; assembly->ranges() > ranges_limit; bridge *= 2) assembly->join_ranges(bridge);
+    assembly->join_ranges(bridged);
+    for (std::uint64_t bridge = 2 * bridged; assembly->ranges() > ranges_limit; bridge *= 2) assembly->join_ranges(bridge);
     assembly->missing_ = assembly->tail_.size();
     for (const Step& step : assembly->steps_)
         if (step.source == Source::registry) assembly->missing_ += step.size();
@@ -84,7 +89,6 @@ Result<> Assembly::fetch_tail(Repository& repository) {
 // A rebuild has other times in all headers, which tar-split keeps beside the table. Compressed here they are what the blob has:
 // the table's own bytes have shown that it was compressed in the same way.
 void Assembly::make_headers() {
-    if (place_.split_size == 0) return;
     const auto plain =
         read_headers(std::string_view(tail_).substr(place_.split_offset - place_.frame(), place_.split_size), place_);
     if (!plain.ok()) return;
@@ -122,7 +126,6 @@ void Assembly::find_parts() {
         }
         add_step(step);
     }
-    join_ranges(bridged);
 }
 
 void Assembly::add_step(const Step& step) {

@@ -1,9 +1,12 @@
 #include "image/registry/blob_source.hpp"
 
 #include "base/text.hpp"
+
 namespace gantry::image::registry {
 
 namespace {
+
+std::string name_of(const Descriptor& blob) { return fmt::format("blob '{}'", blob.digest.str()); }
 
 // One blob, over as many attempts as it takes.
 class BlobTransfer {
@@ -14,8 +17,7 @@ public:
 
     BlobOutcome run() {
         const Settings& settings = repository_.connection().settings();
-        Retry retry(settings, settings.retries);
-        furthest_ = target_.received;
+        Retry retry(settings, settings.retries, target_.received);
         while (target_.received < descriptor_.size) {
             const std::uint64_t before = target_.received;
             const HttpOutcome outcome = attempt();
@@ -39,12 +41,8 @@ public:
                 if (auto done = start_over(); done) return std::move(*done);
                 continue;
             }
-            // Only what no attempt brought before is progress: a server that never resumes must not keep us forever.
-            if (target_.received >= furthest_ + settings.progress) {
-                furthest_ = target_.received;
-                retry.progressed();
-            }
-            if (!retry.again(outcome)) return {final_error(outcome), false};
+            retry.reached(target_.received);
+            if (!retry.again(outcome)) return {blob_error(repository_, descriptor_, outcome), false};
         }
         return {};
     }
@@ -52,7 +50,7 @@ public:
 private:
     static bool good(long status) { return status == 200 || status == 206; }
     [[nodiscard]] const Endpoint& endpoint() const { return repository_.connection().endpoint(); }
-    [[nodiscard]] std::string what() const { return fmt::format("blob '{}'", descriptor_.digest.str()); }
+    [[nodiscard]] std::string what() const { return name_of(descriptor_); }
 
     HttpOutcome attempt() {
         ApiRequest request{"GET", repository_.blob_path(descriptor_.digest), repository_.scope()};
@@ -116,17 +114,12 @@ private:
         return error(Errc::corrupt, "registry '{}': {} has {} bytes, the manifest says {}", endpoint().registry, what(), size,
                      descriptor_.size);
     }
-    [[nodiscard]] Error final_error(const HttpOutcome& outcome) const {
-        if (repository_.connection().settings().cancelled()) return error(Errc::cancelled, "cancelled");
-        if (outcome.error) return fault_error(outcome, endpoint()).context(what());
-        return status_error(outcome.response, endpoint(), what());
-    }
 
     Repository& repository_;
     const Descriptor& descriptor_;
     BlobTarget& target_;
     Perform perform_;
-    std::uint64_t asked_ = 0, furthest_ = 0;
+    std::uint64_t asked_ = 0;
     int short_parts_ = 0;
     bool no_range_ = false, ask_whole_ = false, target_failed_ = false;
 };
@@ -144,6 +137,13 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
     const auto total = whole_number(whole);
     if (!first || !last || *first > *last || (!total && whole != "*")) return std::nullopt;
     return ContentRange{*first, *last, total};
+}
+
+Error blob_error(const Repository& repository, const Descriptor& descriptor, const HttpOutcome& outcome) {
+    const Connection& connection = repository.connection();
+    if (connection.settings().cancelled()) return error(Errc::cancelled, "cancelled");
+    if (outcome.error) return fault_error(outcome, connection.endpoint()).context(name_of(descriptor));
+    return status_error(outcome.response, connection.endpoint(), name_of(descriptor));
 }
 
 BlobOutcome fetch_blob(Repository& repository, const Descriptor& descriptor, BlobTarget& target) {

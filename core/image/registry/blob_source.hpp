@@ -25,6 +25,9 @@ BlobOutcome fetch_blob(Repository& repository, const Descriptor& descriptor, Blo
 BlobOutcome fetch_foreign_blob(Repository& repository, const std::string& url, const Descriptor& descriptor,
                                BlobTarget& target);
 
+// What the last attempt for a blob came to.
+Error blob_error(const Repository& repository, const Descriptor& descriptor, const HttpOutcome& outcome);
+
 // "bytes 100-199/200"; nothing for what is no such header. total is empty for "*".
 struct ContentRange {
     std::uint64_t first = 0, last = 0;

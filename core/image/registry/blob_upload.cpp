@@ -51,11 +51,7 @@ public:
                 session_.clear();
                 continue;
             }
-            // Only what no attempt brought before is progress.
-            if (offset_ >= furthest_ + settings_.progress) {
-                furthest_ = offset_;
-                retry.progressed();
-            }
+            retry.reached(offset_);
             if (!retry.again(outcome)) return refused(repository_, outcome, what());
             uncertain_ = !session_.empty();
             answered_ = outcome.fault == Fault::none;
@@ -223,9 +219,8 @@ private:
     const LocalBlob blob_;
     const UploadPlan plan_;
     const Settings& settings_;
-    std::string session_;         // address of the upload, empty before there is one
-    std::uint64_t offset_ = 0;    // what the registry has of it
-    std::uint64_t furthest_ = 0;  // what it ever had
+    std::string session_;       // address of the upload, empty before there is one
+    std::uint64_t offset_ = 0;  // what the registry has of it
     std::uint64_t chunk_ = plan_.chunk;
     int restarts_ = 0;
     bool uncertain_ = false;  // a request of this upload failed

@@ -55,10 +55,9 @@ Result<std::vector<Candidate>> read_index_entries(std::string_view json) {
         const std::string type = TRY(detail::string_member(entry, "mediaType", what));
         if (!type.empty() && !is_manifest_type(type) && !is_index_type(type))
             continue;  // artifacts of other kinds may stand beside
-        const std::int64_t size = TRY(detail::integer_member(entry, "size", what));
-        if (size < 0) return error(Errc::invalid, "{}: member 'size' is negative", what);
+        const std::uint64_t size = TRY(detail::size_member(entry, "size", what));
         Digest digest = TRY(detail::digest_member(entry, "digest", what));
-        candidates.push_back({{type, std::move(digest), static_cast<std::uint64_t>(size), {}}, TRY(platform_of(entry, what))});
+        candidates.push_back({{type, std::move(digest), size, {}}, TRY(platform_of(entry, what))});
     }
     return candidates;
 }

@@ -6,9 +6,9 @@
 #include "image/hasher.hpp"
 #include "image/json.hpp"
 #include "image/registry/chunked_writer.hpp"
+#include "image/registry/tar_split.hpp"
 #include "image/unpack_tree.hpp"
 
-#include <charconv>
 #include <unordered_set>
 
 namespace gantry::image::registry {
@@ -16,16 +16,7 @@ namespace gantry::image::registry {
 namespace {
 
 constexpr const char* table_name = "table of contents";
-constexpr std::uint64_t frame_header = 8;  // RFC 8878 3.1.2: magic number and size
-constexpr std::uint64_t table_type = 1;
 constexpr int member_limit = 4096;  // of one entry, and of the table besides its entries; a file has some 20, and its xattrs
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
 
 // "OFFSET:SIZE:PLAIN_SIZE:TYPE", of the tar-split without the last.
 template <std::size_t Count>
@@ -34,7 +25,7 @@ std::optional<std::array<std::uint64_t, Count>> position_of(std::string_view tex
     std::array<std::uint64_t, Count> numbers{};
     if (parts.size() != numbers.size()) return std::nullopt;
     for (std::size_t at = 0; at < numbers.size(); ++at) {
-        const auto number = number_of(parts[at]);
+        const auto number = whole_number(parts[at]);
         if (!number) return std::nullopt;
         numbers[at] = *number;
     }
@@ -74,11 +65,7 @@ void find_split(const Descriptor& layer, TablePlace& place) {
     place.split_plain_size = plain_size;
 }
 
-Result<std::uint64_t> number(const Json& entry, const char* key) {
-    const std::int64_t value = TRY(detail::integer_member(entry, key, table_name));
-    if (value < 0) return error(Errc::invalid, "{}: {} is negative", table_name, key);
-    return static_cast<std::uint64_t>(value);
-}
+Result<std::uint64_t> number(const Json& entry, const char* key) { return detail::size_member(entry, key, table_name); }
 
 // One entry after the other becomes parts.
 class TableBuilder {
@@ -233,7 +220,7 @@ bool is_chunked(const Descriptor& layer) {
     return annotation(layer, chunked_checksum_annotation, old_chunked_checksum_annotation) != nullptr;
 }
 
-std::uint64_t TablePlace::frame() const { return offset - frame_header; }
+std::uint64_t TablePlace::frame() const { return offset - skippable_header; }
 
 Result<std::optional<TablePlace>> table_place(const Descriptor& layer) {
     const std::string* position = annotation(layer, chunked_position_annotation, old_chunked_position_annotation);
@@ -246,7 +233,7 @@ Result<std::optional<TablePlace>> table_place(const Descriptor& layer) {
     if (type != table_type) return error(Errc::unsupported, "a {} of the unknown kind {}", table_name, type);
     if (size > table_limit || plain_size > table_limit)
         return error(Errc::unsupported, "a {} of more than {} bytes", table_name, table_limit);
-    if (offset < frame_header || offset > layer.size || size == 0 || size > layer.size - offset)
+    if (offset < skippable_header || offset > layer.size || size == 0 || size > layer.size - offset)
         return error(Errc::invalid, "the {} is not in the layer", table_name);
     const Digest digest = TRY(Digest::parse(*checksum));
     TablePlace place{offset, size, plain_size, digest};
@@ -260,7 +247,7 @@ Result<std::string> table_text(std::string_view compressed, const TablePlace& pl
     return inflate(compressed, place.plain_size);
 }
 
-// tar-split's lines (tar/storage/entry.go): of type 1 are files, of type 2 the bytes between their data.
+// Files, and the bytes between their data (tar_split.hpp).
 Result<std::vector<std::string>> read_headers(std::string_view compressed, const TablePlace& place) {
     constexpr const char* what = "tar-split";
     const std::string text = TRY(inflate(compressed, place.split_plain_size));
@@ -269,8 +256,8 @@ Result<std::vector<std::string>> read_headers(std::string_view compressed, const
         if (line.empty()) continue;
         const Json entry = TRY(detail::parse_object(line, what));
         const std::int64_t type = TRY(detail::integer_member(entry, "type", what));
-        if (type == 1 && TRY(number(entry, "size")) > 0) headers.emplace_back();
-        if (type != 2) continue;
+        if (type == TarSplit::file_type && TRY(detail::size_member(entry, "size", what)) > 0) headers.emplace_back();
+        if (type != TarSplit::segment_type) continue;
         const auto bytes = base64_decode(TRY(detail::string_member(entry, "payload", what)));
         if (!bytes) return error(Errc::invalid, "{}: a payload is not base64", what);
         headers.back() += *bytes;

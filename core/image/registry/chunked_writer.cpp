@@ -239,11 +239,10 @@ private:
         for (const Listed& file : files_) append_entry(toc, file);
         toc += fmt::format(R"(],"tarSplitDigest":"{}"}})", digest_of(split.compressed).str());
         const std::string table = TRY(compressed(toc, level_));
-        constexpr std::uint64_t frame_header = 8;
-        const std::uint64_t at = written_ + frame_header, split_at = at + table.size() + frame_header;
+        const std::uint64_t at = written_ + skippable_header, split_at = at + table.size() + skippable_header;
         std::string footer;
-        for (const std::uint64_t value : {at, std::uint64_t{table.size()}, std::uint64_t{toc.size()}, std::uint64_t{table_type},
-                                          split_at, std::uint64_t{split.compressed.size()}, split.plain_size})
+        for (const std::uint64_t value : {at, std::uint64_t{table.size()}, std::uint64_t{toc.size()}, table_type, split_at,
+                                          std::uint64_t{split.compressed.size()}, split.plain_size})
             footer += number_text(value, 8);
         footer += "GNUlInUx";
         TRY(sink_(skippable_frame(table)));
@@ -258,8 +257,6 @@ private:
             {old_chunked_position_annotation, position},
             {chunked_tarsplit_annotation, fmt::format("{}:{}:{}", split_at, split.compressed.size(), split.plain_size)}};
     }
-
-    static constexpr int table_type = 1;  // a table like that of CRFS
 
     Tap tap_;
     TarReader reader_;

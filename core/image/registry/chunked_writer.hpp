@@ -17,6 +17,9 @@ inline constexpr const char* chunked_tarsplit_annotation = "io.github.containers
 inline constexpr const char* old_chunked_checksum_annotation = "io.containers.zstd-chunked.manifest-checksum";
 inline constexpr const char* old_chunked_position_annotation = "io.containers.zstd-chunked.manifest-position";
 
+inline constexpr std::uint64_t skippable_header = 8;  // RFC 8878 3.1.2: magic number and size
+inline constexpr std::uint64_t table_type = 1;        // a table like that of CRFS
+
 // The tar stream, compressed, into the sink. Returns the annotations of the layer's descriptor; none where the archive has
 // entries that the table cannot tell of (sparse files): the layer is plain zstd then. Large files are cut where their content
 // says so (bup's rolling checksum over 64 bytes, 64 KiB on average, as containers/storage cuts them), so that an insertion

@@ -1,8 +1,8 @@
 #include "image/registry/http.hpp"
 
+#include "base/text.hpp"
 #include "image/registry/transfer.hpp"
 
-#include <charconv>
 #include <mutex>
 
 namespace gantry::image::registry {
@@ -12,13 +12,7 @@ std::string HttpResponse::header(const std::string& name) const {
     return found == headers.end() || found->second.empty() ? std::string() : found->second.back();
 }
 
-std::optional<std::uint64_t> HttpResponse::content_length() const {
-    const std::string text = header("content-length");
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || code != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
+std::optional<std::uint64_t> HttpResponse::content_length() const { return whole_number(header("content-length")); }
 
 // Connections live in a curl multi handle. libcurl's own share of connections between threads is not safe
 // (curl_share_setopt(3), CURL_LOCK_DATA_CONNECT), so whole handles go from request to request instead.

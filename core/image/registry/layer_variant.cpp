@@ -6,12 +6,10 @@
 #include "image/partial_blob.hpp"
 #include "image/registry/chunked_writer.hpp"
 #include "image/roots.hpp"
-#include "image/store_impl.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <thread>
 

@@ -11,7 +11,6 @@ namespace gantry::image::registry {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 constexpr auto lock_interval = std::chrono::milliseconds(50);
 
 // A layer that is smaller is fetched as fast as its table of contents.
@@ -44,7 +43,8 @@ public:
           local_layers_(local),
           reporter_(reporter),
           stop_(stop),
-          name_(short_digest(job.blob.digest)) {}
+          name_(short_digest(job.blob.digest)),
+          progress_(reporter, name_) {}
 
     Result<> run() {
         const os::Fd alone = TRY(lock());
@@ -56,7 +56,7 @@ public:
             if (!another_source_helps(last->code()) || local_) return std::move(*last);
             // Kept bytes of an earlier pull, or those of other layers, may be what was wrong: the same source again, from the
             // start.
-            const bool again = bad_data(last->code()) && (resumed_ || assembled_) && !fresh_;
+            const bool again = bad_data(last->code()) && (resumed_ || is_assembled()) && !fresh_;
             fresh_ = fresh_ || bad_data(last->code());
             if (!again) ++at;
         }
@@ -87,8 +87,6 @@ private:
     }
 
     Result<> attempt(Repository& source) {
-        local_ = false;
-        ingest_.reset();
         TRY(plan(source));
         local_ = true;  // until the source is asked
         auto begun = LayerIngest::begin(store_, job_.blob, job_.diff_id, job_.key, job_.parent, assembly_.get());
@@ -107,7 +105,6 @@ private:
     // Without an assembly the layer is fetched as a whole: one that has no table of contents, a bad one, or that failed before.
     Result<> plan(Repository& source) {
         assembly_.reset();
-        assembled_ = false;
         if (fresh_ || job_.blob.size < assembled_size || store_.has_blob(job_.blob.digest)) return {};
         const auto place = table_place(job_.blob);
         if (!place.ok() || !*place || local_layers_.get().empty()) return {};
@@ -117,9 +114,11 @@ private:
             return std::move(planned).error();
         }
         assembly_ = std::move(planned).value();
-        assembled_ = assembly_->pays();
         return {};
     }
+
+    // Of what other layers have.
+    [[nodiscard]] bool is_assembled() const { return assembly_ && assembly_->pays(); }
 
     Result<> assemble(Repository& source, BlobTarget& target) {
         reporter_.layer(name_, fmt::format("Fetching {} of {} bytes", assembly_->missing(), job_.blob.size));
@@ -134,7 +133,7 @@ private:
         BlobTarget target{ingest_->offset(), [this](std::string_view data) { return ingest_->write(data); },
                           [this] { return ingest_->restart(); }, [this](std::uint64_t received) { downloading(received); }};
         downloading(target.received);
-        TRY(assembled_ ? assemble(source, target) : fetch(source, target));
+        TRY(is_assembled() ? assemble(source, target) : fetch(source, target));
         reporter_.layer(name_, "Download complete");
         reporter_.layer(name_, "Extracting", job_.blob.size, job_.blob.size);
         if (auto finished = ingest_->finish(); !finished.ok()) {
@@ -167,12 +166,7 @@ private:
         return missing;
     }
 
-    void downloading(std::uint64_t received) {
-        const auto now = Clock::now();
-        if (received < job_.blob.size && now - reported_ < report_interval) return;
-        reported_ = now;
-        reporter_.layer(name_, "Downloading", received, job_.blob.size);
-    }
+    void downloading(std::uint64_t received) { progress_.at("Downloading", received, job_.blob.size); }
 
     Store& store_;
     const std::vector<Repository*>& sources_;
@@ -181,13 +175,12 @@ private:
     Reporter& reporter_;
     const StopSign& stop_;
     std::string name_;
+    LayerProgress progress_;
     std::unique_ptr<Assembly> assembly_;  // the ingest looks into it
     std::unique_ptr<LayerIngest> ingest_;
-    Clock::time_point reported_{};
     bool fresh_ = false;  // what is kept is not to be trusted
     bool resumed_ = false;
-    bool assembled_ = false;  // of what other layers have
-    bool local_ = false;      // the last failure was ours (disk, driver): no source can mend it
+    bool local_ = false;  // the last failure was ours (disk, driver): no source can mend it
 };
 
 bool is_there(Store& store, const LayerJob& job) {
@@ -215,27 +208,8 @@ Result<> pull_layers(Store& store, const std::string& repository, const std::vec
     // A layer that needs its parent first cannot go beside it.
     if (store.storage().layer_format() == driver::LayerFormat::applied) jobs = 1;
     LocalLayersOnce local(store, repository);
-    std::atomic<std::size_t> next = 0;
-    std::mutex mutex;
-    std::optional<Error> first;
-    const auto work = [&] {
-        for (std::size_t at = next++; at < missing.size() && !stop.cancelled(); at = next++) {
-            auto done = LayerPull(store, sources, *missing[at], local, reporter, stop).run();
-            if (done.ok()) continue;
-            const std::scoped_lock lock(mutex);
-            if (!first || first->code() == Errc::cancelled) first = std::move(done).error();
-            stop.failed = true;
-        }
-    };
-    std::vector<std::jthread> threads;
-    const std::size_t count = std::min<std::size_t>(std::clamp(jobs, 1U, 64U), missing.size());
-    for (std::size_t at = 1; at < count; ++at) threads.emplace_back(work);
-    work();
-    threads.clear();
-    stop.failed = false;  // it was for the others of this call
-    if (first) return std::move(*first);
-    if (stop.cancelled()) return error(Errc::cancelled, "cancelled");
-    return {};
+    return in_parallel(missing.size(), jobs, stop,
+                       [&](std::size_t at) { return LayerPull(store, sources, *missing[at], local, reporter, stop).run(); });
 }
 
 }  // namespace gantry::image::registry

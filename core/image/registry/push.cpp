@@ -36,7 +36,8 @@ public:
         TRY(make_compressor(gzip ? Compression::gzip : Compression::zstd, options_.level, {}, 1));
         const ImageRef full = ref.normalized();
         const os::Fd held = TRY(store_.hold());
-        const PushSource source = TRY(find_source(full));
+        Index index = TRY(read_index(store_.paths().images()));
+        const PushSource source = TRY(find_source(index, full));
         const CredentialsFn credentials = [&] { return find_credentials(store_.paths(), full.domain, full.path); };
         const TlsFn tls = [&](const std::string& host) {
             const auto other = endpoint_of(store_.paths(), engine_, host);
@@ -45,7 +46,7 @@ public:
         Connection connection(client_, TRY(endpoint_of(store_.paths(), engine_, full.domain)), credentials, tls);
         Repository repository(connection, full.path, "pull,push");
         reporter_.line(fmt::format("The push refers to repository [{}]", full.repository()));
-        const OutgoingManifest manifest = TRY(push_layers_of(source, full, repository));
+        const OutgoingManifest manifest = TRY(push_layers_of(index, source, full, repository));
         const Digest digest = digest_of(manifest.text);
         const bool nothing_new = TRY(push_config(source, repository)).how == Uploaded::How::existed;
         if (!nothing_new || !has_tag(repository, full.tag, digest))
@@ -55,8 +56,7 @@ public:
     }
 
 private:
-    Result<PushSource> find_source(const ImageRef& full) {
-        Index index = TRY(read_index(store_.paths().images()));
+    Result<PushSource> find_source(Index& index, const ImageRef& full) {
         const IndexRecord* record = index.find_name(full.str());
         if (!record)
             return error(Errc::not_found, "an image does not exist locally with the tag: {}", full.familiar_repository());
@@ -104,8 +104,8 @@ private:
         return found;
     }
 
-    Result<> learn_repositories(const ImageRef& full) {
-        for (const IndexRecord& record : TRY(read_index(store_.paths().images())).records) {
+    void learn_repositories(const Index& index, const ImageRef& full) {
+        for (const IndexRecord& record : index.records) {
             std::set<std::string> repositories;
             for (const std::string& name : record.digests) {
                 const auto ref = ImageRef::parse(name);
@@ -118,11 +118,11 @@ private:
             for (const std::string& repository : repositories)
                 for (const Descriptor& layer : manifest->layers) known_[repository].insert(layer.digest);
         }
-        return {};
     }
 
-    Result<OutgoingManifest> push_layers_of(const PushSource& source, const ImageRef& full, Repository& repository) {
-        TRY(learn_repositories(full));
+    Result<OutgoingManifest> push_layers_of(const Index& index, const PushSource& source, const ImageRef& full,
+                                            Repository& repository) {
+        learn_repositories(index, full);
         std::vector<std::optional<ReplacedLayer>> replaced(source.manifest.layers.size());
         std::vector<std::optional<LayerEncoding>> encodings(replaced.size());
         std::vector<PushJob> jobs;
@@ -130,7 +130,7 @@ private:
         for (std::size_t at = 0; at < replaced.size(); ++at) {
             const Descriptor& blob = source.manifest.layers[at];
             if (is_foreign(blob.media_type) && !blob.urls.empty()) {
-                reporter_.layer(std::string(source.config.diff_ids[at].hex().substr(0, 12)), "Skipped foreign layer");
+                reporter_.layer(short_digest(source.config.diff_ids[at]), "Skipped foreign layer");
                 continue;
             }
             encodings[at] = TRY(encoding_for(source, at));

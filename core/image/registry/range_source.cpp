@@ -12,18 +12,15 @@ public:
 
     BlobOutcome run() {
         const Settings& settings = repository_.connection().settings();
-        Retry retry(settings, settings.retries);
-        for (std::uint64_t furthest = at_; at_ < end_;) {
+        Retry retry(settings, settings.retries, at_);
+        while (at_ < end_) {
             const HttpOutcome outcome = attempt();
             if (at_ == end_) break;
             if (outcome.fault == Fault::sink) return {*outcome.error, target_failed_};
             if (outcome.fault == Fault::none && outcome.response.status == 206) return {refused("is too short"), false};
             if (outcome.fault == Fault::none && outcome.response.status == 416) return {refused("is refused"), false};
-            if (at_ >= furthest + settings.progress) {
-                furthest = at_;
-                retry.progressed();
-            }
-            if (!retry.again(outcome)) return {final_error(outcome), false};
+            retry.reached(at_);
+            if (!retry.again(outcome)) return {blob_error(repository_, descriptor_, outcome), false};
         }
         return {};
     }
@@ -56,13 +53,6 @@ private:
     [[nodiscard]] Error refused(std::string_view what) const {
         return error(Errc::unsupported, "registry '{}': a range of blob '{}' {}", repository_.connection().endpoint().registry,
                      descriptor_.digest.str(), what);
-    }
-    [[nodiscard]] Error final_error(const HttpOutcome& outcome) const {
-        const Endpoint& endpoint = repository_.connection().endpoint();
-        const std::string what = fmt::format("blob '{}'", descriptor_.digest.str());
-        if (repository_.connection().settings().cancelled()) return error(Errc::cancelled, "cancelled");
-        if (outcome.error) return fault_error(outcome, endpoint).context(what);
-        return status_error(outcome.response, endpoint, what);
     }
 
     Repository& repository_;

@@ -30,6 +30,12 @@ void Retry::progressed() {
     backoff_ = settings_.backoff;
 }
 
+void Retry::reached(std::uint64_t at) {
+    if (at < furthest_ + settings_.progress) return;
+    furthest_ = at;
+    progressed();
+}
+
 bool Retry::worth_it(const HttpOutcome& outcome) {
     switch (outcome.fault) {
     case Fault::none: {

@@ -7,13 +7,19 @@ namespace gantry::image::registry {
 
 class Retry {
 public:
-    // connect_retries: how often a failed first contact is tried again.
-    Retry(const Settings& settings, int connect_retries) : settings_(settings), connect_left_(connect_retries) { progressed(); }
+    // connect_retries: how often a failed first contact is tried again. at: where a transfer that goes on begins.
+    Retry(const Settings& settings, int connect_retries, std::uint64_t at = 0)
+        : settings_(settings), connect_left_(connect_retries), furthest_(at) {
+        progressed();
+    }
 
     // Worth another attempt? Then waits as long as is right (Retry-After, or the backoff). False: no, or cancelled meanwhile.
     bool again(const HttpOutcome& outcome);
     // The attempt brought something: start counting anew.
     void progressed();
+    // The same of a transfer that stands there now. Only what no attempt brought before is progress: a server that never
+    // resumes must not keep us forever.
+    void reached(std::uint64_t at);
 
 private:
     bool worth_it(const HttpOutcome& outcome);
@@ -22,6 +28,7 @@ private:
     const Settings& settings_;
     int left_ = 0;
     int connect_left_;
+    std::uint64_t furthest_;
     Milliseconds backoff_{};
 };
 

@@ -19,8 +19,6 @@ constexpr std::array<std::uint64_t, 256> crc_table() {
     return table;
 }
 
-enum EntryType { file_type = 1, segment_type = 2 };
-
 }  // namespace
 
 void Crc64::update(std::string_view data) {

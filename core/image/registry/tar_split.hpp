@@ -18,6 +18,8 @@ private:
 
 class TarSplit {
 public:
+    enum EntryType { file_type = 1, segment_type = 2 };  // of a line (tar/storage/entry.go)
+
     static Result<std::unique_ptr<TarSplit>> create(int level);
 
     // In the order of the archive: bytes that are no file's data, and a file (of any kind) with the size and sum of its data.

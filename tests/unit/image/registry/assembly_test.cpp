@@ -73,6 +73,13 @@ protected:
         image.digest = digest_of(image.manifest);
         registry_.put("app", tag, image);
     }
+    // Tag 2, of which one file is another.
+    Chunked serve_changed() {
+        files_["dir/file7"] = noise(1000, 60'000);
+        Chunked renewed = chunked(tar());
+        serve("2", renewed);
+        return renewed;
+    }
     // As registries answer ranges with an end, which the fake one does not know.
     std::optional<Reply> ranges(const Request& request) {
         const std::string range = request.header("range");
@@ -232,9 +239,7 @@ TEST_F(AssemblyTest, WhatIsNoFileInALayerHereIsNotOpened) {
     const std::string path = layer_file(old.layer, "dir/file3");
     ASSERT_EQ(unlink(path.c_str()), 0);
     ASSERT_EQ(mkfifo(path.c_str(), 0644), 0);
-    files_["dir/file7"] = noise(1000, 60'000);
-    const Chunked renewed = chunked(tar());
-    serve("2", renewed);
+    const Chunked renewed = serve_changed();
     ASSERT_TRUE(pull(second_).ok());
     EXPECT_EQ(whole_fetches(renewed), 0U);
     for (const auto& [name, data] : files_) EXPECT_TRUE(read_text(layer_file(renewed.layer, name)) == data) << name;
@@ -259,9 +264,7 @@ TEST_F(AssemblyTest, OtherAttributesAreNotLinked) {
 
 TEST_F(AssemblyTest, TamperedRangesEndInAWholeFetch) {
     pull_first(chunked(tar()));
-    files_["dir/file7"] = noise(1000, 60'000);
-    const Chunked renewed = chunked(tar());
-    serve("2", renewed);
+    const Chunked renewed = serve_changed();
     answer_ = Answer::tampered;
     const auto pulled = pull(second_);
     ASSERT_TRUE(pulled.ok()) << pulled.error().message();
@@ -272,9 +275,7 @@ TEST_F(AssemblyTest, TamperedRangesEndInAWholeFetch) {
 
 TEST_F(AssemblyTest, APullThatBrokeOffGoesOn) {
     pull_first(chunked(tar()));
-    files_["dir/file7"] = noise(1000, 60'000);
-    const Chunked renewed = chunked(tar());
-    serve("2", renewed);
+    const Chunked renewed = serve_changed();
     answer_ = Answer::broken;
     const auto broken = pull(second_);
     ASSERT_FALSE(broken.ok());
@@ -321,9 +322,7 @@ TEST_F(AssemblyTest, PositionsThatMakeNoSenseAreNotUsed) {
 
 TEST_F(AssemblyTest, ARegistryWithoutRangesSendsTheWhole) {
     pull_first(chunked(tar()));
-    files_["dir/file7"] = noise(1000, 60'000);
-    const Chunked renewed = chunked(tar());
-    serve("2", renewed);
+    const Chunked renewed = serve_changed();
     for (const Answer answer : {Answer::whole, Answer::refusal, Answer::whole_after_first, Answer::other_range}) {
         answer_ = answer;
         ranges_ = 0;
@@ -346,9 +345,7 @@ TEST_F(AssemblyTest, ALayerHereThatIsDamagedSpoilsNothing) {
     };
     damage(store_.blob_path(old.layer.digest), 300'000);
     damage(layer_file(old.layer, "dir/file3"), 40'000);
-    files_["dir/file7"] = noise(1000, 60'000);
-    const Chunked renewed = chunked(tar());
-    serve("2", renewed);
+    const Chunked renewed = serve_changed();
     ASSERT_TRUE(pull(second_).ok());
     EXPECT_EQ(whole_fetches(renewed), 1U);
     for (const auto& [name, data] : files_) EXPECT_TRUE(read_text(layer_file(renewed.layer, name)) == data) << name;
