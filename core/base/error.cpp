@@ -1,5 +1,7 @@
 #include "base/error.hpp"
 
+#include "base/utf8.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -32,32 +34,15 @@ std::string reason_of(int number) {
     return text;
 }
 
-// Bytes of the well-formed UTF-8 character that text starts with (RFC 3629), 0 where there is none.
-std::size_t character_length(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-    const auto follows = [&](std::size_t i) { return (byte(i) & 0xC0U) == 0x80U; };
-    const unsigned lead = byte(0);
-    if (lead < 0x80) return 1;
-    if (lead == 0xC2 && byte(1) < 0xA0) return 0;  // the C1 control characters
-    if (lead >= 0xC2 && lead <= 0xDF && follows(1)) return 2;
-    if ((lead & 0xF0U) == 0xE0 && follows(1) && follows(2)) {
-        const bool overlong = lead == 0xE0 && byte(1) < 0xA0, surrogate = lead == 0xED && byte(1) > 0x9F;
-        return overlong || surrogate ? 0 : 3;
-    }
-    if (lead >= 0xF0 && lead <= 0xF4 && follows(1) && follows(2) && follows(3)) {
-        const bool overlong = lead == 0xF0 && byte(1) < 0x90, beyond = lead == 0xF4 && byte(1) > 0x8F;
-        return overlong || beyond ? 0 : 4;
-    }
-    return 0;
-}
-
 std::string one_line(std::string text) {
     const auto plain = [](unsigned char c) { return c >= 0x20 && c < 0x7F; };
     if (std::all_of(text.begin(), text.end(), plain)) return text;
     std::string clean;
     for (std::size_t i = 0; i < text.size();) {
-        const std::size_t length = character_length(std::string_view(text).substr(i));
-        if (length > 1 || (length == 1 && plain(static_cast<unsigned char>(text[i])))) {
+        const std::string_view character = std::string_view(text).substr(i, character_size(std::string_view(text).substr(i)));
+        const std::size_t length = character.size();
+        // None of the control characters, of which C1 take two bytes.
+        if (length == 1 ? plain(static_cast<unsigned char>(text[i])) : length > 1 && code_point(character) >= 0xA0) {
             clean.append(text, i, length);
             i += length;
         } else {

@@ -27,6 +27,13 @@ std::string human_duration(std::chrono::seconds span);
 template <class Range>
 std::string nearest(std::string_view text, const Range& candidates);
 
+// ", did you mean 'NAME'", or nothing; mark goes before the name ("--").
+template <class Range>
+std::string did_you_mean(std::string_view text, const Range& candidates, std::string_view mark = "") {
+    const std::string near = nearest(text, candidates);
+    return near.empty() ? near : fmt::format(", did you mean '{}{}'", mark, near);
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b);
 
 template <class Range>

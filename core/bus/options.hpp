@@ -10,8 +10,7 @@ namespace gantry::bus {
 
 template <class Names>
 Error unknown_option(const std::string& name, const Names& known) {
-    const std::string near = nearest(name, known);
-    return error(Errc::invalid, "option '{}' is not known{}", name, near.empty() ? "" : ", did you mean '" + near + "'");
+    return error(Errc::invalid, "option '{}' is not known{}", name, did_you_mean(name, known));
 }
 
 }  // namespace gantry::bus

@@ -184,9 +184,8 @@ int refuse(const CLI::App& app, const CLI::ParseError& failure) {
         if (status == wrong_flag) {
             text = "unknown flag: " + word;
         } else if (!verb.get_subcommands(nullptr).empty()) {
-            const std::string near = nearest(word, Verb(const_cast<CLI::App&>(verb)).visible_verbs());
-            text =
-                fmt::format("unknown verb '{} {}'{}", name, word, near.empty() ? "" : fmt::format(", did you mean '{}'", near));
+            text = fmt::format("unknown verb '{} {}'{}", name, word,
+                               did_you_mean(word, Verb(const_cast<CLI::App&>(verb)).visible_verbs()));
         } else {
             text = fmt::format("'{}' takes no argument '{}'", name, word);
         }

@@ -68,11 +68,7 @@ void get_ulimits(const Item& item, std::map<std::string, Ulimit>& out) {
                                                           "rtprio",  "rttime",   "sigpending", "stack"};
     each_key(item, [&](const std::string& name, const Item& value) {
         std::string text;
-        if (!names.contains(name)) {
-            const std::string near = nearest(name, names);
-            return value.fail(near.empty() ? "such a limit is not known"
-                                           : fmt::format("such a limit is not known, did you mean '{}'", near));
-        }
+        if (!names.contains(name)) return value.fail("such a limit is not known" + did_you_mean(name, names));
         if (get_scalar(value, text)) value.take(parse_ulimit(text), out[name]);
     });
 }

@@ -64,21 +64,4 @@ Result<std::optional<std::string>> arg_value(const Arg::Item& item, const Values
     return find(globals, item.name);
 }
 
-std::vector<std::string> unconsumed_args(const Dockerfile& dockerfile, const Values& build_args) {
-    std::set<std::string, std::less<>> declared = {"SOURCE_DATE_EPOCH"};
-    const auto add = [&](const Instruction& instruction) {
-        if (const auto* arg = std::get_if<Arg>(&instruction.what))
-            for (const Arg::Item& item : arg->items) declared.insert(item.name);
-    };
-    for (const Instruction& instruction : dockerfile.global_args) add(instruction);
-    for (const Stage& stage : dockerfile.stages)
-        for (const Instruction& instruction : stage.instructions) add(instruction);
-    const Values predefined = platform_args({}, {}, "");
-    std::vector<std::string> names;
-    for (const auto& [name, value] : build_args)
-        if (!declared.contains(name) && !predefined.contains(name) && !is_proxy_arg(name) && !name.starts_with("BUILDKIT_"))
-            names.push_back(name);
-    return names;
-}
-
 }  // namespace gantry::dockerfile

@@ -59,8 +59,4 @@ Result<Values> global_values(const Dockerfile& dockerfile, const Values& build_a
 Result<std::optional<std::string>> arg_value(const Arg::Item& item, const Values& build_args, const Values& globals,
                                              const Lookup& lookup, char escape = '\\');
 
-// Names of build_args that no ARG of the file declares and that are not predefined either (proxies, platform ones,
-// BUILDKIT_..., SOURCE_DATE_EPOCH), sorted: docker build warns of them ("One or more build-args [NAME] were not consumed").
-std::vector<std::string> unconsumed_args(const Dockerfile& dockerfile, const Values& build_args);
-
 }  // namespace gantry::dockerfile

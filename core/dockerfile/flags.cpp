@@ -10,9 +10,7 @@ namespace {
 Error unknown_flag(std::string_view keyword, std::string_view name, const std::vector<FlagRule>& rules) {
     std::vector<std::string> names;
     for (const FlagRule& rule : rules) names.emplace_back(rule.name);
-    const std::string near = nearest(name, names);
-    const std::string hint = near.empty() ? "" : fmt::format(", did you mean '--{}'", near);
-    return error(Errc::invalid, "unknown flag '--{}' of {}{}", shown(name), keyword, hint);
+    return error(Errc::invalid, "unknown flag '--{}' of {}{}", shown(name), keyword, did_you_mean(name, names, "--"));
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 #include "dockerfile/graph.hpp"
 
 #include "base/reference.hpp"
+#include "base/text.hpp"
 #include "base/units.hpp"
 #include "dockerfile/parse.hpp"
 #include "dockerfile/words.hpp"
-
-#include <charconv>
 
 namespace gantry::dockerfile {
 
@@ -47,13 +46,6 @@ std::optional<std::size_t> find_stage(const Dockerfile& dockerfile, std::string_
     return std::nullopt;
 }
 
-std::optional<std::size_t> to_index(std::string_view text) {
-    std::size_t index = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (text.empty() || failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return index;
-}
-
 // A stage, or the context that stands in for it.
 Source stage_source(const Dockerfile& dockerfile, const PlanOptions& options, std::size_t index) {
     const std::string& name = dockerfile.stages[index].name;
@@ -66,8 +58,7 @@ Error unknown_target(const Dockerfile& dockerfile, std::string_view target) {
     std::vector<std::string> names;
     for (const Stage& stage : dockerfile.stages)
         if (!stage.name.empty()) names.push_back(stage.name);
-    std::string near = nearest(lower(target), names);
-    if (!near.empty()) near = fmt::format(", did you mean '{}'", near);
+    const std::string near = did_you_mean(lower(target), names);
     if (names.empty())
         return error(Errc::not_found, "target stage '{}' could not be found: no stage has a name, the indexes are 0 to {}",
                      shown(target), dockerfile.stages.size() - 1);
@@ -176,7 +167,7 @@ Result<std::size_t> Planner::find_target() const {
     const std::size_t count = dockerfile_.stages.size();
     if (options_.target.empty()) return count - 1;
     if (const auto stage = find_stage(dockerfile_, options_.target, count)) return *stage;
-    const auto index = to_index(options_.target);
+    const auto index = whole_number(options_.target);
     if (!index || *index >= count) return unknown_target(dockerfile_, options_.target);
     return *index;
 }
@@ -218,7 +209,7 @@ Result<Source> resolve_source(const Dockerfile& dockerfile, const PlanOptions& o
     std::optional<std::size_t> found = find_stage(dockerfile, text, dockerfile.stages.size());
     // A name that is used again below means the one above.
     if (found && *found >= stage) found = find_stage(dockerfile, text, stage).value_or(*found);
-    if (const auto index = found ? std::nullopt : to_index(text)) {
+    if (const auto index = found ? std::nullopt : whole_number(text)) {
         if (*index >= dockerfile.stages.size())
             return error(Errc::invalid, "invalid stage index {}: there are {} stages", shown(text), dockerfile.stages.size());
         found = index;

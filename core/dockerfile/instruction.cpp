@@ -94,9 +94,7 @@ Result<What> make_what(std::string_view keyword, const Statement& statement, cha
     if (keyword == "STOPSIGNAL") return make_stop_signal(statement);
     if (keyword == "ONBUILD") return make_onbuild(statement, escape);
     if (keyword == "MAINTAINER") return text_instruction<Maintainer>(statement);
-    const std::string near = nearest(keyword, names);
-    const std::string hint = near.empty() ? "" : fmt::format(", did you mean '{}'", near);
-    return error(Errc::invalid, "unknown instruction '{}'{}", shown(statement.keyword), hint);
+    return error(Errc::invalid, "unknown instruction '{}'{}", shown(statement.keyword), did_you_mean(keyword, names));
 }
 
 bool is_stage_name(std::string_view name) {

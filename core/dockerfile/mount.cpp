@@ -73,9 +73,7 @@ Result<std::vector<std::string>> split_fields(std::string_view text) {
 Error unknown_option(std::string_view key, std::string_view field) {
     std::vector<std::string> names;
     for (const Option& option : options) names.emplace_back(option.name);
-    const std::string near = nearest(key, names);
-    const std::string hint = near.empty() ? "" : fmt::format(", did you mean '{}'", near);
-    return error(Errc::invalid, "unexpected key '{}' in '{}'{}", shown(key), shown(field), hint);
+    return error(Errc::invalid, "unexpected key '{}' in '{}'{}", shown(key), shown(field), did_you_mean(key, names));
 }
 
 Result<Field> read_field(const std::string& text, const Expand& expand) {
@@ -139,12 +137,9 @@ Result<> set_field(RunMount& mount, const Field& field) {
 
 Result<> set_type(RunMount& mount, const std::string& value) {
     const auto found = std::ranges::find(types, lower(value));
-    if (found == types.end()) {
-        const std::string near = nearest(value, types);
-        const std::string hint = near.empty() ? "" : fmt::format(", did you mean '{}'", near);
+    if (found == types.end())
         return error(Errc::invalid, "unsupported mount type '{}'{}: there are bind, cache, tmpfs, secret and ssh", shown(value),
-                     hint);
-    }
+                     did_you_mean(value, types));
     mount.type = static_cast<MountType>(found - types.begin());
     return {};
 }

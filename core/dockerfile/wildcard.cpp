@@ -10,7 +10,7 @@ using namespace detail;
 
 std::u32string code_points(std::string_view text) {
     std::u32string points;
-    for (const std::string_view character : characters_of(text)) points += code_point(character);
+    for (const std::string_view character : characters_of(text)) points += point_of(character);
     return points;
 }
 
@@ -113,8 +113,8 @@ Wildcard::Outcome Wildcard::run(std::string_view path) const {
     at[0] = 1;
     close(at);
     for (std::size_t position = 0; position < path.size();) {
-        const std::string_view character = path.substr(position, character_size(path.substr(position)));
-        const char32_t c = code_point(character);
+        const std::string_view character = first_character(path.substr(position));
+        const char32_t c = point_of(character);
         if (c == U'/' && position > 0 && at[count]) outcome.parent = true;
         position += character.size();
         std::ranges::fill(next, 0);

@@ -1,5 +1,7 @@
 #include "image/pax.hpp"
 
+#include "base/text.hpp"
+
 #include <charconv>
 
 namespace gantry::image {
@@ -113,11 +115,10 @@ Result<std::vector<SparseRun>> parse_sparse_map(std::string_view text) {
 }  // namespace
 
 Result<std::uint64_t> parse_decimal(std::string_view text, std::string_view what) {
-    std::uint64_t value = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (code != std::errc() || end != text.data() + text.size() || value > static_cast<std::uint64_t>(INT64_MAX))
+    const auto value = whole_number(text);
+    if (!value || *value > static_cast<std::uint64_t>(INT64_MAX))
         return error(Errc::invalid, "archive: '{}' is not a number in range", what);
-    return value;
+    return *value;
 }
 
 Result<PaxRecords> parse_pax(std::string_view text) {

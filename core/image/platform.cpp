@@ -1,3 +1,4 @@
+#include "base/text.hpp"
 #include "image/store.hpp"
 
 #include <array>
@@ -48,20 +49,15 @@ Platform Platform::host() {
 }
 
 Result<Platform> Platform::parse(std::string_view text) {
-    std::vector<std::string> parts;
-    for (std::size_t at = 0; at <= text.size();) {
-        const std::size_t end = std::min(text.find('/', at), text.size());
-        parts.emplace_back(text.substr(at, end - at));
-        at = end + 1;
-    }
-    const bool words = std::ranges::all_of(parts, [](const std::string& part) { return plain_word(part); });
+    const std::vector<std::string_view> parts = split(text, '/');
+    const bool words = std::ranges::all_of(parts, plain_word);
     if (parts.size() > 3 || !words) return error(Errc::invalid, "platform '{}' is not OS/ARCHITECTURE[/VARIANT]", text);
     Platform platform = host();
     if (parts.size() == 1) {
         if (parts[0] == "linux") return platform;
-        return normalized({"linux", parts[0], ""});
+        return normalized({"linux", std::string(parts[0]), ""});
     }
-    return normalized({parts[0], parts[1], parts.size() == 3 ? parts[2] : ""});
+    return normalized({std::string(parts[0]), std::string(parts[1]), parts.size() == 3 ? std::string(parts[2]) : ""});
 }
 
 std::string Platform::str() const {

@@ -1,5 +1,6 @@
 #include "image/unpack.hpp"
 
+#include "base/text.hpp"
 #include "image/layer_tar.hpp"
 #include "os/file.hpp"
 
@@ -66,7 +67,7 @@ Result<> Unpacker::charge(std::uint64_t bytes, const std::string& path) {
 Result<> Unpacker::place_entry(const TarEntry& entry) {
     Place place{TRY(clean_path(entry.path)), -1, {}};
     if (place.path.empty()) return make_root(entry);
-    place.name = std::string(base_name(place.path));
+    place.name = base_name(place.path);
     if (place.name.starts_with(whiteout_prefix)) {
         if (place.name != opaque_name && place.name.starts_with(aufs_prefix)) return {};
         place.parent = TRY(tree_.folder(parent_path(place.path)));
@@ -197,7 +198,7 @@ Result<> Unpacker::make_hard_link(const TarEntry& entry, const Place& place) {
     const std::string target = TRY_CONTEXT(clean_path(entry.link), "hard link's target");
     if (target == place.path) return {};
     if (target.empty()) return error(Errc::invalid, "hard link to the root");
-    const std::string target_name(base_name(target));
+    const std::string target_name = base_name(target);
     const int from = TRY_CONTEXT(tree_.folder(parent_path(target), false), "hard link to '{}'", target);
     const auto link = [&] { return linkat(from, target_name.c_str(), place.parent, place.name.c_str(), 0); };  // never follows
     if (link() == 0) return {};
@@ -254,7 +255,7 @@ Result<> Unpacker::set_folder_times() {
         }
         // It may have been removed or replaced by a later entry.
         const auto parent = tree_.folder(parent_path(path), false);
-        const std::string name(base_name(path));
+        const std::string name = base_name(path);
         struct stat info {};
         if (!parent.ok() || fstatat(*parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(info.st_mode)) continue;
         if (utimensat(*parent, name.c_str(), both.data(), AT_SYMLINK_NOFOLLOW) != 0)

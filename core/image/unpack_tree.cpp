@@ -1,5 +1,6 @@
 #include "image/unpack_tree.hpp"
 
+#include "base/text.hpp"
 #include "os/file.hpp"
 
 #include <dirent.h>
@@ -37,11 +38,6 @@ std::string_view parent_path(std::string_view clean) {
     return slash == std::string_view::npos ? std::string_view() : clean.substr(0, slash);
 }
 
-std::string_view base_name(std::string_view clean) {
-    const std::size_t slash = clean.rfind('/');
-    return slash == std::string_view::npos ? clean : clean.substr(slash + 1);
-}
-
 Result<int> UnpackTree::folder(std::string_view path, bool make) {
     if (path.empty()) return root_;
     if (last_ >= 0 && path == last_path_) return last_;
@@ -64,7 +60,7 @@ Result<int> UnpackTree::folder(std::string_view path, bool make) {
 
 Result<> UnpackTree::make_folder(std::string_view path) {
     const int parent = TRY(folder(parent_path(path)));
-    const std::string name(base_name(path));
+    const std::string name = base_name(std::string(path));
     int made_it = mkdirat(parent, name.c_str(), 0755);
     bool opaque = false;
     struct stat info {};

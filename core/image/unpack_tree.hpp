@@ -21,7 +21,6 @@ namespace gantry::image {
 Result<std::string> clean_path(std::string_view path);
 
 std::string_view parent_path(std::string_view clean);
-std::string_view base_name(std::string_view clean);
 
 class UnpackTree {
 public:

@@ -76,9 +76,7 @@ Result<int> parse_capability(std::string_view text) {
     const std::string_view name = std::string_view(wanted).starts_with("CAP_") ? std::string_view(wanted).substr(4) : wanted;
     for (std::size_t i = 0; i < names.size(); ++i)
         if (names[i] == name) return static_cast<int>(i);
-    const std::string near = nearest(name, names);
-    if (near.empty()) return error(Errc::invalid, "capability '{}' is not known", text);
-    return error(Errc::invalid, "capability '{}' is not known, did you mean '{}'", text, near);
+    return error(Errc::invalid, "capability '{}' is not known{}", text, did_you_mean(name, names));
 }
 
 std::string capability_name(int capability) {

@@ -41,9 +41,7 @@ Result<int> parse_resource(std::string_view name) {
         if (one.name == name) return one.number;
         names.push_back(one.name);
     }
-    const std::string near = nearest(name, names);
-    if (near.empty()) return error(Errc::invalid, "resource limit '{}' is not known", name);
-    return error(Errc::invalid, "resource limit '{}' is not known, did you mean '{}'", name, near);
+    return error(Errc::invalid, "resource limit '{}' is not known{}", name, did_you_mean(name, names));
 }
 
 Result<> set_resource_limits(const std::map<std::string, ResourceLimit>& limits) {

@@ -1,21 +1,10 @@
 #include "range.hpp"
 
+#include "base/text.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 namespace gantry::registry {
-
-namespace {
-
-// All of the text is a number.
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [stop, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || stop != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-}  // namespace
 
 std::variant<WholeRange, OutsideRange, Range> parse_range(std::string_view header, std::uint64_t size) {
     constexpr std::string_view unit = "bytes=";
@@ -23,13 +12,13 @@ std::variant<WholeRange, OutsideRange, Range> parse_range(std::string_view heade
     header.remove_prefix(unit.size());
     const std::size_t dash = header.find('-');
     if (dash == header.npos || header.find(',') != header.npos) return WholeRange{};
-    const auto last = number(header.substr(dash + 1));
+    const auto last = whole_number(header.substr(dash + 1));
     if (dash == 0) {  // the last so many
         if (!last) return WholeRange{};
         if (*last == 0 || size == 0) return OutsideRange{};
         return Range{size - std::min(*last, size), size - 1};
     }
-    const auto first = number(header.substr(0, dash));
+    const auto first = whole_number(header.substr(0, dash));
     const bool open = dash + 1 == header.size();
     if (!first || (!open && !last) || (last && *last < *first)) return WholeRange{};
     if (*first >= size) return OutsideRange{};
@@ -41,7 +30,7 @@ std::optional<Range> parse_chunk_range(std::string_view header) {
     header = header.substr(0, header.find('/'));
     const std::size_t dash = header.find('-');
     if (dash == header.npos) return std::nullopt;
-    const auto first = number(header.substr(0, dash)), last = number(header.substr(dash + 1));
+    const auto first = whole_number(header.substr(0, dash)), last = whole_number(header.substr(dash + 1));
     if (!first || !last || *last < *first) return std::nullopt;
     return Range{*first, *last};
 }

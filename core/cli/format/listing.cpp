@@ -129,11 +129,8 @@ Result<Filters> Filters::parse(const std::vector<std::string>& texts, const std:
         const auto equals = text.find('=');
         if (equals == std::string::npos) return error(Errc::invalid, "bad format of filter '{}' (expected name=value)", text);
         const std::string key = text.substr(0, equals);
-        if (std::ranges::find(known, key) == known.end()) {
-            const std::string near = nearest(key, known);
-            return error(Errc::invalid, "invalid filter '{}'{}", key,
-                         near.empty() ? "" : fmt::format(", did you mean '{}'", near));
-        }
+        if (std::ranges::find(known, key) == known.end())
+            return error(Errc::invalid, "invalid filter '{}'{}", key, did_you_mean(key, known));
         filters.values_[key].push_back(text.substr(equals + 1));
     }
     return filters;

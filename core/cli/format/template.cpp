@@ -128,9 +128,7 @@ private:
             if (found == value->end()) {
                 std::vector<std::string> known;
                 for (const auto& [key, item] : value->items()) known.push_back(key);
-                const std::string near = nearest(name, known);
-                return error(Errc::invalid, "template: no field '{}'{}", name,
-                             near.empty() ? "" : fmt::format(", did you mean '{}'", near));
+                return error(Errc::invalid, "template: no field '{}'{}", name, did_you_mean(name, known));
             }
             value = &*found;
         }

@@ -132,9 +132,7 @@ private:
         }
         if (!is_template_function(word)) {
             at_ = start;
-            const std::string near = nearest(word, template_function_names());
-            return fail(
-                fmt::format("unknown function '{}'{}", word, near.empty() ? "" : fmt::format(", did you mean '{}'", near)));
+            return fail(fmt::format("unknown function '{}'{}", word, did_you_mean(word, template_function_names())));
         }
         Term call;
         call.kind = Term::Kind::call;

@@ -29,5 +29,18 @@ TEST(Utf8, BytesOfNoCharacterAreMarked) {
     EXPECT_EQ(valid_utf8(std::string_view("a\0b", 3)), "a" MARK "b");
 }
 
+TEST(Utf8, CharactersAndTheirCodePoints) {
+    EXPECT_EQ(character_size("a\xC3\xA9"), 1u);
+    EXPECT_EQ(character_size("\xE2\x82\xACx"), 3u);
+    EXPECT_EQ(character_size("\xEF\xBF\xBF"), 3u) << "a noncharacter is well-formed";
+    EXPECT_EQ(character_size(std::string_view("\0", 1)), 1u);
+    for (const char* none : {"", "\x80", "\xC1\x81", "\xE2\x82", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF8\x88\x80\x80\x80"})
+        EXPECT_EQ(character_size(none), 0u) << none;
+    EXPECT_EQ(code_point("a"), U'a');
+    EXPECT_EQ(code_point("\xC3\xA9"), U'\u00E9');
+    EXPECT_EQ(code_point("\xE2\x82\xAC"), U'\u20AC');
+    EXPECT_EQ(code_point("\xF0\x9F\x90\x8B"), U'\U0001F40B');
+}
+
 }  // namespace
 }  // namespace gantry

@@ -69,16 +69,3 @@ TEST(Args, value_in_a_stage) {
     EXPECT_EQ(arg_value({"W", "$X-${Y:-z}"}, {}, globals, lookup_in({{"X", "x"}})).value(), "x-z");
     EXPECT_FALSE(arg_value({"W", "${"}, {}, globals, none).ok());
 }
-
-TEST(Args, those_that_nothing_takes) {
-    const Dockerfile dockerfile = read("ARG A\nFROM scratch\nARG B=1\n");
-    const Values given = {{"A", ""},
-                          {"B", ""},
-                          {"C", ""},
-                          {"HTTP_PROXY", ""},
-                          {"TARGETARCH", ""},
-                          {"SOURCE_DATE_EPOCH", "0"},
-                          {"BUILDKIT_INLINE_CACHE", "1"},
-                          {"AA", ""}};
-    EXPECT_THAT(unconsumed_args(dockerfile, given), testing::ElementsAre("AA", "C"));
-}
