@@ -13,11 +13,10 @@ void ManagerObject::ListRepositories(sdbus::Result<std::vector<RepositoryRow>>&&
             const auto repository = repositories.read(name);
             if (!repository.ok() && repository.error().code() == Errc::not_found) continue;  // gone since we looked
             if (!repository.ok()) return repository.error();
-            std::uint64_t bytes = 0;
-            for (const auto& [digest, size] : repositories.contents(**repository)) bytes += size;
             const auto tags = (*repository)->tags();
             rows.emplace_back(name.str(), Texts(tags.begin(), tags.end()),
-                              static_cast<std::uint32_t>((*repository)->manifests.size()), bytes);
+                              static_cast<std::uint32_t>((*repository)->manifests.size()),
+                              image::sum_of(repositories.contents(**repository)));
         }
         return std::tuple(std::move(rows));
     });

@@ -1,11 +1,8 @@
 // Names onto manifests.
 #include "image/collect.hpp"
 #include "image/store_impl.hpp"
-#include "os/file.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace gantry::image {
 

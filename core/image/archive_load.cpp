@@ -120,8 +120,12 @@ Result<> load_names(Loading& loading, const Digest& manifest, const std::vector<
 
 namespace {
 
-// Everything of it but its names; returns the digest of its manifest, which may be one of an index' manifests.
-Result<Digest> load_oci_manifest(Loading& loading, const IndexRecord& record) {
+// Everything of it but its names. The manifest may be one of an index' manifests.
+struct LoadedManifest {
+    Digest digest;
+    Manifest manifest;
+};
+Result<LoadedManifest> load_oci_manifest(Loading& loading, const IndexRecord& record) {
     Digest digest = record.digest;
     std::string text = TRY(read_blob(loading.tree, digest));
     // An index (of platforms, or docker's of image and attestation): go down to this host's manifest.
@@ -135,19 +139,18 @@ Result<Digest> load_oci_manifest(Loading& loading, const IndexRecord& record) {
         text = TRY(read_blob(loading.tree, digest));
     }
     TRY(put_blob(loading.store, digest, text));
-    const Manifest manifest = TRY(parse_manifest(text));
+    Manifest manifest = TRY(parse_manifest(text));
     const std::string config_text = TRY(loading.tree.text(blob_member(manifest.config.digest)));
     TRY(put_blob(loading.store, manifest.config.digest, config_text));
     const ImageConfig config = TRY(parse_image_config(config_text));
     std::vector<std::string> members;
     for (const Descriptor& layer : manifest.layers) members.push_back(blob_member(layer.digest));
     TRY(load_layers(loading, manifest, config, members));
-    return digest;
+    return LoadedManifest{std::move(digest), std::move(manifest)};
 }
 
 Result<> load_oci_image(Loading& loading, const IndexRecord& record) {
-    const Digest digest = TRY(load_oci_manifest(loading, record));
-    const Manifest manifest = TRY(parse_manifest(TRY(loading.store.blob_text(digest))));
+    const auto [digest, manifest] = TRY(load_oci_manifest(loading, record));
     std::vector<std::string> texts = docker_names(loading.tree, manifest.config.digest);
     if (texts.empty()) texts = record.names;
     std::vector<ImageRef> names;
@@ -214,7 +217,7 @@ Result<Image> load_from_layout(Store& store, const std::string& folder, const st
         found = &record;
     }
     if (!found) return error(Errc::not_found, "the layout has no image '{}'", reference);
-    return store.add(TRY(load_oci_manifest(loading, *found)), std::nullopt, std::nullopt);
+    return store.add(TRY(load_oci_manifest(loading, *found)).digest, std::nullopt, std::nullopt);
 }
 
 }  // namespace gantry::image

@@ -1,6 +1,6 @@
 #include "image/archive_tree.hpp"
 
-#include "image/decompress.hpp"
+#include "image/inflated_source.hpp"
 #include "image/json.hpp"
 #include "image/store_impl.hpp"
 #include "image/tar_reader.hpp"
@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace gantry::image {
 
@@ -18,47 +17,33 @@ namespace {
 constexpr std::size_t entry_limit = 100'000;
 constexpr std::uint64_t spool_free = 1ULL << 30;  // a compressed archive may unpack to this and 256 times itself more
 
-// The first bytes decide on the compression; a pipe may give them one by one.
-Result<std::string> read_head(const FunctionSource::Read& read) {
-    std::string head(6, '\0');
-    std::size_t have = 0;
-    while (have < head.size()) {
-        const std::size_t got = TRY(read(head.data() + have, head.size() - have));
-        if (got == 0) break;
-        have += got;
-    }
-    head.resize(have);
-    return head;
-}
+// Counts what is taken of another source.
+class Counted final : public ByteSource {
+public:
+    explicit Counted(ByteSource& inner) : inner_(inner) {}
+    Result<std::string_view> peek() override { return inner_.peek(); }
+    void consume(std::size_t count) override { inner_.consume(count), taken_ += count; }
+    [[nodiscard]] std::uint64_t taken() const { return taken_; }
 
-Result<os::Fd> spool(const Store& store, const FunctionSource::Read& read, std::string head, const std::string& source) {
+private:
+    ByteSource& inner_;
+    std::uint64_t taken_ = 0;
+};
+
+// The plain bytes as an unnamed file.
+Result<os::Fd> spool(const Store& store, ByteSource& archive, const std::string& source) {
     os::Fd to = TRY(os::open(store.impl().partial_folder(), O_TMPFILE | O_RDWR, 0600));
-    const auto decompressor = TRY(make_decompressor(compression_of(head)));
-    std::vector<char> in(256U << 10), out(256U << 10);
-    std::uint64_t taken = 0, given = 0;
-    std::string_view input = head;
-    for (;;) {
-        while (!input.empty()) {
-            const Decompressor::Step step = TRY(decompressor->run(input, out.data(), out.size()));
-            input.remove_prefix(step.consumed);
-            taken += step.consumed;
-            given += step.produced;
-            if (given > spool_free + 256 * taken)
-                return error(Errc::invalid, "'{}' unpacks to more than 256 times its size", source);
-            TRY(os::write_all(to.get(), {out.data(), step.produced}, source));
-            if (step.consumed == 0 && step.produced == 0) break;
-        }
-        const std::size_t got = TRY(read(in.data(), in.size()));
-        if (got == 0) break;
-        input = {in.data(), got};
+    std::uint64_t given = 0;
+    Counted packed(archive);
+    InflatedSource plain(packed);
+    for (std::string_view piece = TRY(plain.peek()); !piece.empty(); piece = TRY(plain.peek())) {
+        given += piece.size();
+        if (given > spool_free + 256 * packed.taken())
+            return error(Errc::invalid, "'{}' unpacks to more than 256 times its size", source);
+        TRY(os::write_all(to.get(), piece, source));
+        plain.consume(piece.size());
     }
-    // What the decompressor still holds.
-    for (;;) {
-        const Decompressor::Step step = TRY(decompressor->run({}, out.data(), out.size()));
-        if (step.produced == 0) break;
-        TRY(os::write_all(to.get(), {out.data(), step.produced}, source));
-    }
-    TRY_CONTEXT(decompressor->end(), "'{}'", source);
+    TRY_CONTEXT(plain.end(), "'{}'", source);
     return to;
 }
 
@@ -74,21 +59,20 @@ Result<ArchiveTree> ArchiveTree::open(const Store& store, const std::string& sou
         tree.fd_ = std::move(input);
         return tree;
     }
-    const auto read = descriptor_read(input.get(), source);
-    std::string head = TRY(read_head(read));
-    if (S_ISREG(info.st_mode) && compression_of(head) == Compression::none && source != "-")
+    FunctionSource bytes = descriptor_source(input.get(), source);
+    if (S_ISREG(info.st_mode) && source != "-" && compression_of(TRY(bytes.peek())) == Compression::none)
         tree.fd_ = std::move(input);
     else
-        tree.fd_ = TRY(spool(store, read, std::move(head), source));
+        tree.fd_ = TRY(spool(store, bytes, source));
     TRY_CONTEXT(tree.read_index(source), "'{}'", source);
     return tree;
 }
 
 Result<ArchiveTree> ArchiveTree::open_stream(const Store& store, int fd, const std::atomic<bool>* cancel) {
     const std::string name = "archive";
-    const auto read = descriptor_read(fd, name, cancel);
+    FunctionSource bytes = descriptor_source(fd, name, cancel);
     ArchiveTree tree;
-    tree.fd_ = TRY(spool(store, read, TRY(read_head(read)), name));
+    tree.fd_ = TRY(spool(store, bytes, name));
     TRY_CONTEXT(tree.read_index(name), "'{}'", name);
     return tree;
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <ctime>
 
 namespace gantry::image {
@@ -38,8 +37,8 @@ private:
     void check_layers(const IndexRecord& record, const Manifest& manifest, const ImageConfig& config);
     bool check_blob(const std::string& object, const Descriptor& blob);
     void unpack_again(const std::string& object, const Manifest& manifest, const ImageConfig& config, std::size_t at);
-    Result<> check_roots();
-    Result<> check_orphans(const Index& index);
+    Result<std::vector<FoundRoot>> check_roots();
+    Result<> check_orphans(const Index& index, const Result<std::vector<FoundRoot>>& roots);
     bool remove_blob(const Digest& digest) { return repair_ && unlink(store_.blob_path(digest).c_str()) == 0; }
     void found(std::string object, std::string problem, bool repaired) {
         findings_.push_back({std::move(object), std::move(problem), repaired});
@@ -167,18 +166,20 @@ void Checker::check_record(const IndexRecord& record) {
     check_layers(record, *manifest, *config);
 }
 
-// A root that cannot be read would keep everything for ever.
-Result<> Checker::check_roots() {
-    for (const FoundRoot& root : TRY(read_roots(store_.paths()))) {
-        if (root.root.ok()) continue;
+// A root that cannot be read would keep everything for ever. Returns those that are there afterwards.
+Result<std::vector<FoundRoot>> Checker::check_roots() {
+    std::vector<FoundRoot> roots = TRY(read_roots(store_.paths()));
+    std::erase_if(roots, [&](const FoundRoot& root) {
+        if (root.root.ok()) return false;
         const bool removed = repair_ && unlink(root.file.c_str()) == 0;
         found("image store", fmt::format("'{}': {}", root.file, root.root.error().message()), removed);
-    }
-    return {};
+        return removed;
+    });
+    return roots;
 }
 
-Result<> Checker::check_orphans(const Index& index) {
-    const References needed = references_of(store_, index);
+Result<> Checker::check_orphans(const Index& index, const Result<std::vector<FoundRoot>>& roots) {
+    const References needed = references_of(store_, index, roots);
     if (!needed.complete) return {};  // told above; what nobody needs cannot be known
     Sweep sweep = TRY(Sweep::begin(store_, needed));
     if (!sweep.allowed()) return {};  // a transfer is under way, all of it may be its
@@ -209,8 +210,9 @@ Result<std::vector<Finding>> Checker::run() {
     for (const IndexRecord& record : index.records) check_record(record);
     const os::Fd lock = TRY(store_.impl().lock_index());
     index = TRY(read_index(store_.impl().folder));
-    TRY(check_roots());
-    TRY(check_orphans(index));
+    const auto roots = check_roots();
+    if (!roots.ok()) return roots.error();
+    TRY(check_orphans(index, roots));
     return std::move(findings_);
 }
 

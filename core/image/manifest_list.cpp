@@ -107,9 +107,7 @@ Result<> remove_manifest_list(const config::Paths& paths, const ImageRef& name) 
 
 Result<std::vector<std::string>> list_manifest_lists(const config::Paths& paths) {
     std::vector<std::string> names;
-    auto files = os::list_dir(folder_of(paths));
-    if (!files.ok() && files.error().code() == Errc::not_found) return names;
-    for (const std::string& file : TRY(std::move(files))) {
+    for (const std::string& file : TRY(os::list_dir(folder_of(paths)))) {
         if (file.starts_with('.') || !file.ends_with(".json")) continue;
         const auto text = os::read_file(folder_of(paths) + "/" + file, detail::json_limit);
         if (!text.ok() && text.error().code() == Errc::not_found) continue;  // gone since we looked

@@ -6,7 +6,6 @@
 #include "os/file.hpp"
 #include "os/lock.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +28,12 @@ std::string replaced(std::string text, char from, char to) {
 std::int64_t changed_ns(const struct stat& info) { return info.st_mtim.tv_sec * 1'000'000'000LL + info.st_mtim.tv_nsec; }
 
 }  // namespace
+
+std::uint64_t sum_of(const std::map<Digest, std::uint64_t>& contents) {
+    std::uint64_t sum = 0;
+    for (const auto& [digest, size] : contents) sum += size;
+    return sum;
+}
 
 std::string Repositories::folder() const { return roots_folder(store_.paths(), "registry"); }
 

@@ -14,6 +14,9 @@
 
 namespace gantry::image {
 
+// What contents() takes.
+std::uint64_t sum_of(const std::map<Digest, std::uint64_t>& contents);
+
 class Repositories {
 public:
     // store outlives it.

@@ -1,15 +1,13 @@
 #include "image/store.hpp"
 
-#include "base/names.hpp"
 #include "image/hasher.hpp"
 #include "image/ingest.hpp"
 #include "image/json.hpp"
+#include "image/partial_blob.hpp"
 #include "image/store_impl.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
-#include <sys/random.h>
-#include <unistd.h>
 
 namespace gantry::image {
 
@@ -79,15 +77,9 @@ Result<> put_blob(Store& store, const Digest& digest, std::string_view data) {
     if (digest_of(data, digest.algorithm()) != digest)
         return error(Errc::corrupt, "blob '{}': the content has another digest", digest.str());
     if (store.blob_text(digest).ok()) return {};  // one with other content is replaced
-    const std::string temporary = fmt::format("{}/put-{}", store.impl().partial_folder(), random_container_id().substr(0, 16));
-    auto written = [&]() -> Result<> {
-        os::Fd fd = TRY(os::open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0644));
-        TRY(os::write_all(fd.get(), data, digest.str()));
-        if (fdatasync(fd.get()) != 0) return errno_error("fsync '{}'", digest.str());
-        return commit_blob(store.impl(), temporary, digest);
-    }();
-    if (!written.ok()) unlink(temporary.c_str());
-    return written;
+    PartialBlob blob = TRY(PartialBlob::begin(store));
+    TRY_CONTEXT(blob.write(data), "blob '{}'", digest.str());
+    return blob.finish(digest);
 }
 
 Result<Manifest> Store::manifest(const Image& image) const {

@@ -1,6 +1,7 @@
 // Files that a layer here has already: cloned (FICLONE), else linked where that makes no difference, else written.
 #include "image/byte_source.hpp"
 #include "image/layer_tar.hpp"
+#include "image/tar_writer.hpp"
 #include "image/unpack.hpp"
 #include "os/file.hpp"
 
@@ -23,8 +24,6 @@ constexpr std::uint64_t linked_size = 16U << 10;
 // What a label of the host's security module says is the host's matter: new files of the same folder get the same.
 constexpr std::string_view host_label = "security.selinux";
 
-FileSource source_of(int file, std::uint64_t size) { return {file, "a file of another layer", 0, size}; }
-
 // Is piece what comes next in the file? Then it is consumed.
 bool next_is(FileSource& file, std::string_view piece) {
     while (!piece.empty()) {
@@ -36,16 +35,6 @@ bool next_is(FileSource& file, std::string_view piece) {
         piece.remove_prefix(part);
     }
     return true;
-}
-
-Result<> copy_start(int from, int to, std::uint64_t size, std::string_view path) {
-    FileSource source = source_of(from, size);
-    for (std::string_view piece = TRY(source.peek()); !piece.empty(); piece = TRY(source.peek())) {
-        TRY(os::write_all(to, piece, path));
-        source.consume(piece.size());
-    }
-    if (source.position() != size) return error(Errc::corrupt, "a file of another layer became shorter");
-    return {};
 }
 
 // Exactly the attributes that unpacking would set.
@@ -89,7 +78,7 @@ std::optional<LocalFile> Unpacker::find_local(const TarEntry& entry, const Place
 Result<> Unpacker::take_local(const TarEntry& entry, const Place& place, const LocalFile& local) {
     TRY(charge(entry.stored, entry.path));
     const int from = local.file.get();
-    FileSource there = source_of(from, entry.size);
+    FileSource there(from, "a file of another layer", 0, entry.size);
     std::uint64_t same = 0;
     std::string_view piece = TRY(reader_.data());
     for (; !piece.empty() && next_is(there, piece); piece = TRY(reader_.data())) same += piece.size();
@@ -97,7 +86,7 @@ Result<> Unpacker::take_local(const TarEntry& entry, const Place& place, const L
     if (equal && !can_clone(from) && local.linkable && TRY(link_local(entry, place, from))) return {};
     const os::Fd fd = TRY(create_file(place));
     if (!equal || !can_clone(from) || ioctl(fd.get(), FICLONE, from) != 0) {
-        TRY(copy_start(from, fd.get(), same, entry.path));
+        TRY(copy_bytes(from, fd.get(), same, entry.path));
         for (; !piece.empty(); piece = TRY(reader_.data())) TRY(os::write_all(fd.get(), piece, entry.path));
     }
     return finish_file(entry, place, fd.get());

@@ -54,23 +54,22 @@ Answer Api::get_manifest(const Request& request) {
             *room == 0 ? Result<>() : upstream_.refresh(request.settings, request.repository(), request.route.reference);
         if (!fresh.ok()) return fresh.error().code() == Errc::not_found ? unknown(request) : failure(fresh.error());
     }
-    auto found = library_.find_pushed(request.repository(), request.route.reference);
-    const bool pushed = found.has_value();
-    if (!found) found = library_.find_engine_image(request.server(), request.repository(), request.route.reference);
+    const auto found = library_.find(request.server(), request.repository(), request.route.reference);
     if (!found) return unknown(request);
+    const image::RepositoryManifest& manifest = found->manifest;
     Answer answer;
-    answer.headers = {{"Docker-Content-Digest", found->digest.str()}, {"ETag", '"' + found->digest.str() + '"'}};
-    if (!pushed) answer.headers.emplace_back(image::registry::engine_image_header, "yes");
-    if (request.if_none_match == '"' + found->digest.str() + '"') {
+    answer.headers = {{"Docker-Content-Digest", manifest.digest.str()}, {"ETag", '"' + manifest.digest.str() + '"'}};
+    if (!found->pushed) answer.headers.emplace_back(image::registry::engine_image_header, "yes");
+    if (request.if_none_match == '"' + manifest.digest.str() + '"') {
         answer.status = 304;
         return answer;
     }
-    auto text = library_.store().blob_text(found->digest);
+    auto text = library_.store().blob_text(manifest.digest);
     if (!text.ok()) {
         if (text.error().code() == Errc::not_found) return unknown(request);
         return failure(text.error());
     }
-    answer.headers.emplace_back("Content-Type", found->media_type);
+    answer.headers.emplace_back("Content-Type", manifest.media_type);
     answer.body = std::move(text).value();
     return answer;
 }
@@ -104,10 +103,11 @@ Result<> Api::check_named(const Request& request, const image::Repository& repos
 void Api::keep_named(const Request& request, image::Repository& repository, const image::ManifestFacts& facts) const {
     for (const image::Descriptor& nested : facts.manifests) {
         if (repository.find(nested.digest)) continue;
-        const auto found = library_.find_engine_image(request.server(), request.repository(), nested.digest.str());
+        const auto found = library_.find(request.server(), request.repository(), nested.digest.str());
         if (!found) continue;
-        const auto below = library_.pushed().facts(found->digest, found->media_type);
-        repository.put({found->digest, found->media_type, found->size, {}, below.ok() ? (*below)->subject : std::nullopt});
+        const auto& [digest, media_type, size, tags, subject] = found->manifest;
+        const auto below = library_.pushed().facts(digest, media_type);
+        repository.put({digest, media_type, size, {}, below.ok() ? (*below)->subject : std::nullopt});
         if (below.ok()) keep_named(request, repository, **below);
     }
 }

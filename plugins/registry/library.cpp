@@ -61,24 +61,12 @@ std::shared_ptr<const EngineImages::View> EngineImages::view(const config::Regis
     return view_;
 }
 
-std::optional<image::RepositoryManifest> Library::find_pushed(const image::RepositoryName& name,
-                                                              const std::string& reference) const {
+std::optional<Library::Found> Library::find(const config::RegistryServer& server, const image::RepositoryName& name,
+                                            const std::string& reference) const {
     const auto digest = Digest::parse(reference);
     if (const auto pushed = repositories_.read(name); pushed.ok())
-        if (const auto* found = digest.ok() ? (*pushed)->find(*digest) : (*pushed)->find_tag(reference)) return *found;
-    return std::nullopt;
-}
-
-std::optional<image::RepositoryManifest> Library::find(const config::RegistryServer& server, const image::RepositoryName& name,
-                                                       const std::string& reference) const {
-    auto pushed = find_pushed(name, reference);
-    return pushed ? pushed : find_engine_image(server, name, reference);
-}
-
-std::optional<image::RepositoryManifest> Library::find_engine_image(const config::RegistryServer& server,
-                                                                    const image::RepositoryName& name,
-                                                                    const std::string& reference) const {
-    const auto digest = Digest::parse(reference);
+        if (const auto* found = digest.ok() ? (*pushed)->find(*digest) : (*pushed)->find_tag(reference))
+            return Found{*found, true};
     const auto view = engine_images_.view(server);
     const auto content = view->repositories.find(name.str());
     if (content == view->repositories.end()) return std::nullopt;
@@ -87,7 +75,7 @@ std::optional<image::RepositoryManifest> Library::find_engine_image(const config
     if (!digest.ok() && tag == tags.end()) return std::nullopt;
     const auto found = content->second.manifests.find(digest.ok() ? *digest : tag->second);
     if (found == content->second.manifests.end()) return std::nullopt;
-    return found->second;
+    return Found{found->second, false};
 }
 
 bool Library::has_blob(const config::RegistryServer& server, const image::RepositoryName& name, const Digest& digest) const {

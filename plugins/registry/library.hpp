@@ -39,13 +39,13 @@ class Library {
 public:
     explicit Library(image::Store& store) : repositories_(store), engine_images_(repositories_) {}
 
+    struct Found {
+        image::RepositoryManifest manifest;
+        bool pushed = false;  // else an image of the engine
+    };
     // What a tag or a digest names in what was pushed, and in the engine's images; the former goes first.
-    std::optional<image::RepositoryManifest> find_pushed(const image::RepositoryName& name, const std::string& reference) const;
-    std::optional<image::RepositoryManifest> find_engine_image(const config::RegistryServer& server,
-                                                               const image::RepositoryName& name,
-                                                               const std::string& reference) const;
-    std::optional<image::RepositoryManifest> find(const config::RegistryServer& server, const image::RepositoryName& name,
-                                                  const std::string& reference) const;
+    std::optional<Found> find(const config::RegistryServer& server, const image::RepositoryName& name,
+                              const std::string& reference) const;
     // May the blob be read through this repository? (It may be missing from the store even so.)
     bool has_blob(const config::RegistryServer& server, const image::RepositoryName& name, const Digest& digest) const;
     // Sorted; nothing for a repository that does not exist.

@@ -4,12 +4,6 @@ namespace gantry::registry {
 
 namespace {
 
-std::uint64_t sum_of(const std::map<Digest, std::uint64_t>& contents) {
-    std::uint64_t sum = 0;
-    for (const auto& [digest, size] : contents) sum += size;
-    return sum;
-}
-
 std::uint64_t left(std::uint64_t quota, std::uint64_t used) { return used < quota ? quota - used : 0; }
 
 }  // namespace
@@ -24,7 +18,7 @@ Result<std::uint64_t> Quota::used_by_all() {
     for (const image::RepositoryName& name : TRY(library_.pushed().list()))
         if (const auto repository = library_.pushed().read(name); repository.ok())
             all.merge(library_.pushed().contents(**repository));
-    used_ = sum_of(all);
+    used_ = image::sum_of(all);
     counted_ = now;
     return *used_;
 }
@@ -34,7 +28,7 @@ Result<std::uint64_t> Quota::room(const config::RegistryServer& server, const im
     if (server.repository_quota > 0) {
         std::uint64_t used = uploads_.bytes(&name);
         if (const auto repository = library_.pushed().read(name); repository.ok())
-            used += sum_of(library_.pushed().contents(**repository));
+            used += image::sum_of(library_.pushed().contents(**repository));
         room = left(server.repository_quota, used);
     }
     if (server.quota > 0) room = std::min(room, left(server.quota, TRY(used_by_all()) + uploads_.bytes(nullptr)));

@@ -102,7 +102,7 @@ Result<> Upstream::keep(const std::shared_ptr<Client>& client, const image::Repo
 Result<> Upstream::refresh(const std::shared_ptr<const Settings>& settings, const image::RepositoryName& name,
                            const std::string& reference) {
     const auto known = library_.find(settings->server, name, reference);
-    const bool there = known && library_.store().has_blob(known->digest);
+    const bool there = known && library_.store().has_blob(known->manifest.digest);
     auto digest = Digest::parse(reference);
     if (digest.ok() && there) return {};
     if (!digest.ok() && !image::is_tag(reference)) return {};
@@ -113,11 +113,12 @@ Result<> Upstream::refresh(const std::shared_ptr<const Settings>& settings, cons
             now = *digest;
         else
             now = TRY(client->repository.head(reference));
-        if (there && now && known->digest == *now) return {};
+        if (there && now && known->manifest.digest == *now) return {};
         if (now && !digest.ok()) {
-            // Another tag of the repository, or an earlier one, may have been the same.
+            // Another tag of the repository, or an earlier one, may have been the same. (An image of the engine is not the
+            // repository's to tag.)
             const auto same = library_.find(settings->server, name, now->str());
-            if (same && library_.store().has_blob(*now))
+            if (same && same->pushed && library_.store().has_blob(*now))
                 return library_.pushed().change(name, [&](image::Repository& repository) -> Result<> {
                     repository.tag(reference, *now);
                     return {};

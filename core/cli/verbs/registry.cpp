@@ -38,12 +38,6 @@ Result<int> run_disable(Context& context, NoOptions&) {
     return 0;
 }
 
-std::uint64_t sum_of(const std::map<Digest, std::uint64_t>& contents) {
-    std::uint64_t sum = 0;
-    for (const auto& [digest, size] : contents) sum += size;
-    return sum;
-}
-
 struct StatusOptions {
     std::string format;
 };
@@ -64,7 +58,7 @@ Result<int> run_status(Context& context, StatusOptions& options) {
     const auto& server = engine->config().registry_server;
     const Json status{{"Enabled", state.enabled},     {"Listening", state.listening},       {"Running", state.running},
                       {"Addresses", state.addresses}, {"TLS", !server.certificate.empty()}, {"ReadOnly", server.read_only},
-                      {"Repositories", names.size()}, {"Size", sum_of(contents)},           {"Quota", server.quota}};
+                      {"Repositories", names.size()}, {"Size", image::sum_of(contents)},    {"Quota", server.quota}};
     if (options.format == "json") return print(dump_json(status) + "\n");
     if (!options.format.empty()) return print(TRY(TRY(Template::parse(options.format)).render(status)) + "\n");
     const std::string quota = server.quota ? fmt::format(" of {}", human_size(server.quota)) : "";
@@ -72,7 +66,7 @@ Result<int> run_status(Context& context, StatusOptions& options) {
                              state.listening ? "on" : "off", state.enabled ? ", enabled at boot" : "",
                              state.running ? ", serving" : "", joined(state.addresses),
                              server.certificate.empty() ? "no" : "yes", server.read_only ? "yes" : "no", names.size(),
-                             human_size(sum_of(contents)), quota));
+                             human_size(image::sum_of(contents)), quota));
 }
 
 struct LsOptions {
@@ -128,7 +122,7 @@ Result<int> run_ls(Context& context, LsOptions& options) {
         const auto repository = TRY(repositories.read(name));
         rows.push_back(Json{{"Manifests", std::to_string(repository->manifests.size())},
                             {"Name", name.str()},
-                            {"Size", human_size(sum_of(repositories.contents(*repository)))},
+                            {"Size", human_size(image::sum_of(repositories.contents(*repository)))},
                             {"Tags", std::to_string(repository->tags().size())}});
     }
     return print(TRY(print_listing(repository_listing, {options.format, options.quiet}, rows)));

@@ -80,7 +80,8 @@ TEST_F(CrashTest, KilledAtAnyMoment) {
     const auto findings = store.check(false, true);
     ASSERT_TRUE(findings.ok());
     for (const Finding& finding : *findings)
-        EXPECT_TRUE(finding.problem.find("temporary") != std::string::npos || finding.problem.find("put-") != std::string::npos)
+        EXPECT_TRUE(finding.problem.find("temporary") != std::string::npos ||
+                    finding.problem.find("part-") != std::string::npos)
             << finding.problem;
     ASSERT_TRUE(store.check(true, false).ok());
     EXPECT_TRUE(store.check(false, true)->empty());
