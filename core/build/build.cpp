@@ -141,10 +141,7 @@ private:
             return {};
         };
         auto looked = look();
-        if (looked.ok())
-            vertex.done();
-        else
-            vertex.failed(looked.error());
+        vertex.end(looked);
         return looked;
     }
 
@@ -172,8 +169,7 @@ private:
 
     Result<CachePlace> cache_place(const std::string& text, bool target) {
         CachePlace place = TRY(CachePlace::parse(text, target));
-        if (place.kind == CachePlace::Kind::local && !session_.options.host_files)
-            return error(Errc::denied, "'{}' is a folder of this host, which cannot be given by name here", text);
+        if (place.kind == CachePlace::Kind::local && !session_.options.host_files) return of_this_host(text);
         return place;
     }
 
@@ -240,11 +236,9 @@ private:
             }
             return {};
         };
-        if (auto named = name(); !named.ok()) {
-            vertex.failed(named.error());
-            return std::move(named).error();
-        }
-        vertex.done();
+        auto named = name();
+        vertex.end(named);
+        if (!named.ok()) return std::move(named).error();
         return outcome;
     }
 

@@ -121,11 +121,8 @@ void import_cache(Session& session, const CachePlace& place) {
         session.replaced = true;
         return count;
     }();
-    if (taken.ok()) {
-        vertex.status(fmt::format("{} steps", *taken));
-        return vertex.done();
-    }
-    vertex.failed(taken.error());
+    if (taken.ok()) vertex.status(fmt::format("{} steps", *taken));
+    vertex.end(taken);
 }
 
 Result<> export_cache(Session& session, const CachePlace& place) {
@@ -155,10 +152,7 @@ Result<> export_cache(Session& session, const CachePlace& place) {
         return sent;
     };
     auto written = write();
-    if (written.ok())
-        vertex.done();
-    else
-        vertex.failed(written.error());
+    vertex.end(written);
     return std::move(written).context(fmt::format("cache to '{}'", place.where));
 }
 

@@ -105,10 +105,7 @@ Result<StageState> Inputs::load_image(const std::string& reference, const std::o
         return StageState{TRY(store.config(*found)), manifest.layers, image::digest_of("image " + found->id.str())};
     };
     auto state = load();
-    if (state.ok())
-        vertex.done();
-    else
-        vertex.failed(state.error());
+    vertex.end(state);
     return state;
 }
 

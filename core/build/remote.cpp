@@ -54,10 +54,6 @@ Result<> copy_all(const Options& options, const std::string& to) {
     }
 }
 
-Error of_this_host(const std::string& path) {
-    return error(Errc::denied, "'{}' is a folder of this host, which cannot be given by name here", path);
-}
-
 bool is_folder(int fd) {
     struct stat info {};
     return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
@@ -88,11 +84,8 @@ Result<ContextFolder> fetch_archive(Session& session, const std::string& url, co
     Vertex vertex(session.reporter, "[internal] load remote context " + url);
     const std::string folder = fmt::format("{}/remote-{}", session.scratch(), name);
     const auto file = fetch_url(session, url, folder, &vertex);
-    if (!file.ok()) {
-        vertex.failed(file.error());
-        return file.error();
-    }
-    vertex.done();
+    vertex.end(file);
+    if (!file.ok()) return file.error();
     return context_of_file(session, folder + "/" + *file, session.scratch() + "/" + name, url);
 }
 
@@ -101,11 +94,8 @@ Result<std::string> load_layout(Session& session, const std::string& text) {
     const std::size_t name = text.rfind('/') + 1, end = std::min(text.find_first_of(":@", name), text.size());
     Vertex vertex(session.reporter, "[internal] load OCI layout " + text);
     const auto image = image::load_from_layout(session.store, text.substr(0, end), text.substr(end), session.options.cancel);
-    if (!image.ok()) {
-        vertex.failed(image.error());
-        return image.error();
-    }
-    vertex.done();
+    vertex.end(image);
+    if (!image.ok()) return image.error();
     return std::string(image_scheme) + image->id.str();
 }
 
@@ -116,11 +106,9 @@ Result<std::string> fetch_git_context(Session& session, const std::string& text,
     const auto fetch = [&]() -> Result<> {
         return git_checkout(source, TRY(git_commit(source)), false, folder, session.scratch());
     };
-    if (auto fetched = fetch(); !fetched.ok()) {
-        vertex.failed(fetched.error());
-        return std::move(fetched).error();
-    }
-    vertex.done();
+    auto fetched = fetch();
+    vertex.end(fetched);
+    if (!fetched.ok()) return std::move(fetched).error();
     return folder;
 }
 
@@ -216,6 +204,10 @@ Result<std::string> fetch_url(Session& session, const std::string& url, const st
     TRY(os::make_dirs(folder, 0755));
     TRY(os::rename(partial, folder + "/" + name, false));
     return name;
+}
+
+Error of_this_host(const std::string& path) {
+    return error(Errc::denied, "'{}' is a folder of this host, which cannot be given by name here", path);
 }
 
 Result<ContextFolder> fetch_context(Session& session) {

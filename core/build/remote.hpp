@@ -25,6 +25,9 @@ Result<> git_checkout(const GitSource& source, const std::string& commit, bool k
 // Docker's ADD.
 Result<std::string> fetch_url(Session& session, const std::string& url, const std::string& folder, Vertex* vertex);
 
+// What is said where Options::host_files is false.
+Error of_this_host(const std::string& path);
+
 // Options::context and options::input as a folder (or only a Dockerfile).
 Result<ContextFolder> fetch_context(Session& session);
 // A --build-context's source as a folder; docker-image:// stays as it is, and an image of oci-layout:// becomes one that has

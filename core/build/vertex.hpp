@@ -34,6 +34,11 @@ public:
     void cached();
     void done();
     void failed(const Error& error);
+    // One or the other.
+    template <class T>
+    void end(const Result<T>& result) {
+        result.ok() ? done() : failed(result.error());
+    }
 
 private:
     void end(Event::Kind kind, std::string text);

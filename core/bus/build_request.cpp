@@ -15,18 +15,13 @@ using TextMap = std::map<std::string, std::string>;
 using build::Options;
 
 // What an option's value becomes.
-Result<> set(std::string& to, std::string value) {
-    to = std::move(value);
-    return {};
-}
-
 Result<> set_names(BuildRequest& request, const Texts& names) {
     for (const std::string& text : names) {
         ImageRef ref = TRY(ImageRef::parse(text));
         if (ref.digest) return error(Errc::invalid, "'{}' has a digest, which only the image decides", text);
-        request.names += (request.names.empty() ? "" : " ") + text;
         request.options.names.push_back(std::move(ref));
     }
+    request.names = fmt::format("{}", fmt::join(names, " "));
     return {};
 }
 
@@ -108,8 +103,7 @@ constexpr Option known[] = {
          request.options.limits.memory = value.get<std::uint64_t>();
          return {};
      }},
-    {"network", "s",
-     [](BuildRequest& request, const sdbus::Variant& value) { return set(request.options.network, value.get<std::string>()); }},
+    {"network", "s", assign<&Options::network>},
     {"no-cache", "b", assign<&Options::no_cache>},
     {"no-cache-filter", "as", assign<&Options::no_cache_stages>},
     {"platform", "s",

@@ -64,10 +64,7 @@ void ManagerObject::PruneBuildCache(sdbus::Result<Texts, uint64_t>&& result, boo
     if (unused_since != 0) wanted.unused_since = unused_since;
     wanted.keep = keep;
     answer<Texts, uint64_t>(host_, getObject(), std::move(result), permission("cache.prune"), 0,
-                            [wanted](container::Engine& engine) -> Result<std::tuple<Texts, uint64_t>> {
-                                auto done = TRY(engine.prune_build_cache(wanted));
-                                return std::tuple(std::move(done.names), done.bytes);
-                            });
+                            [wanted](container::Engine& engine) { return pruned(engine.prune_build_cache(wanted)); });
 }
 
 void ManagerObject::CollectGarbage(sdbus::Result<std::vector<CollectedItem>, uint64_t, uint64_t, bool>&& result, bool dry_run) {

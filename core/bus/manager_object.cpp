@@ -7,14 +7,14 @@ namespace gantry::bus {
 
 namespace {
 
+bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
+
+}  // namespace
+
 Result<std::tuple<Texts, uint64_t>> pruned(Result<container::Engine::Pruned> result) {
     container::Engine::Pruned done = TRY(std::move(result));
     return std::tuple(std::move(done.names), done.bytes);
 }
-
-bool runs(const container::Container& container) { return container.state == "running" || container.state == "paused"; }
-
-}  // namespace
 
 Permission permission(const std::string& action, std::map<std::string, std::string> details) {
     return {"io.gantry1." + action, std::move(details)};

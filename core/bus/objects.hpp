@@ -25,6 +25,9 @@ using Flows =
 // Of an action "io.gantry1.ACTION".
 Permission permission(const std::string& action, std::map<std::string, std::string> details = {});
 
+// What a prune answers.
+gantry::Result<std::tuple<Texts, uint64_t>> pruned(gantry::Result<container::Engine::Pruned> result);
+
 // "app:1" as a name to give; nothing for "".
 gantry::Result<std::optional<ImageRef>> given_name(const std::string& text);
 

@@ -37,6 +37,16 @@ bool is_folder(int root, const std::string& path, bool itself = false) {
 
 bool exists(int root, const std::string& path) { return os::open_in_root(root, path, O_PATH | O_NOFOLLOW).ok(); }
 
+// The object `from` (below from_root) as `to` (below to_root), whose parent exists. A folder is merged into one that is there;
+// anything else is replaced, except that a file never replaces a folder nor the other way round.
+Result<> copy_tree(int from_root, const std::string& from, int to_root, const std::string& to, bool keep_owner, unsigned uid,
+                   unsigned gid) {
+    const Place source = TRY(place_of(from_root, from)), target = TRY(place_of(to_root, to));
+    const os::CopyOwner owner{keep_owner, uid, gid};
+    if (target.name == ".") return os::copy_into(source.parent.get(), source.name, target.parent.get(), ".", owner, to);
+    return os::copy_tree(source.parent.get(), source.name, target.parent.get(), target.name, owner, to);
+}
+
 // docker-cp(1): where SOURCE ends up, given what is at TARGET.
 Result<> copy_between(int from_root, const std::string& source, int to_root, const std::string& target,
                       const CopyOptions& options, unsigned uid, unsigned gid) {
@@ -69,14 +79,6 @@ std::string absolute(const std::string& path) {
 }
 
 }  // namespace
-
-Result<> copy_tree(int from_root, const std::string& from, int to_root, const std::string& to, bool keep_owner, unsigned uid,
-                   unsigned gid) {
-    const Place source = TRY(place_of(from_root, from)), target = TRY(place_of(to_root, to));
-    const os::CopyOwner owner{keep_owner, uid, gid};
-    if (target.name == ".") return os::copy_into(source.parent.get(), source.name, target.parent.get(), ".", owner, to);
-    return os::copy_tree(source.parent.get(), source.name, target.parent.get(), target.name, owner, to);
-}
 
 Result<> copy_out(int root, const std::string& path, const std::string& target, const CopyOptions& options) {
     const os::Fd host = TRY(os::open("/", O_PATH | O_DIRECTORY));

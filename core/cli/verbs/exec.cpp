@@ -6,8 +6,6 @@
 #include "os/pipe.hpp"
 #include "os/self.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace gantry::cli {
