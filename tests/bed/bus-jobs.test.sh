@@ -4,16 +4,6 @@
 
 client() { python3 /src/tests/support/bus-client.py "$@"; }
 manager() { client /io/gantry1 Manager "$@"; }
-prop() { busctl get-property io.gantry1 "$1" "io.gantry1.$2" "$3"; }
-as_alice() { setpriv --reuid alice --regid alice --clear-groups "$@"; }
-sound() { assert_eq 'no problems found' "$(gantry system check 2>&1)"; }
-nothing_left() {
-    assert_eq '' "$(find /run/gantry/build /var/lib/gantry/build/scratch -mindepth 1 ! -name .lock 2>/dev/null)"
-    assert_eq '' "$(systemctl list-units --all --plain --no-legend 'ctr-build-*.service')"
-    assert_eq '' "$(ls /run/gantry/ctr)"
-    assert_eq '' "$(compgen -G '/var/lib/gantry/storage/overlayfs/rw/build-*')"
-    sound
-}
 # context NAME: an empty folder, which becomes the working folder; the Dockerfile comes on standard input
 context() {
     rm -rf "/srv/$1"
@@ -40,7 +30,6 @@ rule() {  # JAVASCRIPT: what alice may do
         >/etc/polkit-1/rules.d/10-test.rules
     systemctl restart polkit
 }
-in_image() { gantry run --rm --network none "$@"; }
 
 setup_file() {
     load_busybox

@@ -4,10 +4,6 @@
 call() {  # OBJECT INTERFACE METHOD [SIGNATURE ARG...], at io.gantry1
     busctl --timeout=60 call io.gantry1 "$1" "io.gantry1.$2" "${@:3}"
 }
-prop() {  # OBJECT INTERFACE PROPERTY
-    busctl get-property io.gantry1 "$1" "io.gantry1.$2" "$3"
-}
-as_alice() { setpriv --reuid alice --regid alice --clear-groups "$@"; }
 created() {  # NAME: a container that sleeps
     gantry inspect "$1" >/dev/null 2>&1 || gantry create --name "$1" --network none busybox /bin/payload sleep >/dev/null
 }

@@ -72,11 +72,6 @@ layer_of() {  # NAME
 blob_of() {  # NAME: of the registry
     skopeo inspect --raw --tls-verify=false "docker://$registry/$1" | jq -r '.layers[0].digest' | cut -d: -f2
 }
-store_is_good() {
-    local found
-    found=$(gantry system check --deep 2>&1) || fail "system check: $found"
-    assert_eq 'no problems found' "$found"
-}
 sent() { cat /tmp/proxy/bytes; }
 # only_first NAME: NAME:1 is all that is here; the proxy counts from now on.
 only_first() {
@@ -110,7 +105,7 @@ test_a_rebuild_of_300_mb_brings_what_changed() {
     # The blob is the registry's own.
     blob=$(blob_of big:2)
     assert_eq "$blob" "$(sha256sum "/var/lib/gantry/images/blobs/sha256/$blob" | cut -d' ' -f1)"
-    store_is_good
+    sound --deep
 }
 
 test_other_times_of_all_files_cost_no_data() {
@@ -120,7 +115,7 @@ test_other_times_of_all_files_cost_no_data() {
     bytes=$(fetched)
     [[ $bytes -le 2200000 ]] || fail "$bytes bytes were fetched"
     listing "$(layer_of $proxy/small:3)/" | cmp - /tmp/small-again
-    store_is_good
+    sound --deep
 }
 
 test_each_layer_stands_alone() {
@@ -142,12 +137,12 @@ test_each_layer_stands_alone() {
     gantry rmi -f $proxy/small:1 >/dev/null
     [[ ! -e $first ]] || fail 'the first layer is still there'
     listing "$second/" | cmp - /tmp/small
-    store_is_good
+    sound --deep
     # A layer that is lost comes back from its blob.
     rm -rf "$(dirname "$second")"
     gantry system check --repair >/dev/null 2>&1 || true
     listing "$second/" | cmp - /tmp/small
-    store_is_good
+    sound --deep
 }
 
 test_what_a_registry_tampers_with_is_not_used() {
@@ -159,7 +154,7 @@ test_what_a_registry_tampers_with_is_not_used() {
         bytes=$(fetched)
         [[ $bytes -gt 15000000 ]] || fail "$mode: only $bytes bytes were fetched"
         listing "$(layer_of $proxy/small:2)/" | cmp - /tmp/small
-        store_is_good
+        sound --deep
     done
     only_first small
     echo all >/tmp/proxy/mode
@@ -167,7 +162,7 @@ test_what_a_registry_tampers_with_is_not_used() {
     assert_match "$output" 'damaged|digest'
     # What a pull that failed leaves is small, and known to be of no use.
     gantry system check --repair >/dev/null 2>&1 || true
-    store_is_good
+    sound --deep
 }
 
 test_a_pull_that_was_killed_goes_on() {
@@ -177,7 +172,7 @@ test_a_pull_that_was_killed_goes_on() {
     bytes=$(fetched)
     [[ $bytes -le 8000000 ]] || fail "$bytes bytes were fetched"
     listing "$(layer_of $proxy/big:2)/" | cmp - /tmp/big
-    store_is_good
+    sound --deep
 }
 
 test_what_was_put_together_goes_on_as_it_came() {

@@ -13,10 +13,9 @@ setup_file() {
     zstd -q /tmp/rootfs.tar
 }
 
-sound() { assert_eq 'no problems found' "$(gantry system check --deep 2>&1)"; }
 settled() {  # after an interruption: one repair takes away what it left
     gantry system check --repair >/dev/null 2>&1 || true
-    sound
+    sound --deep
 }
 run() { gantry run --rm --network none "$@"; }
 config_of() { gantry image inspect --format "{{json .Config.$2}}" "$1"; }
@@ -67,7 +66,7 @@ test_a_commit_is_what_the_container_was() {
     gantry create --name next --network none example.test/web:v1 >/dev/null
     assert_eq '' "$(gantry diff next)"
     gantry rm web next >/dev/null
-    sound
+    sound --deep
 }
 
 test_capabilities_and_attributes_come_along() {
@@ -85,7 +84,7 @@ test_capabilities_and_attributes_come_along() {
     gantry rm cap >/dev/null
     gantry rmi cap:1 >/dev/null
     rm -rf /var/tmp/cap-*
-    sound
+    sound --deep
 }
 
 test_other_tools_read_it() {
@@ -104,7 +103,7 @@ test_other_tools_read_it() {
     gantry rmi other:1 >/dev/null
     gantry load -q -i /tmp/other-oci.tar >/dev/null
     gantry rm other >/dev/null
-    sound
+    sound --deep
 }
 
 test_changes() {
@@ -140,7 +139,7 @@ test_changes() {
     assert_eq "$images" "$(gantry images -aq | sort)"
     gantry rm plain >/dev/null
     gantry rmi changes:1 changes:2 >/dev/null
-    sound
+    sound --deep
 }
 
 test_a_moved_name_leaves_the_old_image_without_one() {
@@ -153,7 +152,7 @@ test_a_moved_name_leaves_the_old_image_without_one() {
     gantry image inspect "$first" >/dev/null
     gantry rm mover >/dev/null
     gantry rmi moved "$first" >/dev/null
-    sound
+    sound --deep
 }
 
 # writer NAME: two files that always say the same to who looks at a moment, written without end
@@ -179,7 +178,7 @@ test_a_running_container_stands_still_and_goes_on() {
     gantry unpause busy >/dev/null
     gantry rm -f busy >/dev/null
     gantry rmi busy:1 busy:2 busy:3 busy:live busy:paused >/dev/null
-    sound
+    sound --deep
 }
 
 # alive NAME: it writes on
@@ -241,7 +240,7 @@ test_interrupted_in_the_middle() {
     assert_contains "$(cat /tmp/interrupted)" "commit container 'patient'"
     alive patient
     gantry rm -f patient >/dev/null
-    sound
+    sound --deep
 }
 
 test_full_disk() {
@@ -264,11 +263,11 @@ test_full_disk() {
         assert_eq 1 "$(grep -c . <<<"$output")" "lines of '$output'"
         assert_eq running "$(gantry inspect --format '{{.State.Status}}' filled)"
         rm /var/lib/gantry/filler
-        sound
+        sound --deep
     done
     gantry commit filled full:1 >/dev/null
     assert_eq 8388608 "$(run full:1 stat -c %s /big)"
-    sound
+    sound --deep
 }
 
 test_cp_sees_volumes_of_stopped_containers() {
@@ -290,7 +289,7 @@ test_cp_sees_volumes_of_stopped_containers() {
     assert_eq f "$(gantry exec runs cat /vol/sub/file)"
     gantry rm -f copies runs >/dev/null
     gantry volume rm kept >/dev/null
-    sound
+    sound --deep
 }
 
 test_names_that_no_image_can_hold() {
@@ -298,7 +297,7 @@ test_names_that_no_image_can_hold() {
     assert_status 1 gantry commit wh
     assert_contains "$output" "'/srv/.wh.index.html'"
     gantry rm wh >/dev/null
-    sound
+    sound --deep
 }
 
 test_import() {
@@ -321,7 +320,26 @@ test_import() {
     assert_eq e "$(run imported:export cat /e)"
     gantry rm exported >/dev/null
     gantry images -q imported | sort -u | xargs gantry rmi -f >/dev/null
-    sound
+    sound --deep
+}
+
+# A pipe that brings nothing is no reason to stay.
+test_import_is_interrupted() {
+    mkfifo /tmp/nothing
+    sleep 100 >/tmp/nothing &
+    local writer=$! status=0 pid
+    setsid gantry import - never:1 </tmp/nothing >/tmp/interrupted 2>&1 &
+    pid=$!
+    sleep 0.5
+    kill -INT $pid
+    SECONDS=0
+    wait $pid || status=$?
+    kill $writer
+    [ $SECONDS -lt 20 ] || fail "it stayed for $SECONDS s"
+    assert_eq 1 $status
+    assert_contains "$(cat /tmp/interrupted)" "import '-'"
+    assert_eq '' "$(gantry images -q never:1)"
+    sound --deep
 }
 
 test_import_from_an_address() {
@@ -341,7 +359,7 @@ test_import_from_an_address() {
     assert_status 1 gantry import http://127.0.0.1:1/x.tar
     assert_contains "$output" 127.0.0.1:1
     gantry rmi fetched:1 >/dev/null
-    sound
+    sound --deep
 }
 
 test_archives_that_are_none() {
@@ -358,11 +376,11 @@ test_archives_that_are_none() {
         assert_contains "$output" "import '/tmp/bad.$bad'"
         assert_eq 1 "$(grep -c . <<<"$output")" "lines of '$output'"
         [ ! -e /tmp/escaped ]
-        sound
+        sound --deep
     done
     assert_status 1 gantry import /tmp/no-such-file
     assert_status 1 gantry import /tmp
-    sound
+    sound --deep
 }
 
 test_on_the_bus() {
@@ -380,5 +398,5 @@ test_on_the_bus() {
     assert_eq running "$(systemctl show -P FreezerState ctr@bused)"
     gantry rm -f bused >/dev/null
     gantry rmi bused:1 >/dev/null
-    sound
+    sound --deep
 }

@@ -10,7 +10,6 @@ setup_file() {
     id=$(jq -r '.config.digest' "/tmp/busybox-image/blobs/sha256/$(jq -r '.manifests[0].digest' /tmp/busybox-image/index.json | cut -d: -f2)")
     echo "$id" >/tmp/id
 }
-fresh() { gantry images -q --no-trunc | sort -u | xargs -r gantry rmi -f >/dev/null; }
 works() {  # IMAGE
     assert_eq 'hello from the image' "$(gantry run --rm --network none "$1" cat /srv/index.html)"
     assert_eq 'no problems found' "$(gantry system check --deep 2>&1)"

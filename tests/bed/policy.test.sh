@@ -47,7 +47,6 @@ policy() {  # REQUIREMENT...: of the registry; everything else is rejected
 }
 signed_by() { echo "{\"type\": \"signedBy\", \"keyType\": \"GPGKeys\", \"keyPath\": \"/root/$1.asc\"${2:-}}"; }
 sigstore() { echo "{\"type\": \"sigstoreSigned\", \"keyPath\": \"/root/cosign.pub\"${1:-}}"; }
-fresh() { gantry images -q --no-trunc | sort -u | xargs -r gantry rmi -f >/dev/null; }
 refused() {  # TEXT REFERENCE
     fresh
     assert_fails gantry pull -q "$2"

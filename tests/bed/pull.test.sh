@@ -1,9 +1,6 @@
 # pull, login and logout against Debian's docker-registry: both manifest forms, Basic login, TLS with an authority of our own,
 # platforms, mirrors, resuming.
 
-fresh() {  # forget all images
-    gantry images -q --no-trunc | sort -u | while read -r id; do gantry rmi -f "$id"; done >/dev/null
-}
 store_is_good() {
     local found
     # A document of a pull that failed may be kept for the next one; one repair takes it away.

@@ -9,12 +9,6 @@ setup_file() {
     head -c 70000000 /dev/urandom >/var/tmp/big/srv/noise
     seq 1 200000 >/var/tmp/big/srv/numbers
 }
-fresh() { gantry images -q --no-trunc | sort -u | xargs -r gantry rmi -f >/dev/null; }
-store_is_good() {
-    local found
-    found=$(gantry system check --deep 2>&1) || fail "system check: $found"
-    assert_eq 'no problems found' "$found"
-}
 # archive_image NAME: an image whose layers are uncompressed, as docker save (before 25) has them.
 archive_image() {
     rm -rf /var/tmp/archive
@@ -65,7 +59,7 @@ test_what_is_pushed_is_what_is_stored() {
     fresh
     gantry pull -q $registry/other/app:2
     assert_eq 'hello from the image' "$(gantry run --rm --network none $registry/other/app:2 cat /srv/index.html)"
-    store_is_good
+    sound --deep
 }
 
 test_uncompressed_layers_are_compressed_once() {
@@ -86,14 +80,14 @@ test_uncompressed_layers_are_compressed_once() {
     # After the registry lost everything, and from a store that begins anew, the digest is still the same.
     fresh
     assert_eq '' "$(ls /var/lib/gantry/images/roots/push 2>/dev/null)"
-    store_is_good
+    sound --deep
     archive_image $registry/made/plain:3
     gantry push -q $registry/made/plain:3
     assert_eq "$first" "$(remote_digest $registry/made/plain:3)"
-    store_is_good
+    sound --deep
     fresh
     gantry pull -q $registry/made/plain:3
-    store_is_good
+    sound --deep
 }
 
 test_formats() {
@@ -121,7 +115,7 @@ test_formats() {
     assert_fails gantry push --compression bzip2 $registry/made/formats:1
     assert_fails gantry push --compression-level 99 $registry/made/formats:1
     assert_contains "$output" 'compression level 99'
-    store_is_good
+    sound --deep
 }
 
 test_all_tags_and_bad_input() {
@@ -147,7 +141,7 @@ test_all_tags_and_bad_input() {
     gantry tag busybox 127.0.0.1:1/nobody/x:1
     assert_fails gantry push 127.0.0.1:1/nobody/x:1
     assert_contains "$output" "registry '127.0.0.1:1'"
-    store_is_good
+    sound --deep
 }
 
 test_login_and_tls() {
@@ -182,7 +176,7 @@ Y
     gantry logout $registry
     skopeo inspect --creds me:s3cret --tls-verify=false docker://$registry/secret/big:1 >/dev/null
     rm -r /etc/gantry/certs.d
-    store_is_good
+    sound --deep
 }
 
 test_registries_that_fail_and_recover() {
@@ -202,7 +196,7 @@ test_registries_that_fail_and_recover() {
     liar_start 5002
     gantry push -q 127.0.0.1:5002/cut/x:1
     assert_eq 1 "$(grep -c '^POST .*uploads' <(grep -v ' 0 -$' /tmp/liar5002.log; grep -m1 '^POST' /tmp/liar5002.log))"
-    store_is_good
+    sound --deep
 }
 
 test_registries_that_only_fail() {
@@ -219,7 +213,7 @@ test_registries_that_only_fail() {
         assert_lacks "$output" $'\x1b'
     done
     assert_contains "$(gantry image inspect --format '{{json .RepoDigests}}' busybox)" '[]'
-    store_is_good
+    sound --deep
 }
 
 test_nobody_else_gets_the_password() {
@@ -236,7 +230,7 @@ test_nobody_else_gets_the_password() {
     grep -q '^P' /tmp/liar5003.log || fail 'the other host was never asked'
     grep -v ' -$' /tmp/liar5003.log && fail 'it got an authorization'
     rm /etc/gantry/auth.json
-    store_is_good
+    sound --deep
 }
 
 test_cancelled_push_leaves_nothing() {
@@ -248,5 +242,5 @@ test_cancelled_push_leaves_nothing() {
     kill -INT $!
     wait $! && fail 'it succeeded'
     assert_contains "$(cat /tmp/out)" cancelled
-    store_is_good
+    sound --deep
 }

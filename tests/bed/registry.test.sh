@@ -14,13 +14,7 @@ configure() {
     printf '[registry_server]\n%s\n' "$1" >/etc/gantry/gantry.toml
 }
 forget() { gantry registry ls -q | xargs -r gantry registry rm >/dev/null; }
-store_is_good() {
-    local found
-    found=$(gantry system check --deep 2>&1) || fail "system check: $found"
-    assert_eq 'no problems found' "$found"
-}
 to_ours() { skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:/tmp/busybox-image:latest" "docker://$ours/$1"; }
-fresh() { gantry images -q --no-trunc | sort -u | xargs -r gantry rmi -f >/dev/null; }
 manifest_of() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$ours/$1"; }
 # users NAME:PASSWORD...: an htpasswd file
 users() {
@@ -72,7 +66,7 @@ test_skopeo_both_ways() {
     assert_eq $'1\ndocker' "$(skopeo list-tags --tls-verify=false docker://$ours/team/app | jq -r '.Tags[]')"
     skopeo delete --tls-verify=false docker://$ours/team/app:docker
     assert_lacks "$(gantry registry ls team/app)" docker
-    store_is_good
+    sound --deep
     rm -r /var/tmp/copied
 }
 
@@ -87,7 +81,7 @@ test_gantry_pulls_from_it() {
     # What was pushed stays, whatever is done with images.
     gantry image prune -af >/dev/null
     gantry pull -q $ours/team/app:1
-    store_is_good
+    sound --deep
 }
 
 test_images_of_the_engine_are_served() {
@@ -109,7 +103,7 @@ test_images_of_the_engine_are_served() {
     rm /etc/gantry/gantry.toml
     gantry rmi localhost:5000/mine/box:7
     rm -r /var/tmp/mine /var/tmp/mine2
-    store_is_good
+    sound --deep
 }
 
 test_podman_and_buildah_both_ways() {
@@ -128,7 +122,7 @@ test_podman_and_buildah_both_ways() {
     buildah push -q --tls-verify=false $ours/pod/box:1 docker://$ours/bud/box:1
     assert_contains "$(gantry registry ls -q)" bud/box
     podman rmi -af >/dev/null
-    store_is_good
+    sound --deep
 }
 
 test_docker_both_ways() {
@@ -149,7 +143,7 @@ test_docker_both_ways() {
     fresh
     gantry pull -q $ours/dock/built:1
     assert_eq hello "$(gantry run --rm --network none $ours/dock/built:1 cat /etc/motd)"
-    store_is_good
+    sound --deep
 }
 
 test_containerd_both_ways() {
@@ -161,7 +155,7 @@ test_containerd_both_ways() {
     ctr -a $address image tag $ours/ctrd/box:1 $ours/ctrd/again:1
     ctr -a $address image push --plain-http $ours/ctrd/again:1 >/dev/null
     assert_eq "$(manifest_of ctrd/box:1)" "$(manifest_of ctrd/again:1)"
-    store_is_good
+    sound --deep
 }
 
 test_logins_rights_and_tls() {
@@ -228,7 +222,7 @@ rules = [
     assert_contains "$(journalctl --sync; journalctl -q -o cat -u gantry-registry)" 'the configuration stays as it was'
     rm -r /etc/gantry/gantry.toml /etc/gantry/certs.d /etc/containers/certs.d /etc/docker/certs.d
     eventually 10 curl -sf -o /dev/null $base/v2/
-    store_is_good
+    sound --deep
 }
 
 test_quota_and_read_only() {
@@ -263,7 +257,7 @@ quota = "8M"'
     rm /etc/gantry/gantry.toml
     forget
     gantry registry gc >/dev/null
-    store_is_good
+    sound --deep
 }
 # put_blob REPOSITORY FILE [CURL-OPTION]...: in one POST; sets $code, the answer is in /tmp/reply
 put_blob() {
@@ -291,7 +285,7 @@ test_garbage_is_collected() {
     forget
     gantry registry gc >/dev/null
     assert_eq 0 "$(find /var/lib/gantry/images/blobs -type f | wc -l)" blobs
-    store_is_good
+    sound --deep
 }
 
 test_it_leaves_when_idle_and_comes_back() {
@@ -324,10 +318,10 @@ test_killed_in_the_middle_of_an_upload() {
     sleep 1
     systemctl kill -s KILL gantry-registry.service
     wait $client || true
-    store_is_good
+    sound --deep
     assert_eq '' "$(ls -A /var/lib/gantry/images/partial)"
     to_ours killed:2
-    store_is_good
+    sound --deep
     forget
 }
 
@@ -353,7 +347,7 @@ test_stopped_in_the_middle_of_a_pull() {
     [ $code != 0 ] || fail 'forty megabytes in ten seconds'
     assert_eq success "$(show gantry-registry.service Result)"
     forget
-    store_is_good
+    sound --deep
 }
 
 test_a_full_disk() {
@@ -372,11 +366,11 @@ test_a_full_disk() {
     # What did not fit leaves no trace, and the rest still works.
     to_ours fits:2
     skopeo copy --quiet --insecure-policy --src-tls-verify=false docker://$ours/fits:1 oci:/var/tmp/fits:latest
-    store_is_good
+    sound --deep
     systemctl stop gantry-registry.service
     umount /var/lib/gantry/images
     rm -r /var/tmp/small.ext4 /var/tmp/large /var/tmp/fits
-    store_is_good
+    sound --deep
 }
 
 # upstream_start: docker-registry on another port, with an image of its own
@@ -417,14 +411,14 @@ test_a_cache_of_another_registry() {
     assert_eq 502 "$(curl -s -o /tmp/reply -w '%{http_code}' $base/v2/hub/other/manifests/1)"
     assert_fails to_ours hub/mine:1
     assert_contains "$(curl -s -X POST $base/v2/hub/box/blobs/uploads/)" "is a cache of '127.0.0.1:5001/library/box'"
-    store_is_good
+    sound --deep
     systemctl start docker-registry.service
     eventually 20 curl -sf -o /dev/null http://127.0.0.1:5001/v2/
     assert_eq 404 "$(curl -s -o /tmp/reply -w '%{http_code}' $base/v2/hub/other/manifests/1)"
     rm /etc/gantry/gantry.toml
     rm -r /var/tmp/copy?
     forget
-    store_is_good
+    sound --deep
 }
 
 test_an_upstream_that_breaks_off_or_lies() {
@@ -443,13 +437,13 @@ test_an_upstream_that_breaks_off_or_lies() {
     cat /var/tmp/lie >"$file"
     curl -sf -o /var/tmp/got "$base/v2/library/large/blobs/$layer" || true
     [ ! -e "/var/lib/gantry/images/blobs/sha256/${layer:7}" ] || fail 'a wrong blob was kept'
-    store_is_good
+    sound --deep
     cat /var/tmp/whole >"$file"
     eventually 20 bash -c "curl -sf -o /var/tmp/got $base/v2/library/large/blobs/$layer && cmp /var/tmp/got /var/tmp/whole"
     eventually 5 test -e "/var/lib/gantry/images/blobs/sha256/${layer:7}"
     rm /etc/gantry/gantry.toml /var/tmp/got /var/tmp/whole /var/tmp/lie
     forget
-    store_is_good
+    sound --deep
 }
 
 test_hostile_requests() {
@@ -500,6 +494,6 @@ P
     assert_eq '{}' "$(curl -sf $base/v2/)"
     systemctl stop gantry-registry.service
     to_ours many:1
-    store_is_good
+    sound --deep
     forget
 }

@@ -136,6 +136,11 @@ load_busybox() {
     gantry tag "$(gantry load -q -i /tmp/busybox.tar | sed 's/.*: //')" busybox
 }
 
+fresh() { gantry images -q --no-trunc | sort -u | xargs -r gantry rmi -f >/dev/null; }  # forgets all images
+# sound [--deep]: the store is.
+sound() { assert_eq 'no problems found' "$(gantry system check "$@" 2>&1)"; }
+in_image() { gantry run --rm --network none "$@"; }  # IMAGE [COMMAND...]
+
 # --- builds -------------------------------------------------------------------------------------------------------------------------
 
 # mirror_start: serves /srv/mirror ("# options: --mirror") to hosts and containers as http://mirror.test:8181, which builds find with
@@ -145,6 +150,11 @@ mirror_start() {
     eventually 10 curl -sfo /dev/null http://127.0.0.1:8181/debian/Packages.gz
     gantry image inspect debian >/dev/null 2>&1 || gantry import -c 'CMD ["bash"]' /srv/mirror/base.tar debian >/dev/null
 }
+
+# --- the bus ------------------------------------------------------------------------------------------------------------------------
+
+prop() { busctl get-property io.gantry1 "$1" "io.gantry1.$2" "$3"; }  # OBJECT INTERFACE PROPERTY
+as_alice() { setpriv --reuid alice --regid alice --clear-groups "$@"; }
 
 # --- what must not be left over -----------------------------------------------------------------------------------------------------
 
@@ -173,6 +183,14 @@ assert_picture() {
         sleep 0.1
     done
     fail "left over: $difference"
+}
+
+nothing_left() {  # of builds
+    assert_eq '' "$(find /run/gantry/build /var/lib/gantry/build/scratch -mindepth 1 ! -name .lock 2>/dev/null)"
+    assert_eq '' "$(systemctl list-units --all --plain --no-legend 'ctr-build-*.service')"
+    assert_eq '' "$(ls /run/gantry/ctr)"
+    assert_eq '' "$(compgen -G '/var/lib/gantry/storage/overlayfs/rw/build-*')"
+    sound
 }
 
 # --- containers ---------------------------------------------------------------------------------------------------------------------
