@@ -1,5 +1,7 @@
 #include "container/attachments.hpp"
 
+#include "dns/entries.hpp"
+
 #include <charconv>
 
 namespace gantry::container {
@@ -82,6 +84,9 @@ Result<std::vector<driver::AttachRequest>> attach_requests(const config::Paths& 
             driver::NetworkDriver* bridge = TRY(find_driver("bridge"));
             network = find_network(paths, engine, attachment.name, *bridge);
         }
+        for (const std::string& alias : attachment.aliases)
+            if (!dns::is_host_name(alias))
+                return error(Errc::invalid, "alias '{}' on network '{}' is no host name", alias, attachment.name);
         driver::AttachRequest request;
         request.network = TRY(std::move(network)).config;
         request.container = name.str();

@@ -1,5 +1,6 @@
 #include "container/attachments.hpp"
 #include "container/engine_impl.hpp"
+#include "container/names.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -34,6 +35,15 @@ Result<os::Fd> open_netns(Engine& engine, const Container& container) {
     return os::open(fmt::format("/proc/{}/ns/net", state.main_pid), O_RDONLY);
 }
 
+// Its resolv.conf once more, in place, for the networks that it has now. Resolvers of its own, or the host's, stay.
+Result<> lead_to_resolver(Engine& engine, const config::Definition& changed, const Record& record) {
+    const Resolver resolver = resolver_of(engine.paths(), record.name, record.networks);
+    if (!resolver.ours) return {};
+    const std::string file = engine.paths().record(record.name) + "/resolv.conf";
+    const os::Fd fd = TRY(os::open(file, O_WRONLY | O_TRUNC | O_NOFOLLOW));
+    return os::write_all(fd.get(), resolv_conf(host_resolv_conf(), changed, true, resolver), file);
+}
+
 Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed,
                      const std::string& network) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
@@ -55,19 +65,25 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
             return std::move(status).error();
         }
         record.networks.back().status = std::move(status).value();
-        return write_record(engine.paths(), record);
+        TRY(write_record(engine.paths(), record));
+        TRY(publish_names(engine.paths(), container.name, changed, host_name_of(changed, container.id),
+                          record.networks.back()));
+        return lead_to_resolver(engine, changed, record);
     }
     return error(Errc::internal, "network '{}' is not in the changed definition", network);
 }
 
 // The container's namespace lives on: its interface goes, and what is published through it.
-Result<> detach_live(Engine& engine, const Container& container, const std::string& network) {
+Result<> detach_live(Engine& engine, const Container& container, const config::Definition& changed,
+                     const std::string& network) {
     Record record = *container.record;
+    TRY(dns::withdraw(engine.paths(), network, container.name.str()));
     for (const auto& entry : record.networks)
         if (entry.config.name == network)
             TRY(TRY(engine.network_driver(entry.config.driver))->teardown(container.name.str(), entry.config, false));
     std::erase_if(record.networks, [&](const Record::Network& entry) { return entry.config.name == network; });
-    return write_record(engine.paths(), record);
+    TRY(write_record(engine.paths(), record));
+    return lead_to_resolver(engine, changed, record);
 }
 
 Result<> write_changed(Engine& engine, const Container& container, const config::Definition& changed) {
@@ -129,6 +145,7 @@ Result<> Engine::network_remove(std::string_view name) {
         return error(Errc::in_use, "network '{}' is used by container '{}'", found.config.name, users.front());
     driver::NetworkDriver* driver = TRY(network_driver(found.config.driver));
     TRY_CONTEXT(driver->network_remove(found.config), "remove network '{}'", found.config.name);
+    dns::forget_network(paths(), found.config.name);
     return erase_network(paths(), found.config.name);
 }
 
@@ -174,7 +191,7 @@ Result<> Engine::network_disconnect(const Container& container, std::string_view
         if (changed.networks.empty()) changed.network_mode = config::NetworkMode::none;
         if (!is_engine_file(paths(), container.definition_file))
             return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
-        if (container.record) TRY(detach_live(*this, container, name));
+        if (container.record) TRY(detach_live(*this, container, changed, name));
         TRY(write_changed(*this, container, changed));
         auto found = read_network(paths(), name);
         return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false)

@@ -3,6 +3,7 @@
 #include "container/record.hpp"
 #include "container/units.hpp"
 #include "container/volume_store.hpp"
+#include "dns/entries.hpp"
 #include "driver/loader.hpp"
 #include "log/slots.hpp"
 #include "os/file.hpp"
@@ -40,6 +41,7 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
         driver::Loader loader(paths.drivers, paths.data, paths.run);
         first.note(release_policy(paths, name.str()));
         first.note(refresh_policies(paths, *record, true));
+        for (const auto& network : record->networks) first.note(dns::withdraw(paths, network.config.name, name.str()));
         for (const auto& network : record->networks) first.note(release_network(loader, name, network.config, !all));
         if (all) {
             if (record->writable_layer) first.note(release_layer(loader, name, *record));

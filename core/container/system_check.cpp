@@ -4,6 +4,7 @@
 #include "container/engine_impl.hpp"
 #include "container/pause.hpp"
 #include "container/policy.hpp"
+#include "dns/entries.hpp"
 #include "os/file.hpp"
 
 namespace gantry::container {
@@ -30,6 +31,7 @@ public:
         room("storage", [this] { return storage(); });
         room("networks", [this] { return networks(); });
         room("policies", [this] { return policies(); });
+        room("names", [this] { return host_names(); });
         room("volumes", [this] { return volumes(); });
         room("units", [this] { return units(); });
         room("exit statuses", [this] { return exits(); });
@@ -144,6 +146,15 @@ private:
         for (const PolicyProblem& problem : TRY(check_policies(engine_.paths(), alive_)))
             found(problem.container.empty() ? "network policies" : "container '" + problem.container + "'", problem.problem,
                   [this, &problem] { return mend_policy(engine_.paths(), problem, alive_); });
+        return {};
+    }
+
+    Result<> host_names() {
+        for (const auto& [container, network] : TRY(dns::list(engine_.paths())))
+            // What has a record is the business of that.
+            if (!os::path_exists(engine_.paths().record(container) + "/record.json"))
+                found("network '" + network + "'", "knows the name of '" + container + "', which is not running",
+                      [this, &container, &network] { return dns::withdraw(engine_.paths(), network, container); });
         return {};
     }
 

@@ -8,32 +8,13 @@ namespace gantry::launch {
 
 namespace {
 
-std::vector<std::string> words_of(std::string_view line) {
-    std::vector<std::string> out;
-    std::size_t at = 0;
-    while ((at = line.find_first_not_of(" \t", at)) != std::string_view::npos) {
-        const std::size_t end = std::min(line.find_first_of(" \t", at), line.size());
-        out.emplace_back(line.substr(at, end - at));
-        at = end;
-    }
-    return out;
-}
-
-std::string joined(const char* keyword, const std::vector<std::string>& values) {
-    if (values.empty()) return "";
-    std::string line = keyword;
-    for (const std::string& value : values) line += " " + value;
-    return line + "\n";
-}
-
-bool only_for_host(std::string_view server) { return server.starts_with("127.") || server == "::1"; }
-
-std::string host_resolv_conf() {
-    std::string text = os::read_file("/etc/resolv.conf", 65536).value_or("");
-    // systemd-resolved's stub answers on the host's loopback; it keeps the real servers beside (systemd-resolved(8)).
-    if (text.find("127.0.0.53") != std::string::npos)
-        if (auto real = os::read_file("/run/systemd/resolve/resolv.conf", 65536); real.ok()) return std::move(real).value();
-    return text;
+// Who shares another container's network asks whom that one asks.
+std::string base_resolv_conf(const Plan& plan) {
+    if (plan.definition.network_mode == config::NetworkMode::container)
+        if (auto other = os::read_file(plan.paths.record(plan.definition.network_container) + "/resolv.conf", 65536);
+            other.ok())
+            return std::move(other).value();
+    return container::host_resolv_conf();
 }
 
 std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
@@ -64,29 +45,10 @@ Result<> overwrite(const std::string& file, std::string_view text) {
 
 }  // namespace
 
-std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net,
-                        const std::vector<std::string>& network_dns) {
-    std::vector<std::string> servers = definition.dns, search = definition.dns_search, options = definition.dns_options;
-    if (servers.empty()) servers = network_dns;
-    const bool take_servers = servers.empty(), take_search = search.empty(), take_options = options.empty();
-    while (!host.empty()) {
-        const auto end = host.find('\n');
-        const auto words = words_of(host.substr(0, end));
-        host.remove_prefix(end == std::string_view::npos ? host.size() : end + 1);
-        if (words.size() < 2) continue;
-        if (words[0] == "nameserver" && take_servers && !(own_net && only_for_host(words[1]))) servers.push_back(words[1]);
-        if ((words[0] == "search" || words[0] == "domain") && take_search) search.assign(words.begin() + 1, words.end());
-        if (words[0] == "options" && take_options) options.insert(options.end(), words.begin() + 1, words.end());
-    }
-    std::string text;
-    for (const std::string& server : servers) text += fmt::format("nameserver {}\n", server);
-    if (search != std::vector<std::string>{"."}) text += joined("search", search);  // docker run --dns-search .: none
-    return text + joined("options", options);
-}
-
 Result<> write_files(const Plan& plan) {
     TRY(overwrite(plan.record_dir() + "/hostname", plan.hostname + "\n"));
-    TRY(overwrite(plan.record_dir() + "/resolv.conf", resolv_conf(host_resolv_conf(), plan.definition, plan.own_net, {})));
+    TRY(overwrite(plan.record_dir() + "/resolv.conf",
+                  container::resolv_conf(base_resolv_conf(plan), plan.definition, plan.own_net, {})));
     if (plan.own_net) return overwrite(plan.record_dir() + "/hosts", hosts(plan, {}));
     const std::string host = os::read_file("/etc/hosts", 1U << 20).value_or("127.0.0.1\tlocalhost\n");
     std::string extra;
@@ -95,13 +57,17 @@ Result<> write_files(const Plan& plan) {
     return overwrite(plan.record_dir() + "/hosts", host + extra);
 }
 
-Result<> complete_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
+Result<> complete_files(const Plan& plan, const std::vector<driver::AttachStatus>& networks,
+                        const container::Resolver& resolver) {
     if (networks.empty()) return {};
     TRY(overwrite(plan.record_dir() + "/hosts", hosts(plan, networks)));
-    std::vector<std::string> dns;
-    for (const auto& network : networks) dns.insert(dns.end(), network.dns.begin(), network.dns.end());
-    if (dns.empty()) return {};
-    return overwrite(plan.record_dir() + "/resolv.conf", resolv_conf(host_resolv_conf(), plan.definition, plan.own_net, dns));
+    if (resolver.servers.empty()) return {};
+    return write_resolv_conf(plan, resolver);
+}
+
+Result<> write_resolv_conf(const Plan& plan, const container::Resolver& resolver) {
+    return overwrite(plan.record_dir() + "/resolv.conf",
+                     container::resolv_conf(base_resolv_conf(plan), plan.definition, plan.own_net, resolver));
 }
 
 }  // namespace gantry::launch

@@ -9,6 +9,7 @@
 #include "launch/join.hpp"
 #include "launch/kernel.hpp"
 #include "launch/machine.hpp"
+#include "launch/names.hpp"
 #include "launch/network.hpp"
 #include "launch/notify.hpp"
 #include "launch/undo.hpp"
@@ -153,6 +154,7 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     STEP("storage", storage->validate(request));
     Networks networks(loader);
     STEP("", networks.plan(plan));
+    Names names(plan);
 
     STEP("limits", ensure_limits(plan));
 
@@ -203,7 +205,9 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
         const os::Fd netns = STEP("networks", os::open(fmt::format("/proc/{}/ns/net", child.pid), O_RDONLY));
         STEP("", networks.attach(netns.get()));
         undo.push([&] { networks.detach(); });
-        STEP("files", complete_files(plan, networks.status()));
+        undo.push([&] { names.withdraw(); });
+        STEP("", names.publish(networks.record(), netns.get()));
+        STEP("files", complete_files(plan, networks.status(), names.resolver()));
     }
     const container::Record record = record_of(plan, networks, storage_name, child.pid);
     STEP("record", container::write_record(plan.paths, record));
@@ -216,6 +220,13 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     }
     STEP("policy", container::refresh_policies(plan.paths, record, false));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
+    if (!names.wait()) {
+        fmt::print(
+            stderr,
+            "<4>gantry: no resolver of its networks answers the container for its own name, so it asks the host's servers: "
+            "see 'systemctl status gantry-dns', or a firewall of the host is in the way\n");
+        STEP("files", write_resolv_conf(plan, {}));
+    }
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
 
