@@ -260,6 +260,21 @@ test_resolvers_leave_with_the_last_name() {
     systemctl daemon-reload
 }
 
+test_a_firewall_in_the_way_is_told() {
+    gantry network create walled >/dev/null
+    gantry run --rm --network walled busybox true
+    nft 'table inet wall { chain input { type filter hook input priority 10; policy accept; iifname "gtr-*" ip daddr != 192.0.2.53 udp dport 53 drop; }; }'
+    gantry run -d --name walled --network walled busybox payload sleep >/dev/null
+    assert_eq $'nameserver 192.0.2.53\nsearch corp.example' "$(inside walled 'cat /etc/resolv.conf')"
+    assert_eq 198.51.100.7 "$(ask walled outside.example)"
+    assert_contains "$(said walled)" 'a firewall of the host is in the way'
+    nft delete table inet wall
+    gantry restart -t 1 walled >/dev/null
+    assert_eq "$(address walled eth0 4)" "$(ask walled walled.walled.ctr)"
+    gantry rm -f walled >/dev/null
+    gantry network rm walled >/dev/null
+}
+
 test_without_dnsmasq_all_is_as_before() {
     systemctl stop gantry-dns.path gantry-dns.service
     rm -rf /run/gantry/dns
