@@ -164,8 +164,8 @@ Result<> Keeper::read_events() {
             if ((event->mask & IN_CREATE) != 0) networks_.try_emplace(event->name);
             const auto found = networks_.find(event->name);
             if ((event->mask & IN_DELETE) == 0 || found == networks_.end()) continue;
-            found->second.renewed = true;
-            if (found->second.resolver != 0)
+            found->second.renewed = found->second.resolver != 0;
+            if (found->second.renewed)
                 kill(found->second.resolver, SIGTERM);
             else if (!os::path_exists(fmt::format("{}/{}", hosts_folder(paths_), event->name)))
                 networks_.erase(found);
