@@ -212,6 +212,14 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     const container::Record record = record_of(plan, networks, storage_name, child.pid);
     STEP("record", container::write_record(plan.paths, record));
 
+    if (!names.wait()) {
+        fmt::print(
+            stderr,
+            "<4>gantry: no resolver of its networks answers the container for its own name, so it asks the host's servers: "
+            "see 'systemctl status gantry-dns', or a firewall of the host is in the way\n");
+        STEP("files", write_resolv_conf(plan, {}));
+    }
+
     // 6. The policy, which the container's first process is under from its first instruction; and those of others that name it.
     if (!plan.definition.policy.empty()) {
         const std::string cgroup = STEP("policy", own_cgroup());
@@ -220,13 +228,6 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     }
     STEP("policy", container::refresh_policies(plan.paths, record, false));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
-    if (!names.wait()) {
-        fmt::print(
-            stderr,
-            "<4>gantry: no resolver of its networks answers the container for its own name, so it asks the host's servers: "
-            "see 'systemctl status gantry-dns', or a firewall of the host is in the way\n");
-        STEP("files", write_resolv_conf(plan, {}));
-    }
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
 

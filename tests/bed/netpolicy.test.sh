@@ -25,6 +25,15 @@ test_only_what_egress_says_gets_out() {
     end c1 web db
 }
 
+test_names_are_found_under_a_policy() {
+    servers
+    client c12 'egress = ["web:80/tcp"]
+ingress = []'
+    assert_contains "$(inside c12 'nslookup web.pol.ctr')" "$(address web)"
+    assert_lacks "$(said c12)" 'no resolver'
+    end c12 web db
+}
+
 test_only_what_ingress_says_gets_in() {
     servers
     server shut '' "[network.policy]
