@@ -21,8 +21,8 @@
 
 #define ALLOW 1
 #define DENY 0
-#define UDP_IDLE_NS (180ULL * 1000000000ULL)    // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
-#define TCP_IDLE_NS (432000ULL * 1000000000ULL)  // nf_conntrack_tcp_timeout_established: five days
+#define UDP_IDLE_NS (180LL * 1000000000LL)    // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
+#define TCP_IDLE_NS (432000LL * 1000000000LL)  // nf_conntrack_tcp_timeout_established: five days
 #define EXTENSION_LIMIT 8                         // IPv6 extension headers that are walked
 
 // RFC 792, RFC 4443. (linux/icmp.h wants headers of the C library.)
@@ -247,8 +247,9 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
                                   .protocol = packet.protocol};
     __builtin_memcpy(key.remote, packet.remote, 16);
     struct policy_flow *flow = bpf_map_lookup_elem(&flows, &key);
+    // Signed: another processor may have written a later time than the one read above.
     if (flow && !packet.fragment && !packet.opens &&
-        now - flow->last_ns < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS)) {
+        (__s64)(now - flow->last_ns) < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS)) {
         flow->last_ns = now;
         __sync_fetch_and_add(&flow->packets[direction], 1);
         __sync_fetch_and_add(&flow->bytes[direction], skb->len);

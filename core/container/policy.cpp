@@ -256,6 +256,8 @@ Result<policy::Programs> policy_programs(const config::Paths& paths) {
 
 Result<> apply_policy(const config::Paths& paths, const Record& record, const NetworkPolicy& rules, const std::string& cgroup,
                       bool own_net) {
+    // What an earlier run left, if its reaper was killed.
+    TRY(release_policy(paths, record.name));
     if (rules.empty()) return {};
     const os::Fd lock = TRY(lock_policy(paths, record.name));
     policy::Programs programs = TRY(policy_programs(paths));
