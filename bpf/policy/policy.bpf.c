@@ -129,6 +129,8 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct packet *pac
         if (ip.ihl < 5) return -1;
         mapped(packet->remote, out ? ip.daddr : ip.saddr);
         packet->protocol = ip.protocol;
+        // Options could name another destination than the one that is judged (source routes, RFC 791). IGMP has its router alert.
+        if (out && ip.ihl > 5 && ip.protocol != IPPROTO_IGMP) return -1;
         packet->fragment = (ip.frag_off & bpf_htons(0x1fff)) != 0;
         if (packet->fragment) return 0;
         return read_ports(skb, packet, ip.ihl * 4U, out);
@@ -146,6 +148,7 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct packet *pac
                 next != IPPROTO_AH)
                 break;
             if (bpf_skb_load_bytes(skb, at, head, 4)) return -1;
+            if (out && next == IPPROTO_ROUTING && head[3] != 0) return -1;  // segments left: the same
             if (next == IPPROTO_FRAGMENT) {
                 packet->fragment = head[2] != 0 || (head[3] & 0xf8) != 0;
                 at += 8;
@@ -229,6 +232,30 @@ static __always_inline int any_rule(const struct policy_state *state, __u32 dire
     return target && target->set != POLICY_NOTHING;
 }
 
+static __always_inline int may_listen(const struct policy_state *state, __u8 protocol, __u16 port) {
+    if (!(state->flags & POLICY_HAS_LISTEN)) return 1;
+    // Which ports may be listened on has no peers: set 0 of the way in.
+    struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
+                                  .scope = POLICY_SCOPE(state->policy, POLICY_INGRESS),
+                                  .set = 0,
+                                  .protocol = protocol,
+                                  .port = {port >> 8, port & 0xff}};
+    return bpf_map_lookup_elem(&ports, &key) != 0;
+}
+
+// A connection of TCP goes on when the policy changes: nobody else has its sequence numbers. A flow of datagrams is judged anew, as its
+// first packet was: its address may be another's by now.
+static __always_inline int still_allowed(const struct policy_state *state, struct policy_flow *flow, const struct packet *packet) {
+    struct policy_verdict verdict;
+    const __u32 direction = flow->direction ? POLICY_INGRESS : POLICY_EGRESS;
+    if (flow->policy == state->policy || packet->protocol == IPPROTO_TCP) return 1;
+    if (has_rules(state, direction) &&
+        !allowed(state->policy, direction, packet->remote, packet->protocol, rule_port(packet, direction), 0, &verdict))
+        return 0;
+    flow->policy = state->policy;
+    return 1;
+}
+
 static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
     const struct policy_state *state = bpf_get_local_storage(&states, 0);
     if (!state->policy) return ALLOW;
@@ -249,7 +276,8 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
     struct policy_flow *flow = bpf_map_lookup_elem(&flows, &key);
     // Signed: another processor may have written a later time than the one read above.
     if (flow && !packet.fragment && !packet.opens &&
-        (__s64)(now - flow->last_ns) < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS)) {
+        (__s64)(now - flow->last_ns) < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS) &&
+        still_allowed(state, flow, &packet)) {
         flow->last_ns = now;
         __sync_fetch_and_add(&flow->packets[direction], 1);
         __sync_fetch_and_add(&flow->bytes[direction], skb->len);
@@ -258,6 +286,9 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
 
     struct policy_verdict verdict = {.allowed = 1};
     const __u16 port = rule_port(&packet, direction);
+    if (direction == POLICY_INGRESS && !packet.fragment && !may_listen(state, packet.protocol, packet.local_port) &&
+        (packet.opens || packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_UDPLITE || packet.protocol == IPPROTO_SCTP))
+        return denied(state->owner, direction, packet.remote, packet.protocol, port, POLICY_NOT_LISTENED);
     if (has_rules(state, direction) &&
         !allowed(state->policy, direction, packet.remote, packet.protocol, port, packet.fragment, &verdict)) {
         // A TCP segment from the middle of a connection that is not known (the table is full, or the connection is older than the
@@ -273,7 +304,7 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
         verdict = reverse;
     }
     if (packet.fragment) return ALLOW;
-    struct policy_flow first = {.first_ns = now, .last_ns = now, .rule = verdict.rule, .direction = (__u8)direction};
+    struct policy_flow first = {.first_ns = now, .last_ns = now, .rule = verdict.rule, .policy = state->policy, .direction = (__u8)direction};
     first.packets[direction] = 1;
     first.bytes[direction] = skb->len;
     bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
@@ -316,14 +347,8 @@ static __always_inline int may_bind(struct bpf_sock_addr *context) {
     const struct policy_state *state = bpf_get_local_storage(&states, 0);
     if (!state->policy || !(state->flags & POLICY_HAS_LISTEN)) return ALLOW;
     const __u16 port = bpf_ntohs((__u16)context->user_port);
-    if (port == 0) return ALLOW;  // any free one: for a client
-    // Which ports may be listened on has no peers: set 0 of the way in.
-    struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
-                                  .scope = POLICY_SCOPE(state->policy, POLICY_INGRESS),
-                                  .set = 0,
-                                  .protocol = (__u8)context->protocol,
-                                  .port = {port >> 8, port & 0xff}};
-    if (bpf_map_lookup_elem(&ports, &key)) return ALLOW;
+    // Any free one is for a client; a server there gets no packets.
+    if (port == 0 || may_listen(state, (__u8)context->protocol, port)) return ALLOW;
     __u8 nobody[16] = {0};
     return denied(state->owner, POLICY_INGRESS, nobody, (__u8)context->protocol, port, POLICY_NOT_LISTENED);
 }

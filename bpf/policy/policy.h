@@ -64,8 +64,9 @@ struct policy_flow {
     __u64 packets[2];         // by direction
     __u64 bytes[2];
     __u32 rule;       // 0: no policy for that direction
+    __u32 policy;     // that allowed it
     __u8 direction;   // of its first packet
-    __u8 unused[3];
+    __u8 unused[7];
 };
 
 struct policy_denial_key {

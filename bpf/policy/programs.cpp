@@ -130,22 +130,26 @@ Result<Programs> Programs::open(const std::string& folder, const std::function<R
 }
 
 Result<> Programs::attach(int cgroup, const std::string& container) {
-    const std::string links = links_of(container);
-    TRY(remove_pins(links));
-    TRY(os::make_dirs(links, 0700));
+    // The new ones are there before those of before go: a container that runs is never without.
+    const std::string links = links_of(container), fresh = links + "+new";
+    TRY(remove_pins(fresh));
+    TRY(os::make_dirs(fresh, 0700));
     const auto all = [&]() -> Result<> {
         for (const Hook& hook : hooks) {
             const os::Fd program = TRY(os::bpf_open(pins_ + "/" + hook.program));
             const os::Fd link =
                 TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
-            TRY(os::bpf_pin(link.get(), links + "/" + hook.program));
+            TRY(os::bpf_pin(link.get(), fresh + "/" + hook.program));
         }
         return {};
     };
     auto attached = all();
     if (!attached.ok()) [[maybe_unused]]
-        const auto removed = remove_pins(links);
-    return attached;
+        const auto removed = remove_pins(fresh);
+    TRY(std::move(attached));
+    TRY(remove_pins(links));
+    if (rename(fresh.c_str(), links.c_str()) != 0) return errno_error("rename '{}'", fresh);
+    return {};
 }
 
 bool Programs::attached(const std::string& container) const {
@@ -153,7 +157,12 @@ bool Programs::attached(const std::string& container) const {
         hooks, [&](const Hook& hook) { return access((links_of(container) + "/" + hook.program).c_str(), F_OK) == 0; });
 }
 
-Result<> Programs::detach(const std::string& container) { return remove_pins(links_of(container)); }
+Result<> Programs::detach(const std::string& container) {
+    FirstError first;
+    first.note(remove_pins(links_of(container) + "+new"));
+    first.note(remove_pins(links_of(container)));
+    return first.result();
+}
 
 Result<> Programs::put(const Tables& tables) {
     // Ports first: a target that names a set of ports finds them.

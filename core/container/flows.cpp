@@ -16,7 +16,7 @@ Result<std::map<std::uint32_t, std::pair<std::string, policy::Applied>>> owners(
     const auto names = os::list_dir(paths.run + "/policy");
     if (!names.ok() && names.error().code() == Errc::not_found) return out;
     for (const std::string& name : TRY(names)) {
-        if (name.starts_with('.') || (!only.empty() && name != only)) continue;
+        if (!is_policy_file(name) || (!only.empty() && name != only)) continue;
         // One that ends meanwhile is left out.
         if (auto applied = read_policy(paths, name); applied.ok() && *applied) {
             const std::uint32_t owner = (*applied)->owner;

@@ -5,15 +5,18 @@
 #include "container/network_store.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
+#include "os/netns.hpp"
 #include "os/process.hpp"
 
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <ifaddrs.h>
 #include <linux/magic.h>
+#include <linux/membarrier.h>
 #include <netinet/in.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -107,6 +110,9 @@ bool means(const PolicyRule& rule, const Candidate& candidate) {
 
 // Addresses of this host that something could come from or go to. Link-local ones of IPv6 are left out: every veth has one.
 Result<std::vector<Prefix>> host_addresses() {
+    // PID 1's namespace: a launcher whose container shares another's network has joined that already.
+    const os::Fd home = TRY(os::open("/proc/1/ns/net", O_RDONLY));
+    const auto visit = TRY(os::NetnsVisit::enter(home.get()));
     ifaddrs* list = nullptr;
     if (getifaddrs(&list) != 0) return errno_error("list the host's addresses");
     const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(list, freeifaddrs);
@@ -147,9 +153,9 @@ std::vector<Prefix> resolvers_of(const config::Paths& paths, const std::string& 
 // All addresses that rules speak of, looked up once.
 class Resolver {
 public:
-    // gone: a container that ends; its record is still there.
-    Resolver(const config::Paths& paths, const Record& record, bool own_net, std::string gone = {})
-        : paths_(paths), record_(record), own_net_(own_net), gone_(std::move(gone)) {}
+    // starts: the container is about to run.
+    Resolver(const config::Paths& paths, const Record& record, bool own_net, bool starts = false)
+        : paths_(paths), record_(record), own_net_(own_net), starts_(starts) {}
 
     Result<Applied> run(const NetworkPolicy& rules) {
         Applied out;
@@ -158,7 +164,7 @@ public:
         if (names_containers(rules.egress) || names_containers(rules.ingress)) {
             const bool labels = has_peer(rules, Peer::label);
             for (const std::string& name : TRY(list_records(paths_))) {
-                if (name == record_.name || name == gone_) continue;
+                if (name == record_.name || is_ending(paths_, name)) continue;
                 // A container that ends meanwhile has no record any more.
                 if (const auto record = read_record(paths_, name); record.ok())
                     candidates_.push_back(candidate_of(*record, labels));
@@ -170,6 +176,9 @@ public:
         }
         if (has_peer(rules, Peer::world)) {
             out.inside = host_;
+            // What does not leave the link reaches the host and the neighbours; 169.254.0.0/16 has metadata services.
+            for (const char* text : {"fe80::/10", "ff00::/8", "224.0.0.0/4", "255.255.255.255", "169.254.0.0/16", "0.0.0.0/8"})
+                out.inside.push_back(TRY(Prefix::parse(text)));
             for (const auto& network : TRY(read_networks(paths_)))
                 for (const auto& subnet : network.config.subnets) out.inside.push_back(TRY(Prefix::parse(subnet.cidr)));
         }
@@ -198,9 +207,14 @@ private:
             if (rule.peer == Peer::prefix) add(rule.prefix);
             if (rule.peer == Peer::host)
                 for (const Prefix& prefix : host_) add(prefix);
-            if (rule.peer == Peer::network)
-                for (const auto& subnet : TRY(read_network(paths_, rule.name)).config.subnets)
-                    add(TRY_CONTEXT(Prefix::parse(subnet.cidr), "network '{}'", rule.name));
+            if (rule.peer == Peer::network) {
+                const auto network = read_network(paths_, rule.name);
+                // One that was removed meanwhile has no addresses; at a start it is a mistake.
+                if (!network.ok() && (starts_ || network.error().code() != Errc::not_found)) return network.error();
+                if (network.ok())
+                    for (const auto& subnet : network->config.subnets)
+                        add(TRY_CONTEXT(Prefix::parse(subnet.cidr), "network '{}'", rule.name));
+            }
             for (const Candidate& candidate : candidates_)
                 if (means(rule, candidate))
                     for (const Prefix& prefix : candidate.addresses) add(prefix);
@@ -211,7 +225,7 @@ private:
     const config::Paths& paths_;
     const Record& record_;
     bool own_net_;
-    std::string gone_;
+    bool starts_;
     std::vector<Candidate> candidates_;
     std::vector<Prefix> host_;
 };
@@ -231,6 +245,8 @@ Result<> replace(const config::Paths& paths, policy::Programs& programs, const R
     const Applied& old = done.ok() ? before : wanted;
     if (!done.ok()) [[maybe_unused]]
         const auto written = os::write_file_atomic(file_of(paths, record.name), before.text(), 0600, false);
+    // Until no processor is in a program that began with the old number (membarrier(2): a grace period of RCU).
+    syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
     FirstError first;
     first.note(done);
     first.note(programs.erase(old.tables()));
@@ -240,6 +256,12 @@ Result<> replace(const config::Paths& paths, policy::Programs& programs, const R
 }
 
 }  // namespace
+
+bool is_policy_file(std::string_view name) { return !name.starts_with('.') && name.find(".tmp-") == std::string_view::npos; }
+
+bool is_ending(const config::Paths& paths, const std::string& name) {
+    return access((paths.record(name) + "/ending").c_str(), F_OK) == 0;
+}
 
 Result<policy::Programs> policy_programs(const config::Paths& paths) {
     struct statfs info {};
@@ -262,7 +284,7 @@ Result<> apply_policy(const config::Paths& paths, const Record& record, const Ne
     const os::Fd lock = TRY(lock_policy(paths, record.name));
     policy::Programs programs = TRY(policy_programs(paths));
     const os::Fd group = TRY(os::open(cgroup, O_RDONLY | O_DIRECTORY));
-    Applied applied = TRY(Resolver(paths, record, own_net).run(rules));
+    Applied applied = TRY(Resolver(paths, record, own_net, true).run(rules));
     applied.owner = applied.policy = TRY(reserve_number(paths, record.name));
     applied.cgroup = TRY(os::cgroup_id(group.get()));
     const auto all = [&]() -> Result<> {
@@ -318,13 +340,13 @@ Result<> release_policy(const config::Paths& paths, const std::string& name) {
     return os::remove_tree(file_of(paths, name));
 }
 
-Result<> refresh_policies(const config::Paths& paths, const Record& container, bool gone) {
+Result<> refresh_policies(const config::Paths& paths, const Record& container) {
     const auto names = os::list_dir(folder(paths));
     if (!names.ok()) return {};  // nobody has a policy
     FirstError first;
     std::optional<Candidate> who;
     for (const std::string& name : *names) {
-        if (name.starts_with('.') || name == container.name) continue;
+        if (!is_policy_file(name) || name == container.name) continue;
         const auto text = os::read_file(file_of(paths, name), policy_file_limit);
         const auto quick = text.ok() ? Applied::parse(*text) : Result<Applied>(text.error());
         if (!quick.ok() || (!names_containers(quick->rules.egress) && !names_containers(quick->rules.ingress))) continue;
@@ -341,7 +363,7 @@ Result<> refresh_policies(const config::Paths& paths, const Record& container, b
             const auto before = TRY(read_policy(paths, name));
             const auto record = read_record(paths, name);
             if (!before || !record.ok()) return {};  // it ends
-            Applied wanted = TRY(Resolver(paths, *record, before->own_net, gone ? container.name : "").run(before->rules));
+            Applied wanted = TRY(Resolver(paths, *record, before->own_net).run(before->rules));
             if (wanted.egress == before->egress && wanted.ingress == before->ingress && wanted.inside == before->inside)
                 return {};
             policy::Programs programs = TRY(policy_programs(paths));

@@ -33,9 +33,14 @@ Result<std::optional<policy::Applied>> read_policy(const config::Paths& paths, c
 // Takes the container's policy away. Idempotent; goes on past errors and returns the first.
 Result<> release_policy(const config::Paths& paths, const std::string& name);
 
-// After container got its addresses, or (gone) before it gives them up: other containers' policies that name it, or hold an
-// address of its.
-Result<> refresh_policies(const config::Paths& paths, const Record& container, bool gone);
+// After container got its addresses, or (while is_ending()) before it gives them up: other containers' policies that name it,
+// or hold an address of its.
+Result<> refresh_policies(const config::Paths& paths, const Record& container);
+
+// The reaper is at it: the container's record is still there, its addresses are nobody's.
+bool is_ending(const config::Paths& paths, const std::string& name);
+// Of a name in /run/gantry/policy: no lock, no folder of numbers, no file that is being written.
+bool is_policy_file(std::string_view name);
 
 // What crashes, or somebody with rm, leave: the policy of a container that is not in alive, filters of a running one that are
 // gone, numbers that are nobody's. container is empty for the last.

@@ -50,11 +50,13 @@ bool in(const std::vector<std::string>& names, const std::string& name) {
 
 Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, const std::vector<std::string>& alive) {
     std::vector<PolicyProblem> out;
+    // First: a number that is taken after this is not looked at.
+    const auto numbers = os::list_dir(folder(paths) + "/.numbers");
     const auto names = os::list_dir(folder(paths));
     if (!names.ok() && names.error().code() == Errc::not_found) return out;
     std::set<std::uint32_t> used;
     for (const std::string& name : TRY(names)) {
-        if (name.starts_with('.')) continue;
+        if (!is_policy_file(name)) continue;
         const auto applied = read_policy(paths, name);
         if (applied.ok() && *applied) used.insert({(*applied)->owner, (*applied)->policy});
         if (!in(alive, name)) {
@@ -70,7 +72,6 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
         if (!programs.attached(name) || !state || state->policy != (*applied)->policy)
             out.push_back({name, "its network policy is not enforced"});
     }
-    const auto numbers = os::list_dir(folder(paths) + "/.numbers");
     if (!numbers.ok()) return out;
     for (const std::string& text : *numbers) {
         std::uint32_t number = 0;
@@ -83,8 +84,17 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
 Result<> mend_policy(const config::Paths& paths, const PolicyProblem& problem, const std::vector<std::string>& alive) {
     if (!problem.container.empty())
         return in(alive, problem.container) ? attach_again(paths, problem.container) : release_policy(paths, problem.container);
+    const std::string link = fmt::format("{}/.numbers/{}", folder(paths), problem.number);
+    char name[256];
+    const ssize_t length = readlink(link.c_str(), name, sizeof name);
+    if (length <= 0) return {};
+    const std::string owner(name, static_cast<std::size_t>(length));
+    const os::Fd lock = TRY(os::lock_name(folder(paths) + "/.lock", owner));
+    if (const auto applied = read_policy(paths, owner);
+        applied.ok() && *applied && ((*applied)->owner == problem.number || (*applied)->policy == problem.number))
+        return {};
     TRY(TRY(policy_programs(paths)).erase_policy(problem.number));
-    return os::remove_tree(fmt::format("{}/.numbers/{}", folder(paths), problem.number));
+    return os::remove_tree(link);
 }
 
 }  // namespace gantry::container

@@ -40,7 +40,8 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
         const bool all = remove || record->auto_remove;
         driver::Loader loader(paths.drivers, paths.data, paths.run);
         first.note(release_policy(paths, name.str()));
-        first.note(refresh_policies(paths, *record, true));
+        first.note(os::write_file_atomic(paths.record(name.str()) + "/ending", "", 0600, false));
+        first.note(refresh_policies(paths, *record));
         for (const auto& network : record->networks) first.note(dns::withdraw(paths, network.config.name, name.str()));
         for (const auto& network : record->networks) first.note(release_network(loader, name, network.config, !all));
         if (all) {

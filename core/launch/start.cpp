@@ -160,6 +160,7 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
 
     // 2. What will exist outside of the container is written down before it exists.
     STEP("record", os::make_dirs(plan.record_dir(), 0711));
+    unlink((plan.record_dir() + "/ending").c_str());  // of a reaper that was killed
     STEP("record", container::write_record(plan.paths, record_of(plan, networks, storage_name, 0)));
     STEP("files", write_files(plan));
     STEP("record", os::make_dirs(plan.paths.run + "/root"));
@@ -224,7 +225,7 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     undo.push([&] { [[maybe_unused]] const auto released = container::release_policy(plan.paths, record.name); });
     const std::string cgroup = STEP("policy", own_cgroup());
     STEP("policy", container::apply_policy(plan.paths, record, plan.definition.policy, cgroup, plan.own_net));
-    STEP("policy", container::refresh_policies(plan.paths, record, false));
+    STEP("policy", container::refresh_policies(plan.paths, record));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));

@@ -11,10 +11,16 @@ namespace gantry::sandbox {
 Result<Privileges> privileges_of(const config::Definition& definition, const std::string& seccomp_cache) {
     const config::Security& security = definition.security;
     Privileges out;
-    std::vector<std::string> drop = security.cap_drop;
-    // Packet sockets would get around a policy on the cgroup. (Who asked for the capability was refused: contradictions.cpp.)
-    if (definition.policy.egress || definition.policy.ingress) drop.emplace_back("NET_RAW");
-    out.capabilities = TRY(capability_set(security.cap_add, drop, security.privileged));
+    out.capabilities = TRY(capability_set(security.cap_add, security.cap_drop, security.privileged));
+    if (definition.policy.egress || definition.policy.ingress) {
+        // Packet sockets would get around a policy on the cgroup; the others make interfaces, or take the policy away.
+        out.capabilities &= ~(CapSet{1} << CAP_NET_RAW);
+        for (const int capability : {CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_MODULE, CAP_BPF})
+            if ((out.capabilities >> capability & 1) != 0)
+                return error(Errc::invalid,
+                             "a container with a network policy cannot have capability {}: it could get around it",
+                             capability_name(capability));
+    }
     out.filter = TRY(load_filter(seccomp_cache, security.privileged ? "unconfined" : security.seccomp, out.capabilities));
     out.no_new_privileges = security.no_new_privileges;
     for (const auto& [name, limit] : definition.limits.ulimits) {

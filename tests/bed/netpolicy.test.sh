@@ -57,6 +57,27 @@ test_names_are_followed_as_containers_come_and_go() {
     end c2
 }
 
+test_datagrams_are_judged_anew_when_the_policy_changes() {
+    servers
+    client c13 'egress = ["web:80", "db:53/udp"]'
+    # One socket of the container's, in its cgroup and network, over the change.
+    nsenter -t "$(main_pid c13)" -n sh -c 'echo $$ >/sys/fs/cgroup/ctr.slice/ctr@c13.service/cgroup.procs; exec python3 -c "
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(3):
+    sys.stdin.readline()
+    try: s.sendto(b\"x\", (sys.argv[1], 53)); print(\"sent\", flush=True)
+    except PermissionError: print(\"denied\", flush=True)
+" '"$(address db)" < <(echo; sleep 0.5; echo; sleep 2; echo) >/tmp/datagrams &
+    local sender=$!
+    sleep 1.5
+    assert_match "$(gantry net flows c13)" 'c13 +egress +db +53/udp +allowed'
+    gantry network policy set --egress web:80 c13 2>/dev/null
+    wait $sender
+    assert_eq 'sent sent denied' "$(tr '\n' ' ' </tmp/datagrams | sed 's/ $//')"
+    end c13 web db
+}
+
 test_listen() {
     define c3 'command = ["payload", "sleep"]
 [network.policy]
@@ -88,6 +109,19 @@ test_what_is_not_enforced_does_not_start() {
 egress = ["network:nosuch"]'
     assert_fails systemctl start ctr@c5
     assert_contains "$(said c5)$(journalctl -q --no-pager -o cat -u ctr@c5)" "nosuch"
+    define c5 'command = ["payload", "sleep"]
+[network.policy]
+egress = []
+[security]
+cap_add = ["net_admin"]'
+    assert_fails systemctl start ctr@c5
+    assert_contains "$(said c5)" 'get around'
+    # However it is written: a packet socket is none of the cgroup's.
+    sed -i 's/net_admin/net_raw/' /etc/gantry/containers/c5.toml
+    systemctl daemon-reload
+    systemctl start ctr@c5
+    assert_eq 0 "$((0x$(inside c5 "awk '/^CapEff/ {print \$2}' /proc/1/status") >> 13 & 1))" 'CAP_NET_RAW'
+    systemctl stop ctr@c5
     rm /etc/gantry/containers/c5.toml
     assert_status 1 gantry check <(printf 'image = "busybox"\n[network.policy]\negress = ["10.0.0.1/8"]\n')
     assert_contains "$output" 'bits of the host are set'
