@@ -2,7 +2,7 @@
 
 #include "base/text.hpp"
 
-#include <charconv>
+#include <limits>
 
 namespace gantry::policy {
 
@@ -47,10 +47,9 @@ std::string grants_text(const char* name, const std::vector<Grant>& grants) {
 
 template <class Number>
 Result<Number> number(std::string_view text) {
-    Number value{};
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size()) return error(Errc::corrupt, "'{}' is not a number", text);
-    return value;
+    const auto value = whole_number(text);
+    if (!value || *value > std::numeric_limits<Number>::max()) return error(Errc::corrupt, "'{}' is not a number", text);
+    return static_cast<Number>(*value);
 }
 
 Result<> read_grant(const std::vector<std::string_view>& words, Applied& out) {

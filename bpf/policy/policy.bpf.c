@@ -165,34 +165,40 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct packet *pac
     return -1;
 }
 
+static __always_inline const struct policy_target *find_target(__u32 scope, const __u8 *remote) {
+    struct policy_target_key key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS, .scope = scope};
+    __builtin_memcpy(key.address, remote, 16);
+    return bpf_map_lookup_elem(&targets, &key);
+}
+
+static __always_inline const __u32 *find_port(__u32 scope, __u32 set, __u8 protocol, __u16 port) {
+    struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
+                                  .scope = scope,
+                                  .set = set,
+                                  .protocol = protocol,
+                                  .port = {port >> 8, port & 0xff}};
+    return bpf_map_lookup_elem(&ports, &key);
+}
+
 // Whether a rule of the policy allows it. Fills in the rule, or the reason why not.
 static __always_inline int allowed(__u32 policy, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port, int fragment,
                                    struct policy_verdict *verdict) {
-    struct policy_target_key target_key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS,
-                                           .scope = POLICY_SCOPE(policy, direction)};
-    __builtin_memcpy(target_key.address, remote, 16);
-    const struct policy_target *target = bpf_map_lookup_elem(&targets, &target_key);
+    const __u32 scope = POLICY_SCOPE(policy, direction);
+    const struct policy_target *target = find_target(scope, remote);
     verdict->allowed = 0;
     verdict->rule = 0;
     verdict->reason = POLICY_NO_RULE;
     if (!target || target->set == POLICY_NOTHING) return DENY;
-    if (target->set == POLICY_EVERY_PORT) {
-        verdict->allowed = 1;
-        verdict->rule = target->rule;
-        verdict->reason = 0;
-        return ALLOW;
+    __u32 rule = target->rule;
+    if (target->set != POLICY_EVERY_PORT) {
+        verdict->reason = fragment ? POLICY_FRAGMENT : POLICY_OTHER_PORT;
+        if (fragment) return DENY;
+        const __u32 *found = find_port(scope, target->set, protocol, port);
+        if (!found) return DENY;
+        rule = *found;
     }
-    verdict->reason = fragment ? POLICY_FRAGMENT : POLICY_OTHER_PORT;
-    if (fragment) return DENY;
-    struct policy_port_key port_key = {.prefixlen = POLICY_SET_BITS + 24,
-                                       .scope = target_key.scope,
-                                       .set = target->set,
-                                       .protocol = protocol,
-                                       .port = {port >> 8, port & 0xff}};
-    const __u32 *rule = bpf_map_lookup_elem(&ports, &port_key);
-    if (!rule) return DENY;
     verdict->allowed = 1;
-    verdict->rule = *rule;
+    verdict->rule = rule;
     verdict->reason = 0;
     return ALLOW;
 }
@@ -225,22 +231,14 @@ static __always_inline __u16 rule_port(const struct packet *packet, __u32 direct
 // Whether the peer may be talked to in that direction at all.
 static __always_inline int any_rule(const struct policy_state *state, __u32 direction, const __u8 *remote) {
     if (!has_rules(state, direction)) return 1;
-    struct policy_target_key key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS,
-                                    .scope = POLICY_SCOPE(state->policy, direction)};
-    __builtin_memcpy(key.address, remote, 16);
-    const struct policy_target *target = bpf_map_lookup_elem(&targets, &key);
+    const struct policy_target *target = find_target(POLICY_SCOPE(state->policy, direction), remote);
     return target && target->set != POLICY_NOTHING;
 }
 
 static __always_inline int may_listen(const struct policy_state *state, __u8 protocol, __u16 port) {
     if (!(state->flags & POLICY_HAS_LISTEN)) return 1;
     // Which ports may be listened on has no peers: set 0 of the way in.
-    struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
-                                  .scope = POLICY_SCOPE(state->policy, POLICY_INGRESS),
-                                  .set = 0,
-                                  .protocol = protocol,
-                                  .port = {port >> 8, port & 0xff}};
-    return bpf_map_lookup_elem(&ports, &key) != 0;
+    return find_port(POLICY_SCOPE(state->policy, POLICY_INGRESS), 0, protocol, port) != 0;
 }
 
 // A connection of TCP goes on when the policy changes: nobody else has its sequence numbers. A flow of datagrams is judged anew, as its

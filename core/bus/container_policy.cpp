@@ -10,16 +10,10 @@ namespace {
 PolicyRules rules_of(const std::optional<std::vector<config::PolicyRule>>& rules, const std::vector<policy::Grant>& grants) {
     PolicyRules list;
     if (!rules) return list;
-    for (std::size_t i = 0; i < rules->size(); ++i) {
-        Texts addresses;
-        for (const auto& grant : grants)
-            if (grant.rule == i + 1) addresses.push_back(grant.prefix.str());
-        list.emplace_back((*rules)[i].text, std::move(addresses));
-    }
+    for (std::size_t i = 0; i < rules->size(); ++i)
+        list.emplace_back((*rules)[i].text, container::rule_addresses(grants, static_cast<std::uint32_t>(i + 1)));
     return list;
 }
-
-const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }
 
 }  // namespace
 
@@ -65,16 +59,15 @@ void ContainerObject::ListFlows(sdbus::Result<Flows>&& result) {
                       const auto names = TRY(container::PeerNames::read(engine.paths()));
                       Flows list;
                       for (const auto& denial : TRY(container::read_denials(engine.paths(), name.str())))
-                          list.emplace_back(direction_text(denial.key.direction), names.of(denial.key.remote),
+                          list.emplace_back(container::direction_text(denial.key.direction), names.of(denial.key.remote),
                                             config::protocol_text(denial.key.protocol), denial.key.port, false,
                                             container::reason_text(denial.counted.reason), denial.counted.count, 0);
                       for (const auto& flow : TRY(container::read_flows(engine.paths(), name.str()))) {
                           const auto& counted = flow.counted;
-                          const bool egress = counted.direction == POLICY_EGRESS;
-                          list.emplace_back(direction_text(counted.direction), names.of(flow.key.remote),
-                                            config::protocol_text(flow.key.protocol),
-                                            egress ? flow.key.remote_port : flow.key.local_port, true, flow.rule,
-                                            counted.packets[0] + counted.packets[1], counted.bytes[0] + counted.bytes[1]);
+                          list.emplace_back(container::direction_text(counted.direction), names.of(flow.key.remote),
+                                            config::protocol_text(flow.key.protocol), container::rule_port(flow), true,
+                                            flow.rule, counted.packets[0] + counted.packets[1],
+                                            counted.bytes[0] + counted.bytes[1]);
                       }
                       return std::tuple(std::move(list));
                   });

@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <charconv>
+#include <limits>
 
 namespace gantry::config {
 
@@ -33,8 +33,10 @@ bool same_bits(const std::uint8_t* a, const std::uint8_t* b, unsigned bits) {
 
 template <class T>
 bool to_number(std::string_view text, T& out) {
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return failure == std::errc() && end == text.data() + text.size() && !text.empty();
+    const auto number = whole_number(text);
+    if (!number || *number > std::numeric_limits<T>::max()) return false;
+    out = static_cast<T>(*number);
+    return true;
 }
 
 bool to_span(std::string_view text, PortSpan& out) {

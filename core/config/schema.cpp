@@ -22,20 +22,6 @@ bool has_control(std::string_view text) {
     return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// Each element of an array of strings, through a parser.
-template <class T>
-void get_list(const Item& item, std::vector<T>& out, Result<T> (*parse)(std::string_view)) {
-    each(item, [&](const Item& element) {
-        std::string text;
-        if (!get(element, text)) return;
-        auto parsed = parse(text);
-        if (parsed.ok())
-            out.push_back(std::move(parsed).value());
-        else
-            element.fail(parsed.error().message());
-    });
-}
-
 // Each table of an array of tables; a single table counts as an array of one.
 template <class T>
 void get_tables(const Item& item, std::span<const Key<T>> keys, std::vector<T>& out,

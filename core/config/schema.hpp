@@ -27,6 +27,20 @@ void check_contradictions(const Definition& definition, Reading& reading);
 
 // "0-3,7": the kernel's list format (cpuset(7)).
 Result<std::string> parse_cpu_list(std::string_view text);
+// Each element of an array of strings, through a parser.
+template <class T>
+void get_list(const Item& item, std::vector<T>& out, Result<T> (*parse)(std::string_view)) {
+    each(item, [&](const Item& element) {
+        std::string text;
+        if (!get(element, text)) return;
+        auto parsed = parse(text);
+        if (parsed.ok())
+            out.push_back(std::move(parsed).value());
+        else
+            element.fail(parsed.error().message());
+    });
+}
+
 // A section that is a table, or an error.
 template <class T>
 void read_section(const Item& item, std::span<const Key<T>> keys, T& out) {

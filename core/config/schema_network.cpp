@@ -29,15 +29,7 @@ void get_network_mode(const Item& item, Definition& out) {
 
 template <class T>
 void get_rules(const Item& item, std::optional<std::vector<T>>& out, Result<T> (*parse)(std::string_view)) {
-    out.emplace();
-    each(item, [&](const Item& element) {
-        std::string text;
-        if (!get(element, text)) return;
-        if (auto rule = parse(text); rule.ok())
-            out->push_back(std::move(rule).value());
-        else
-            element.fail(rule.error().message());
-    });
+    get_list(item, out.emplace(), parse);
     if (out->size() > policy_rule_limit) item.fail(fmt::format("more than {} rules", policy_rule_limit));
 }
 

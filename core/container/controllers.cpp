@@ -53,4 +53,11 @@ Result<> check_controllers(const config::Limits& limits, const std::string& fold
     return {};
 }
 
+Result<std::string> cgroup_folder(const std::string& process) {
+    const std::string text = TRY(os::read_file(fmt::format("/proc/{}/cgroup", process)));
+    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
+    if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
+    return cgroup_root + text.substr(start + 3, text.find('\n', start) - start - 3);
+}
+
 }  // namespace gantry::container

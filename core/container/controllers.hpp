@@ -13,4 +13,7 @@ Result<> check_controllers(const config::Limits& limits, const std::string& fold
 // Where cgroup v2 is on every host that systemd runs.
 inline constexpr const char* cgroup_root = "/sys/fs/cgroup";
 
+// The folder of a process' cgroup (v2). process: a number, or "self". Errc::not_found: there is no such process.
+Result<std::string> cgroup_folder(const std::string& process);
+
 }  // namespace gantry::container

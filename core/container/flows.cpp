@@ -1,5 +1,5 @@
 // What the policy programs counted, with names instead of numbers.
-#include "container/policy.hpp"
+#include "container/policy_impl.hpp"
 
 #include "os/file.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 Result<std::map<std::uint32_t, std::pair<std::string, policy::Applied>>> owners(const config::Paths& paths,
                                                                                 const std::string& only) {
     std::map<std::uint32_t, std::pair<std::string, policy::Applied>> out;
-    const auto names = os::list_dir(paths.run + "/policy");
+    const auto names = os::list_dir(detail::policy_folder(paths));
     if (!names.ok() && names.error().code() == Errc::not_found) return out;
     for (const std::string& name : TRY(names)) {
         if (!is_policy_file(name) || (!only.empty() && name != only)) continue;
@@ -57,8 +57,7 @@ Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::stri
         if (owner == known.end()) return;
         const auto& rules =
             flow.direction == POLICY_EGRESS ? owner->second.second.rules.egress : owner->second.second.rules.ingress;
-        const bool named = rules && flow.rule > 0 && flow.rule <= rules->size();
-        out.push_back({owner->second.first, key, flow, named ? (*rules)[flow.rule - 1].text : ""});
+        out.push_back({owner->second.first, key, flow, rule_text(rules, flow.rule)});
     })));
     std::ranges::sort(out, newest_first, [](const Flow& flow) { return flow.counted.last_ns; });
     return out;
@@ -89,15 +88,29 @@ const char* reason_text(std::uint32_t reason) {
     }
 }
 
+const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }
+
+std::string rule_text(const std::optional<std::vector<config::PolicyRule>>& rules, std::uint32_t number) {
+    return rules && number > 0 && number <= rules->size() ? (*rules)[number - 1].text : "";
+}
+
+std::vector<std::string> rule_addresses(const std::vector<policy::Grant>& grants, std::uint32_t number) {
+    std::vector<std::string> out;
+    for (const policy::Grant& grant : grants)
+        if (grant.rule == number) out.push_back(grant.prefix.str());
+    return out;
+}
+
+std::uint16_t rule_port(const Flow& flow) {
+    return flow.counted.direction == POLICY_EGRESS ? flow.key.remote_port : flow.key.local_port;
+}
+
 Result<PeerNames> PeerNames::read(const config::Paths& paths) {
     PeerNames out;
     for (const std::string& name : TRY(list_records(paths))) {
         const auto record = read_record(paths, name);
         if (!record.ok()) continue;  // it ends
-        for (const auto& network : record->networks)
-            for (const std::string& address : network.status.addresses)
-                if (const auto prefix = config::Prefix::parse(address.substr(0, address.find('/'))); prefix.ok())
-                    out.names_.emplace(*prefix, name);
+        for (const config::Prefix& address : detail::addresses_of(*record)) out.names_.emplace(address, name);
     }
     return out;
 }

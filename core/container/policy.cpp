@@ -1,4 +1,4 @@
-#include "container/policy.hpp"
+#include "container/policy_impl.hpp"
 
 #include "base/text.hpp"
 #include "config/reader.hpp"
@@ -25,6 +25,34 @@
 
 namespace gantry::container {
 
+using namespace detail;
+
+namespace detail {
+
+std::string policy_folder(const config::Paths& paths) { return paths.run + "/policy"; }
+std::string policy_file(const config::Paths& paths, const std::string& container) {
+    return policy_folder(paths) + "/" + container;
+}
+std::string number_folder(const config::Paths& paths) { return policy_folder(paths) + "/.numbers"; }
+std::string number_file(const config::Paths& paths, std::uint32_t number) {
+    return fmt::format("{}/{}", number_folder(paths), number);
+}
+
+Result<os::Fd> lock_policy(const config::Paths& paths, const std::string& container) {
+    TRY(os::make_dirs(policy_folder(paths), 0700));
+    return os::lock_name(policy_folder(paths) + "/.lock", container);
+}
+
+std::vector<config::Prefix> addresses_of(const Record& record) {
+    std::vector<config::Prefix> out;
+    for (const auto& network : record.networks)
+        for (const std::string& address : network.status.addresses)
+            if (auto prefix = config::Prefix::parse(address.substr(0, address.find('/'))); prefix.ok()) out.push_back(*prefix);
+    return out;
+}
+
+}  // namespace detail
+
 namespace {
 
 using config::NetworkPolicy;
@@ -36,15 +64,9 @@ using Peer = PolicyRule::Peer;
 
 constexpr std::size_t policy_file_limit = 16U << 20;
 
-std::string folder(const config::Paths& paths) { return paths.run + "/policy"; }
-std::string file_of(const config::Paths& paths, const std::string& name) { return folder(paths) + "/" + name; }
-std::string number_file(const config::Paths& paths, std::uint32_t number) {
-    return fmt::format("{}/.numbers/{}", folder(paths), number);
-}
-
 // A number that no other policy of this boot has: the link is made by one process only, and says whose it is.
 Result<std::uint32_t> reserve_number(const config::Paths& paths, const std::string& name) {
-    TRY(os::make_dirs(folder(paths) + "/.numbers", 0700));
+    TRY(os::make_dirs(number_folder(paths), 0700));
     for (int attempt = 0; attempt < 64; ++attempt) {
         std::uint32_t number = 0;
         if (getrandom(&number, sizeof number, 0) != sizeof number) return errno_error("draw a number");
@@ -58,11 +80,6 @@ Result<std::uint32_t> reserve_number(const config::Paths& paths, const std::stri
 
 void free_number(const config::Paths& paths, std::uint32_t number) { unlink(number_file(paths, number).c_str()); }
 
-Result<os::Fd> lock_policy(const config::Paths& paths, const std::string& name) {
-    TRY(os::make_dirs(folder(paths), 0700));
-    return os::lock_name(folder(paths) + "/.lock", name);
-}
-
 bool names_containers(const std::optional<std::vector<PolicyRule>>& rules) {
     return rules && std::ranges::any_of(*rules, [](const PolicyRule& rule) {
                return rule.peer == Peer::container || rule.peer == Peer::label;
@@ -73,14 +90,6 @@ bool has_peer(const NetworkPolicy& rules, Peer peer) {
         return list && std::ranges::any_of(*list, [&](const PolicyRule& rule) { return rule.peer == peer; });
     };
     return in(rules.egress) || in(rules.ingress);
-}
-
-std::vector<Prefix> addresses_of(const Record& record) {
-    std::vector<Prefix> out;
-    for (const auto& network : record.networks)
-        for (const std::string& address : network.status.addresses)
-            if (auto prefix = Prefix::parse(address.substr(0, address.find('/'))); prefix.ok()) out.push_back(*prefix);
-    return out;
 }
 
 // What is asked of a container that a rule may mean.
@@ -151,10 +160,10 @@ std::vector<Prefix> resolvers_of(const config::Paths& paths, const std::string& 
 }
 
 // All addresses that rules speak of, looked up once.
-class Resolver {
+class PeerResolver {
 public:
     // starts: the container is about to run.
-    Resolver(const config::Paths& paths, const Record& record, bool own_net, bool starts = false)
+    PeerResolver(const config::Paths& paths, const Record& record, bool own_net, bool starts = false)
         : paths_(paths), record_(record), own_net_(own_net), starts_(starts) {}
 
     Result<Applied> run(const NetworkPolicy& rules) {
@@ -238,13 +247,13 @@ Result<> replace(const config::Paths& paths, policy::Programs& programs, const R
     wanted.policy = TRY(reserve_number(paths, record.name));
     const auto all = [&]() -> Result<> {
         TRY(programs.put(wanted.tables()));
-        TRY(os::write_file_atomic(file_of(paths, record.name), wanted.text(), 0600, false));
+        TRY(os::write_file_atomic(policy_file(paths, record.name), wanted.text(), 0600, false));
         return programs.set_state(wanted.cgroup, {wanted.owner, wanted.policy, wanted.flags()});
     };
     const auto done = all();
     const Applied& old = done.ok() ? before : wanted;
     if (!done.ok()) [[maybe_unused]]
-        const auto written = os::write_file_atomic(file_of(paths, record.name), before.text(), 0600, false);
+        const auto written = os::write_file_atomic(policy_file(paths, record.name), before.text(), 0600, false);
     // Until no processor is in a program that began with the old number (membarrier(2): a grace period of RCU).
     syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
     FirstError first;
@@ -284,11 +293,11 @@ Result<> apply_policy(const config::Paths& paths, const Record& record, const Ne
     const os::Fd lock = TRY(lock_policy(paths, record.name));
     policy::Programs programs = TRY(policy_programs(paths));
     const os::Fd group = TRY(os::open(cgroup, O_RDONLY | O_DIRECTORY));
-    Applied applied = TRY(Resolver(paths, record, own_net, true).run(rules));
+    Applied applied = TRY(PeerResolver(paths, record, own_net, true).run(rules));
     applied.owner = applied.policy = TRY(reserve_number(paths, record.name));
     applied.cgroup = TRY(os::cgroup_id(group.get()));
     const auto all = [&]() -> Result<> {
-        TRY(os::write_file_atomic(file_of(paths, record.name), applied.text(), 0600, false));
+        TRY(os::write_file_atomic(policy_file(paths, record.name), applied.text(), 0600, false));
         TRY(programs.put(applied.tables()));
         TRY(programs.attach(group.get(), record.name));
         return programs.set_state(applied.cgroup, {applied.owner, applied.policy, applied.flags()});
@@ -297,7 +306,7 @@ Result<> apply_policy(const config::Paths& paths, const Record& record, const Ne
     if (!done.ok()) {
         [[maybe_unused]] const auto detached = programs.detach(record.name);
         [[maybe_unused]] const auto erased = programs.erase(applied.tables());
-        unlink(file_of(paths, record.name).c_str());
+        unlink(policy_file(paths, record.name).c_str());
         free_number(paths, applied.owner);
     }
     return done;
@@ -311,18 +320,18 @@ Result<> set_policy(const config::Paths& paths, const std::string& name, const N
                      name);
     const Record record = TRY(read_record(paths, name));
     policy::Programs programs = TRY(policy_programs(paths));
-    return replace(paths, programs, record, *before, TRY(Resolver(paths, record, before->own_net).run(rules)));
+    return replace(paths, programs, record, *before, TRY(PeerResolver(paths, record, before->own_net).run(rules)));
 }
 
 Result<std::optional<Applied>> read_policy(const config::Paths& paths, const std::string& name) {
-    const auto text = os::read_file(file_of(paths, name), policy_file_limit);
+    const auto text = os::read_file(policy_file(paths, name), policy_file_limit);
     if (!text.ok() && text.error().code() == Errc::not_found) return std::optional<Applied>();
     if (!text.ok()) return text.error();
-    return std::optional(TRY_CONTEXT(Applied::parse(*text), "policy '{}'", file_of(paths, name)));
+    return std::optional(TRY_CONTEXT(Applied::parse(*text), "policy '{}'", policy_file(paths, name)));
 }
 
 Result<> release_policy(const config::Paths& paths, const std::string& name) {
-    if (access(file_of(paths, name).c_str(), F_OK) != 0) return {};
+    if (access(policy_file(paths, name).c_str(), F_OK) != 0) return {};
     const os::Fd lock = TRY(lock_policy(paths, name));
     const auto applied = read_policy(paths, name);
     policy::Programs programs = TRY(policy_programs(paths));
@@ -337,17 +346,17 @@ Result<> release_policy(const config::Paths& paths, const std::string& name) {
         first.note(applied.error());
     }
     if (auto so_far = first.result(); !so_far.ok() && applied.ok()) return so_far;
-    return os::remove_tree(file_of(paths, name));
+    return os::remove_tree(policy_file(paths, name));
 }
 
 Result<> refresh_policies(const config::Paths& paths, const Record& container) {
-    const auto names = os::list_dir(folder(paths));
+    const auto names = os::list_dir(policy_folder(paths));
     if (!names.ok()) return {};  // nobody has a policy
     FirstError first;
     std::optional<Candidate> who;
     for (const std::string& name : *names) {
         if (!is_policy_file(name) || name == container.name) continue;
-        const auto text = os::read_file(file_of(paths, name), policy_file_limit);
+        const auto text = os::read_file(policy_file(paths, name), policy_file_limit);
         const auto quick = text.ok() ? Applied::parse(*text) : Result<Applied>(text.error());
         if (!quick.ok() || (!names_containers(quick->rules.egress) && !names_containers(quick->rules.ingress))) continue;
         if (!who) who = candidate_of(container, true);
@@ -363,7 +372,7 @@ Result<> refresh_policies(const config::Paths& paths, const Record& container) {
             const auto before = TRY(read_policy(paths, name));
             const auto record = read_record(paths, name);
             if (!before || !record.ok()) return {};  // it ends
-            Applied wanted = TRY(Resolver(paths, *record, before->own_net).run(before->rules));
+            Applied wanted = TRY(PeerResolver(paths, *record, before->own_net).run(before->rules));
             if (wanted.egress == before->egress && wanted.ingress == before->ingress && wanted.inside == before->inside)
                 return {};
             policy::Programs programs = TRY(policy_programs(paths));

@@ -68,6 +68,14 @@ Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::stri
 Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container);
 // "no rule for this peer"
 const char* reason_text(std::uint32_t reason);
+// "egress", "ingress"
+const char* direction_text(std::uint8_t direction);
+// As it was written; empty for 0 and for what the policy does not have. number: counted from 1.
+std::string rule_text(const std::optional<std::vector<config::PolicyRule>>& rules, std::uint32_t number);
+// What a rule means now.
+std::vector<std::string> rule_addresses(const std::vector<policy::Grant>& grants, std::uint32_t number);
+// The port that a flow's rule is about: the peer's on the way out, the container's on the way in.
+std::uint16_t rule_port(const Flow& flow);
 // What an address is: a running container's name, else the address itself.
 class PeerNames {
 public:

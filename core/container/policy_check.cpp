@@ -1,8 +1,8 @@
 // Policies after a crash: `gantry system check`, `gantry network reload`.
-#include "container/policy.hpp"
+#include "container/controllers.hpp"
+#include "container/policy_impl.hpp"
 
 #include "os/file.hpp"
-#include "os/lock.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,27 +12,21 @@
 
 namespace gantry::container {
 
+using namespace detail;
+
 namespace {
 
-constexpr const char* cgroup_mount = "/sys/fs/cgroup";
-
-std::string folder(const config::Paths& paths) { return paths.run + "/policy"; }
-
 Result<os::Fd> cgroup_of(const config::Paths& paths, const std::string& name) {
-    const Record record = TRY(read_record(paths, name));
-    const std::string text = TRY(os::read_file(fmt::format("/proc/{}/cgroup", record.pid)));
-    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
-    if (start == std::string::npos) return error(Errc::not_found, "process {} has no cgroup", record.pid);
-    const std::string path = text.substr(start + 3, text.find('\n', start) - start - 3);
+    const std::string folder = TRY(cgroup_folder(std::to_string(TRY(read_record(paths, name)).pid)));
     // Below the unit's cgroup a container may have some of its own.
     const std::string unit = fmt::format("/ctr@{}.service", name);
-    const auto end = path.find(unit);
-    if (end == std::string::npos) return error(Errc::not_found, "process {} is not in the unit's cgroup", record.pid);
-    return os::open(cgroup_mount + path.substr(0, end + unit.size()), O_RDONLY | O_DIRECTORY);
+    const auto end = folder.find(unit);
+    if (end == std::string::npos) return error(Errc::not_found, "its first process is not in the unit's cgroup");
+    return os::open(folder.substr(0, end + unit.size()), O_RDONLY | O_DIRECTORY);
 }
 
 Result<> attach_again(const config::Paths& paths, const std::string& name) {
-    const os::Fd lock = TRY(os::lock_name(folder(paths) + "/.lock", name));
+    const os::Fd lock = TRY(lock_policy(paths, name));
     const auto applied = TRY(read_policy(paths, name));
     if (!applied) return {};
     policy::Programs programs = TRY(policy_programs(paths));
@@ -51,10 +45,11 @@ bool in(const std::vector<std::string>& names, const std::string& name) {
 Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, const std::vector<std::string>& alive) {
     std::vector<PolicyProblem> out;
     // First: a number that is taken after this is not looked at.
-    const auto numbers = os::list_dir(folder(paths) + "/.numbers");
-    const auto names = os::list_dir(folder(paths));
+    const auto numbers = os::list_dir(number_folder(paths));
+    const auto names = os::list_dir(policy_folder(paths));
     if (!names.ok() && names.error().code() == Errc::not_found) return out;
     std::set<std::uint32_t> used;
+    std::optional<policy::Programs> programs;
     for (const std::string& name : TRY(names)) {
         if (!is_policy_file(name)) continue;
         const auto applied = read_policy(paths, name);
@@ -67,9 +62,9 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
             out.push_back({name, applied.error().message()});
             continue;
         }
-        policy::Programs programs = TRY(policy_programs(paths));
-        const auto state = TRY(programs.state((*applied)->cgroup));
-        if (!programs.attached(name) || !state || state->policy != (*applied)->policy)
+        if (!programs) programs = TRY(policy_programs(paths));
+        const auto state = TRY(programs->state((*applied)->cgroup));
+        if (!programs->attached(name) || !state || state->policy != (*applied)->policy)
             out.push_back({name, "its network policy is not enforced"});
     }
     if (!numbers.ok()) return out;
@@ -84,12 +79,12 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
 Result<> mend_policy(const config::Paths& paths, const PolicyProblem& problem, const std::vector<std::string>& alive) {
     if (!problem.container.empty())
         return in(alive, problem.container) ? attach_again(paths, problem.container) : release_policy(paths, problem.container);
-    const std::string link = fmt::format("{}/.numbers/{}", folder(paths), problem.number);
+    const std::string link = number_file(paths, problem.number);
     char name[256];
     const ssize_t length = readlink(link.c_str(), name, sizeof name);
     if (length <= 0) return {};
     const std::string owner(name, static_cast<std::size_t>(length));
-    const os::Fd lock = TRY(os::lock_name(folder(paths) + "/.lock", owner));
+    const os::Fd lock = TRY(lock_policy(paths, owner));
     if (const auto applied = read_policy(paths, owner);
         applied.ok() && *applied && ((*applied)->owner == problem.number || (*applied)->policy == problem.number))
         return {};

@@ -76,9 +76,7 @@ Result<std::vector<PolicyAnswer>> test_policy(Engine& engine, const Container& c
     for (const config::Prefix& remote : remotes) {
         const auto verdict = TRY(programs.test(applied.policy, applied.flags(), egress ? POLICY_EGRESS : POLICY_INGRESS,
                                                {remote, span.protocol, span.first}));
-        const bool named = rules && verdict.rule > 0 && verdict.rule <= rules->size();
-        out.push_back(
-            {remote, verdict.allowed, verdict.rule, named ? (*rules)[verdict.rule - 1].text : "", reason_text(verdict.reason)});
+        out.push_back({remote, verdict.allowed, verdict.rule, rule_text(rules, verdict.rule), reason_text(verdict.reason)});
     }
     return out;
 }

@@ -26,12 +26,7 @@ Result<> enter_namespaces(int descriptor, int flags, std::string_view what) {
     return {};
 }
 
-Result<std::string> own_cgroup() {
-    const std::string text = TRY(os::read_file("/proc/self/cgroup"));
-    const auto start = text.find("0::");  // cgroup v2 (cgroups(7))
-    if (start == std::string::npos) return error(Errc::unsupported, "this host has no cgroup v2");
-    return container::cgroup_root + text.substr(start + 3, text.find('\n', start) - start - 3);
-}
+Result<std::string> own_cgroup() { return container::cgroup_folder("self"); }
 
 void reset_signals() {
     for (int number = 1; number < NSIG; ++number) signal(number, SIG_DFL);

@@ -223,7 +223,7 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
 
     // 6. The policy, which the container's first process is under from its first instruction; and those of others that name it.
     undo.push([&] { [[maybe_unused]] const auto released = container::release_policy(plan.paths, record.name); });
-    const std::string cgroup = STEP("policy", own_cgroup());
+    const std::string cgroup = plan.definition.policy.empty() ? "" : STEP("policy", own_cgroup());
     STEP("policy", container::apply_policy(plan.paths, record, plan.definition.policy, cgroup, plan.own_net));
     STEP("policy", container::refresh_policies(plan.paths, record));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));

@@ -20,18 +20,12 @@ void declare_show(Verb& verb, ShowOptions& options) {
     verb.add_option("--format", options.format, "json").value("FORMAT").one_of({"json"});
 }
 
-std::vector<std::string> addresses_of(const std::vector<policy::Grant>& grants, std::uint32_t rule) {
-    std::vector<std::string> out;
-    for (const policy::Grant& grant : grants)
-        if (grant.rule == rule) out.push_back(grant.prefix.str());
-    return out;
-}
-
 Json rules_json(const std::optional<std::vector<PolicyRule>>& rules, const std::vector<policy::Grant>& grants) {
     if (!rules) return nullptr;
     Json out = Json::array();
     for (std::size_t i = 0; i < rules->size(); ++i)
-        out.push_back({{"Rule", (*rules)[i].text}, {"Addresses", addresses_of(grants, static_cast<std::uint32_t>(i + 1))}});
+        out.push_back(
+            {{"Rule", (*rules)[i].text}, {"Addresses", container::rule_addresses(grants, static_cast<std::uint32_t>(i + 1))}});
     return out;
 }
 
@@ -40,7 +34,7 @@ std::string rules_text(const char* name, const std::optional<std::vector<PolicyR
     if (!rules) return fmt::format("{}: everything\n", name);
     std::string text = fmt::format("{}:{}\n", name, rules->empty() ? " nothing" : "");
     for (std::size_t i = 0; i < rules->size(); ++i) {
-        const auto addresses = addresses_of(grants, static_cast<std::uint32_t>(i + 1));
+        const auto addresses = container::rule_addresses(grants, static_cast<std::uint32_t>(i + 1));
         text += fmt::format("  {} {}", i + 1, (*rules)[i].text);
         if ((*rules)[i].peer == PolicyRule::Peer::container || (*rules)[i].peer == PolicyRule::Peer::label)
             text += addresses.empty() ? " (nobody now)" : fmt::format(" ({})", fmt::join(addresses, ", "));
@@ -147,8 +141,6 @@ const Listing flow_listing{
     "{{.Container}}\t{{.Direction}}\t{{.Peer}}\t{{.Port}}\t{{.Verdict}}\t{{.Packets}}\t{{.Bytes}}\t{{.Age}}\t{{.Why}}",
     "Peer"};
 
-const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }
-
 std::string port_text(std::uint8_t protocol, std::uint16_t port) {
     const std::string name = config::protocol_text(protocol);
     return name == "icmp" ? name : fmt::format("{}/{}", port, name);
@@ -170,7 +162,7 @@ Result<int> run_flows(Context& context, FlowsOptions& options) {
         rows.push_back(Json{{"Age", age(denial.counted.last_ns)},
                             {"Bytes", ""},
                             {"Container", denial.container},
-                            {"Direction", direction_text(denial.key.direction)},
+                            {"Direction", container::direction_text(denial.key.direction)},
                             {"Packets", std::to_string(denial.counted.count)},
                             {"Peer", denial.counted.reason == POLICY_NOT_LISTENED ? "" : names.of(denial.key.remote)},
                             {"Port", port_text(denial.key.protocol, denial.key.port)},
@@ -179,16 +171,15 @@ Result<int> run_flows(Context& context, FlowsOptions& options) {
     if (!options.denied)
         for (const auto& flow : TRY(container::read_flows(paths, only))) {
             const auto& [key, counted] = std::tie(flow.key, flow.counted);
-            rows.push_back(
-                Json{{"Age", age(counted.last_ns)},
-                     {"Bytes", std::to_string(counted.bytes[0] + counted.bytes[1])},
-                     {"Container", flow.container},
-                     {"Direction", direction_text(counted.direction)},
-                     {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
-                     {"Peer", names.of(key.remote)},
-                     {"Port", port_text(key.protocol, counted.direction == POLICY_EGRESS ? key.remote_port : key.local_port)},
-                     {"Verdict", "allowed"},
-                     {"Why", flow.rule}});
+            rows.push_back(Json{{"Age", age(counted.last_ns)},
+                                {"Bytes", std::to_string(counted.bytes[0] + counted.bytes[1])},
+                                {"Container", flow.container},
+                                {"Direction", container::direction_text(counted.direction)},
+                                {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
+                                {"Peer", names.of(key.remote)},
+                                {"Port", port_text(key.protocol, container::rule_port(flow))},
+                                {"Verdict", "allowed"},
+                                {"Why", flow.rule}});
         }
     return print(TRY(print_listing(flow_listing, {options.format, false}, rows)));
 }

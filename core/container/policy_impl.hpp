@@ -1,0 +1,18 @@
+// What the policy files of this room share. Internal to core/container.
+#pragma once
+
+#include "container/policy.hpp"
+
+namespace gantry::container::detail {
+
+// <run>/policy: one file a container, numbers below .numbers, locks in .lock.
+std::string policy_folder(const config::Paths& paths);
+std::string policy_file(const config::Paths& paths, const std::string& container);
+std::string number_folder(const config::Paths& paths);
+std::string number_file(const config::Paths& paths, std::uint32_t number);
+// Held while a container's policy is changed. Not recursive.
+Result<os::Fd> lock_policy(const config::Paths& paths, const std::string& container);
+// On all its networks.
+std::vector<config::Prefix> addresses_of(const Record& record);
+
+}  // namespace gantry::container::detail
