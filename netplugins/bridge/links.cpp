@@ -1,5 +1,6 @@
 #include "links.hpp"
 
+#include "driver.hpp"
 #include "forwarding.hpp"
 #include "inside.hpp"
 #include "messages.hpp"
@@ -10,7 +11,6 @@
 
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -20,6 +20,14 @@
 
 namespace gantry::bridge {
 
+using net::Attachment;
+using net::AttachPlan;
+using net::link_message;
+using net::NetworkPlan;
+using net::no_link_local;
+using net::PortLink;
+using net::trunk_name;
+using net::Wire;
 using os::NetlinkMessage;
 using os::NetlinkReply;
 
@@ -31,36 +39,7 @@ constexpr unsigned grow_reserve = 128;
 // The firewall knows a network's further bridges by it (chain `early` in ruleset.cpp): "gant".
 constexpr std::uint32_t further_bridge_group = 0x67616e74;
 
-// "gta-XXXXXXXX-N" on bridge N-1, "gtb-XXXXXXXX-N" on bridge N.
-std::string trunk_name(char end, const NetworkPlan& network, unsigned index) {
-    return fmt::format("gt{}-{:08x}-{}", end, fnv1a(network.name) & 0xffffffffU, index);
-}
-
 bool is_trunk(const std::string& name) { return name.starts_with("gta-") || name.starts_with("gtb-"); }
-
-std::string bridge_mac(const std::string& name) {
-    const std::uint64_t hash = fnv1a(name);
-    std::string bytes("\x02\x67", 2);
-    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(hash >> shift));
-    return bytes;
-}
-
-// A port needs no address of its own: without this each host end gets a link-local one, with its multicast joins.
-void no_link_local(NetlinkMessage& message) {
-    message.nest(IFLA_AF_SPEC, [](NetlinkMessage& families) {
-        families.nest(AF_INET6, [](NetlinkMessage& inet6) { inet6.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
-    });
-}
-
-// Before a bridge is up for the first time. No container's router advertisement is believed, and its link-local address works
-// at once: the host needs it to ask for a container's neighbour entry.
-Result<> settle_bridge(const std::string& name) {
-    for (const char* key : {"accept_ra", "accept_dad"}) {
-        auto set = os::set_sysctl(fmt::format("net/ipv6/conf/{}/{}", name, key), "0");
-        if (!set.ok() && set.error().code() != Errc::not_found) return set;  // missing: no IPv6 in this kernel
-    }
-    return {};
-}
 
 NetlinkMessage hairpin_message(const std::string& interface) {
     NetlinkMessage message = link_message(RTM_NEWLINK, 0, 0, 0);
@@ -75,26 +54,22 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
     const std::string name = network.bridge_name(index);
     NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
     // Without a MAC of its own a bridge takes the lowest of its ports' and changes it with them.
-    message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, bridge_mac(name));
+    message.put_text(IFLA_IFNAME, name).put(IFLA_ADDRESS, net::interface_mac(name));
     if (network.mtu != 0) message.put_u32(IFLA_MTU, network.mtu);
     if (index > 0) message.put_u32(IFLA_GROUP, further_bridge_group);
     message.nest(IFLA_LINKINFO, [](NetlinkMessage& info) { info.put_text(IFLA_INFO_KIND, "bridge"); });
     return message;
 }
 
-// A veth has no queue to speak of: the sender puts each packet on the other end's backlog. The kernel would make one per
-// processor all the same, each with objects in /sys.
-NetlinkMessage& one_queue(NetlinkMessage& message) {
-    return message.put_u32(IFLA_NUM_TX_QUEUES, 1).put_u32(IFLA_NUM_RX_QUEUES, 1);
-}
-
 }  // namespace
 
-std::string link_alias(const std::string& network, const std::string& container) {
-    return fmt::format("gantry {}/{}", network, container);
-}
-
 Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), port_limit); }
+
+// Bridges are in every kernel that containers run on; what refuses to make one says so then.
+Result<> Links::probe() { return {}; }
+
+// All is on the interface, and goes with it.
+Result<> Links::forget(const Attachment&) { return {}; }
 
 Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool mend) {
     const std::string name = network.bridge_name(index);
@@ -106,13 +81,13 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool m
         // Another start may have been faster.
         if (!made[0].ok() && made[0].number != EEXIST) return made[0].error(fmt::format("make bridge '{}'", name));
     }
-    if (index == 0) TRY(settle_bridge(name));
+    if (index == 0) TRY(net::settle_interface(name));
     if (index > 0) TRY(ensure_trunk(network, index));
-    if (index > 0) ensure_neighbour_room();
+    if (index > 0) net::ensure_neighbour_room();
     const unsigned link = route_.interface_index(name);
     std::vector<NetlinkMessage> messages;
     for (const auto& range : {network.v4, network.v6})
-        if (range && index == 0) messages.push_back(address_message(link, range->gateway, range->cidr.prefix));
+        if (range && index == 0) messages.push_back(net::address_message(link, range->gateway, range->cidr.prefix));
     // Only the first bridge speaks IP: the kernel would answer for the gateway's address on any other too.
     messages.push_back(link_message(RTM_NEWLINK, 0, link, index > 0 ? IFF_UP | IFF_NOARP : IFF_UP));
     if (index > 0) no_link_local(messages.back());
@@ -171,13 +146,13 @@ Result<> Links::join(const std::string& bridge, const Port& end) {
 }
 
 Result<unsigned> Links::place(const NetworkPlan& network, const Port& end, unsigned from) {
-    for (unsigned index = from; index < max_bridges; ++index) {
+    for (unsigned index = from; index < net::max_bridges; ++index) {
         TRY(ensure_bridge(network, index));
         const auto joined = join(network.bridge_name(index), end);
         if (joined.ok()) return index;
         if (joined.error().sys() != EXFULL) return joined.error();
     }
-    return error(Errc::no_space, "all {} bridges are full", max_bridges);
+    return error(Errc::no_space, "all {} bridges are full", net::max_bridges);
 }
 
 // Both ends are up, but a worker of the kernel has yet to see the carrier before packets flow (net/core/link_watch.c), and a
@@ -205,129 +180,34 @@ Result<> Links::settle_port(const NetworkPlan& network, const Port& end, unsigne
         messages.clear();
         if (number <= port_limit_) {
             const bool last_ports = number + std::min(grow_reserve, port_limit_ / 4) > port_limit_;
-            return last_ports && index + 1 < max_bridges ? ensure_bridge(network, index + 1) : Result<>();
+            return last_ports && index + 1 < net::max_bridges ? ensure_bridge(network, index + 1) : Result<>();
         }
         index = TRY(place(network, end, index + 1));  // over a limit that is not the kernel's
     }
 }
 
-Result<> Links::make_pair(const AttachPlan& plan, const Wire& wire, int netns) {
-    NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
-    one_queue(message.put_text(IFLA_IFNAME, wire.host_interface));
-    if (plan.network.mtu != 0) message.put_u32(IFLA_MTU, plan.network.mtu);
-    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
-        info.put_text(IFLA_INFO_KIND, "veth");
-        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
-            data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
-                peer.header(ifinfomsg{});  // not up yet: veth_open() wants both ends
-                one_queue(peer)
-                    .put_text(IFLA_IFNAME, plan.interface)
-                    .put(IFLA_ADDRESS, wire.mac)
-                    .put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
-                if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);
-            });
-        });
-    });
-    return route_.request(std::move(message),
-                          fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
-}
-
 Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
-    Inside inside = TRY(Inside::open(netns));
-    TRY(make_pair(plan, wire, netns));
-    const Port end{wire.host_interface, link_alias(plan.network.name, plan.container), wire.hairpin};
+    net::Inside inside = TRY(net::Inside::open(netns));
+    TRY(make_veth(plan, wire, netns));
+    const Port end{wire.host_interface, net::link_alias(plan.network.name, plan.container), wire.published};
     const unsigned index = TRY(place(plan.network, end));
     const std::string& bridge = plan.network.bridge;
     TRY(inside.configure(plan, wire.addresses, route_.interface_mac(bridge)));
     std::vector<NetlinkMessage> messages;
     for (const auto& address : wire.addresses)
-        messages.push_back(neighbour_message(route_.interface_index(bridge), address, wire.mac));
+        messages.push_back(net::neighbour_message(route_.interface_index(bridge), address, wire.mac));
     return settle_port(plan.network, end, index, std::move(messages));
 }
 
-Result<> Links::reconnect(const NetworkPlan& network, const std::string& host_interface, bool hairpin) {
-    const Port end{host_interface, "", hairpin};
+Result<> Links::reconnect(const NetworkPlan& network, const Attachment& attachment) {
+    const Port end{attachment.host_interface, "", !attachment.ports.empty()};
     const unsigned index = TRY(place(network, end));
     return settle_port(network, end, index);
 }
 
-Result<> Links::remove(const std::string& interface) {
-    NetlinkMessage message = link_message(RTM_DELLINK, 0, 0, 0);
-    message.put_text(IFLA_IFNAME, interface);
-    auto removed = route_.request(std::move(message), fmt::format("remove interface '{}'", interface));
-    if (!removed.ok() && removed.error().sys() == ENODEV) return {};
-    return removed;
-}
-
-Result<std::int32_t> Links::namespace_id(int netns) {
-    const char* what = "number a network namespace";
-    std::vector<NetlinkMessage> messages;
-    const std::int32_t any = -1;
-    messages.emplace_back(RTM_NEWNSID);
-    messages.back()
-        .header(rtgenmsg{AF_UNSPEC})
-        .put_u32(NETNSA_FD, static_cast<unsigned>(netns))
-        .put(NETNSA_NSID, &any, sizeof any);
-    messages.emplace_back(RTM_GETNSID);
-    messages.back().header(rtgenmsg{AF_UNSPEC}).put_u32(NETNSA_FD, static_cast<unsigned>(netns));
-    std::int32_t id = any;
-    const auto outcomes = TRY_CONTEXT(
-        route_.exchange(messages,
-                        [&](const NetlinkReply& reply) {
-                            id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
-                        }),
-        "{}", what);
-    // It has one already where another network of the container came first.
-    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(what);
-    TRY(outcomes[1].result(what));
-    return id;
-}
-
-Result<bool> Links::dies_alone(const std::string& interface, std::int32_t namespace_id) {
-    if (if_nametoindex(interface.c_str()) == 0) return true;
-    // The kernel answers for a namespace that something still holds, and for no other (get_net_ns_by_id); kernel 4.20.
-    NetlinkMessage alive(RTM_GETNSID);
-    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &namespace_id, sizeof namespace_id);
-    auto answer = route_.request(std::move(alive), "look at a network namespace");
-    if (answer.ok()) return false;
-    if (answer.error().sys() == ENOENT) return true;
-    return std::move(answer).error();
-}
-
-Result<bool> Links::dies_alone(const std::string& interface) {
-    std::int32_t id = -1;
-    bool elsewhere = false;
-    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
-    question.put_text(IFLA_IFNAME, interface);
-    auto asked =
-        route_.request(std::move(question), fmt::format("look at interface '{}'", interface), [&](const NetlinkReply& reply) {
-            const auto attribute = reply.attribute(sizeof(ifinfomsg), {IFLA_LINK_NETNSID});
-            elsewhere = !attribute.empty();  // else the other end is in this namespace, as alive as we are
-            id = os::attribute_value<std::int32_t>(attribute);
-        });
-    if (!asked.ok() && asked.error().sys() == ENODEV) return true;
-    if (!asked.ok()) return std::move(asked).error();
-    if (!elsewhere) return false;
-    if (id < 0) return true;  // NETNSA_NSID_NOT_ASSIGNED: no number is given to a dying one
-    return dies_alone(interface, id);
-}
-
-Result<> Links::remove_bridges(const NetworkPlan& network) {
-    Result<> first;
-    const auto note = [&](Result<> done) {
-        if (first.ok() && !done.ok()) first = std::move(done);
-    };
-    for (unsigned index = max_bridges; index-- > 0;) {
-        if (index > 0 && if_nametoindex(trunk_name('a', network, index).c_str()) != 0)
-            note(remove(trunk_name('a', network, index)));
-        if (if_nametoindex(network.bridge_name(index).c_str()) != 0) note(remove(network.bridge_name(index)));
-    }
-    return first;
-}
-
 Result<std::vector<PortLink>> Links::ports(const NetworkPlan& network) {
     std::vector<PortLink> ports;
-    for (unsigned index = 0; index < max_bridges; ++index) {
+    for (unsigned index = 0; index < net::max_bridges; ++index) {
         const unsigned link = if_nametoindex(network.bridge_name(index).c_str());
         if (link == 0) continue;
         const std::size_t before = ports.size();
@@ -351,24 +231,10 @@ Result<std::vector<PortLink>> Links::ports(const NetworkPlan& network) {
     return ports;
 }
 
-Result<std::vector<Cidr>> Links::routes() {
-    std::vector<Cidr> subnets;
-    const auto make = [] {
-        NetlinkMessage message(RTM_GETROUTE);
-        message.header(rtmsg{});
-        return message;
-    };
-    TRY(route_.dump(
-        make, "list this host's routes", [&] { subnets.clear(); },
-        [&](const NetlinkReply& reply) {
-            const auto* header = reply.header<rtmsg>();
-            if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) || header->rtm_dst_len == 0)
-                return;
-            const auto destination = reply.attribute(sizeof *header, {RTA_DST});
-            if (destination.size() != 4 && destination.size() != 16) return;
-            subnets.push_back(Cidr::of(Address::from_bytes(destination), header->rtm_dst_len));
-        }));
-    return subnets;
+std::unique_ptr<driver::NetworkDriver> make_driver(std::string data_dir, const std::string& run_dir, unsigned port_limit) {
+    return std::make_unique<net::Driver>(std::move(data_dir), run_dir, [port_limit]() -> Result<std::unique_ptr<net::Fabric>> {
+        return std::unique_ptr<net::Fabric>(std::make_unique<Links>(TRY(Links::open(port_limit))));
+    });
 }
 
 }  // namespace gantry::bridge

@@ -7,6 +7,7 @@
 
 namespace gantry::bridge {
 
+using net::link_message;
 using os::NetlinkMessage;
 
 namespace {

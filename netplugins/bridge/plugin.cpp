@@ -1,15 +1,13 @@
-#include "bridge_driver.hpp"
+#include "driver.hpp"
+#include "links.hpp"
 
 #include "gantry/driver/abi.hpp"
-
-#include <new>
 
 namespace {
 
 void* create_bridge(const gantry::driver::HostContext* host) {
     // As the loader will use it: through its interface.
-    return static_cast<gantry::driver::NetworkDriver*>(new (std::nothrow)
-                                                           gantry::bridge::BridgeDriver(host->data_dir, host->run_dir));
+    return gantry::bridge::make_driver(host->data_dir, host->run_dir).release();
 }
 
 }  // namespace

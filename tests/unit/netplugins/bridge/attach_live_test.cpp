@@ -129,7 +129,7 @@ TEST_F(AttachLive, TwoNetworksAndTheDefaultRouteOfOne) {
 
 TEST_F(AttachLive, MoreContainersThanABridgeHasPorts) {
     // The kernel's limit is tried once, for real, by ManyLive below; here the seams are tried with a limit of 8.
-    driver_ = std::make_unique<BridgeDriver>(folder_ / "data", folder_ / "run", 8);
+    driver_ = make_driver(folder_ / "data", folder_ / "run", 8);
     const auto config = network();
     std::vector<os::Fd> containers;
     std::vector<std::string> addresses;

@@ -156,7 +156,7 @@ void LiveHost::SetUp() {
     ASSERT_TRUE(os::loopback_up().ok());
     char pattern[] = "/tmp/gantry-bridge-XXXXXX";
     folder_ = mkdtemp(pattern);
-    driver_ = std::make_unique<BridgeDriver>(folder_ / "data", folder_ / "run");
+    driver_ = make_driver(folder_ / "data", folder_ / "run");
 }
 
 void LiveHost::TearDown() {

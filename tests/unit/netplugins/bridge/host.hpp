@@ -2,7 +2,8 @@
 // containers, and one outside that a cable connects.
 #pragma once
 
-#include "bridge_driver.hpp"
+#include "address.hpp"
+#include "links.hpp"
 
 #include "os/fd.hpp"
 
@@ -11,6 +12,8 @@
 #include <filesystem>
 
 namespace gantry::bridge {
+
+using namespace net;
 
 // A fresh network namespace; the caller's thread stays where it is.
 os::Fd new_netns();
@@ -48,7 +51,7 @@ protected:
 
     [[nodiscard]] int host() const { return host_.get(); }
     std::filesystem::path folder_;
-    std::unique_ptr<BridgeDriver> driver_;
+    std::unique_ptr<driver::NetworkDriver> driver_;
     std::vector<driver::NetworkConfig> networks_;
 
 private:

@@ -1,0 +1,37 @@
+// Elements of the firewall's sets and maps as nfnetlink messages (linux/netfilter/nf_tables.h).
+#pragma once
+
+#include "plan.hpp"
+
+#include "os/netlink.hpp"
+
+namespace gantry::net {
+
+// One element: the bytes of its key and, in a map, of its value, padded to 4 bytes a field as nftables registers are.
+struct Element {
+    std::string set, key, value, comment;
+};
+
+Element port_element(const PortRule& rule, const std::string& owner);
+Element interface_element(const std::string& set, const std::string& interface);
+// For a set of pairs; an empty name is an interface that is not known.
+Element interface_element(const std::string& set, const std::string& in, const std::string& out);
+Element family_element(const std::string& set, Family family);
+
+os::NetlinkMessage batch_begin();
+os::NetlinkMessage batch_end();
+// exclusive: EEXIST where the key is there already; else that is no error (with the same value).
+os::NetlinkMessage add_element(const Element& element, bool exclusive);
+os::NetlinkMessage remove_element(const Element& element);
+os::NetlinkMessage get_element(const Element& element);
+// ENOENT where the table has no such set, or is not there.
+os::NetlinkMessage get_set(const std::string& set);
+os::NetlinkMessage list_elements(const std::string& set);
+
+struct FoundElement {
+    std::string key, value, comment;
+};
+// The elements that an answer to get_element() or list_elements() carries.
+std::vector<FoundElement> found_elements(const os::NetlinkReply& reply);
+
+}  // namespace gantry::net

@@ -1,0 +1,176 @@
+#include "fabric.hpp"
+
+#include "messages.hpp"
+
+#include "base/hash.hpp"
+#include "os/netns.hpp"
+
+#include <linux/if_link.h>
+#include <linux/net_namespace.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+
+#include <cerrno>
+
+namespace gantry::net {
+
+using os::NetlinkMessage;
+using os::NetlinkReply;
+
+namespace {
+
+// A veth has no queue to speak of: the sender puts each packet on the other end's backlog. The kernel would make one per
+// processor all the same, each with objects in /sys.
+NetlinkMessage& one_queue(NetlinkMessage& message) {
+    return message.put_u32(IFLA_NUM_TX_QUEUES, 1).put_u32(IFLA_NUM_RX_QUEUES, 1);
+}
+
+}  // namespace
+
+std::string link_alias(const std::string& network, const std::string& container) {
+    return fmt::format("gantry {}/{}", network, container);
+}
+
+std::string trunk_name(char end, const NetworkPlan& network, unsigned index) {
+    return fmt::format("gt{}-{:08x}-{}", end, fnv1a(network.name) & 0xffffffffU, index);
+}
+
+void no_link_local(NetlinkMessage& message) {
+    message.nest(IFLA_AF_SPEC, [](NetlinkMessage& families) {
+        families.nest(AF_INET6, [](NetlinkMessage& inet6) { inet6.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+    });
+}
+
+std::string interface_mac(const std::string& name) {
+    const std::uint64_t hash = fnv1a(name);
+    std::string bytes("\x02\x67", 2);
+    for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(hash >> shift));
+    return bytes;
+}
+
+Result<> settle_interface(const std::string& name) {
+    for (const char* key : {"accept_ra", "accept_dad"}) {
+        auto set = os::set_sysctl(fmt::format("net/ipv6/conf/{}/{}", name, key), "0");
+        if (!set.ok() && set.error().code() != Errc::not_found) return set;  // missing: no IPv6 in this kernel
+    }
+    return {};
+}
+
+Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac) {
+    NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
+    one_queue(message.put_text(IFLA_IFNAME, wire.host_interface));
+    if (!host_mac.empty()) message.put(IFLA_ADDRESS, host_mac);
+    if (plan.network.mtu != 0) message.put_u32(IFLA_MTU, plan.network.mtu);
+    message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
+        info.put_text(IFLA_INFO_KIND, "veth");
+        info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
+            data.nest(VETH_INFO_PEER, [&](NetlinkMessage& peer) {
+                peer.header(ifinfomsg{});  // not up yet: veth_open() wants both ends
+                one_queue(peer)
+                    .put_text(IFLA_IFNAME, plan.interface)
+                    .put(IFLA_ADDRESS, wire.mac)
+                    .put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
+                if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);
+            });
+        });
+    });
+    return route_.request(std::move(message),
+                          fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
+}
+
+Result<> Fabric::remove(const std::string& interface) {
+    NetlinkMessage message = link_message(RTM_DELLINK, 0, 0, 0);
+    message.put_text(IFLA_IFNAME, interface);
+    auto removed = route_.request(std::move(message), fmt::format("remove interface '{}'", interface));
+    if (!removed.ok() && removed.error().sys() == ENODEV) return {};
+    return removed;
+}
+
+Result<std::int32_t> Fabric::namespace_id(int netns) {
+    const char* what = "number a network namespace";
+    std::vector<NetlinkMessage> messages;
+    const std::int32_t any = -1;
+    messages.emplace_back(RTM_NEWNSID);
+    messages.back()
+        .header(rtgenmsg{AF_UNSPEC})
+        .put_u32(NETNSA_FD, static_cast<unsigned>(netns))
+        .put(NETNSA_NSID, &any, sizeof any);
+    messages.emplace_back(RTM_GETNSID);
+    messages.back().header(rtgenmsg{AF_UNSPEC}).put_u32(NETNSA_FD, static_cast<unsigned>(netns));
+    std::int32_t id = any;
+    const auto outcomes = TRY_CONTEXT(
+        route_.exchange(messages,
+                        [&](const NetlinkReply& reply) {
+                            id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
+                        }),
+        "{}", what);
+    // It has one already where another network of the container came first.
+    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(what);
+    TRY(outcomes[1].result(what));
+    return id;
+}
+
+Result<bool> Fabric::dies_alone(const std::string& interface, std::int32_t namespace_id) {
+    if (if_nametoindex(interface.c_str()) == 0) return true;
+    // The kernel answers for a namespace that something still holds, and for no other (get_net_ns_by_id); kernel 4.20.
+    NetlinkMessage alive(RTM_GETNSID);
+    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &namespace_id, sizeof namespace_id);
+    auto answer = route_.request(std::move(alive), "look at a network namespace");
+    if (answer.ok()) return false;
+    if (answer.error().sys() == ENOENT) return true;
+    return std::move(answer).error();
+}
+
+Result<bool> Fabric::dies_alone(const std::string& interface) {
+    std::int32_t id = -1;
+    bool elsewhere = false;
+    NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
+    question.put_text(IFLA_IFNAME, interface);
+    auto asked =
+        route_.request(std::move(question), fmt::format("look at interface '{}'", interface), [&](const NetlinkReply& reply) {
+            const auto attribute = reply.attribute(sizeof(ifinfomsg), {IFLA_LINK_NETNSID});
+            elsewhere = !attribute.empty();  // else the other end is in this namespace, as alive as we are
+            id = os::attribute_value<std::int32_t>(attribute);
+        });
+    if (!asked.ok() && asked.error().sys() == ENODEV) return true;
+    if (!asked.ok()) return std::move(asked).error();
+    if (!elsewhere) return false;
+    if (id < 0) return true;  // NETNSA_NSID_NOT_ASSIGNED: no number is given to a dying one
+    return dies_alone(interface, id);
+}
+
+Result<> Fabric::remove_network(const NetworkPlan& network) {
+    Result<> first;
+    const auto note = [&](Result<> done) {
+        if (first.ok() && !done.ok()) first = std::move(done);
+    };
+    for (unsigned index = max_bridges; index-- > 0;) {
+        if (index > 0 && if_nametoindex(trunk_name('a', network, index).c_str()) != 0)
+            note(remove(trunk_name('a', network, index)));
+        if (if_nametoindex(network.bridge_name(index).c_str()) != 0) note(remove(network.bridge_name(index)));
+    }
+    return first;
+}
+
+Result<std::vector<Cidr>> Fabric::routes() {
+    std::vector<Cidr> subnets;
+    const auto make = [] {
+        NetlinkMessage message(RTM_GETROUTE);
+        message.header(rtmsg{});
+        return message;
+    };
+    TRY(route_.dump(
+        make, "list this host's routes", [&] { subnets.clear(); },
+        [&](const NetlinkReply& reply) {
+            const auto* header = reply.header<rtmsg>();
+            if (!header || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6) || header->rtm_dst_len == 0)
+                return;
+            const auto destination = reply.attribute(sizeof *header, {RTA_DST});
+            if (destination.size() != 4 && destination.size() != 16) return;
+            subnets.push_back(Cidr::of(Address::from_bytes(destination), header->rtm_dst_len));
+        }));
+    return subnets;
+}
+
+}  // namespace gantry::net

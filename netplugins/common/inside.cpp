@@ -1,0 +1,54 @@
+#include "inside.hpp"
+
+#include "messages.hpp"
+
+#include "os/netns.hpp"
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+
+namespace gantry::net {
+
+using os::NetlinkMessage;
+
+Result<Inside> Inside::open(int netns) {
+    auto visit = TRY(os::NetnsVisit::enter(netns));
+    Inside inside(TRY_CONTEXT(os::NetlinkSocket::open(NETLINK_ROUTE), "in the container's network namespace"));
+    // MLDv1: a snooping bridge keeps its reports to itself, while it floods those of version 2 to every port
+    // (net/bridge/br_multicast.c sets mrouters_only for the former alone). Sources are filtered by the receiver either way.
+    auto set = os::set_sysctls("net/ipv6/conf/default", {{"accept_ra", "0"}, {"accept_dad", "0"}, {"force_mld_version", "1"}});
+    // A kernel without IPv6 has none of them.
+    if (!set.ok() && set.error().code() != Errc::not_found)
+        return std::move(set).error().context("in the container's network namespace");
+    return inside;
+}
+
+Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& addresses, const std::string& gateway_mac) {
+    const unsigned link = route_.interface_index(plan.interface);
+    if (link == 0) return error(Errc::internal, "interface '{}' is not in the container's network namespace", plan.interface);
+    std::vector<NetlinkMessage> messages;
+    std::vector<std::string> steps;
+    if (!(route_.interface_flags("lo") & IFF_UP)) {
+        messages.push_back(link_message(RTM_NEWLINK, 0, 1, IFF_UP));  // always the first interface (LOOPBACK_IFINDEX)
+        steps.emplace_back("bring 'lo' up");
+    }
+    messages.push_back(link_message(RTM_NEWLINK, 0, link, IFF_UP));
+    steps.push_back(fmt::format("bring '{}' up", plan.interface));
+    for (const auto& address : addresses) {
+        const auto& range = plan.network.range(address.family);
+        messages.push_back(address_message(link, address, range->cidr.prefix));
+        steps.push_back(fmt::format("set address '{}' on '{}'", address.str(), plan.interface));
+        if (!gateway_mac.empty()) {
+            messages.push_back(neighbour_message(link, range->gateway, gateway_mac));
+            steps.push_back(fmt::format("tell the neighbour '{}'", range->gateway.str()));
+        }
+        if (!plan.default_route) continue;
+        messages.push_back(default_route_message(link, range->gateway));
+        steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
+    }
+    const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "configure interface '{}'", plan.interface);
+    for (std::size_t at = 0; at < outcomes.size(); ++at) TRY(outcomes[at].result(steps[at]));
+    return {};
+}
+
+}  // namespace gantry::net
