@@ -2,6 +2,7 @@
 #include "bus/objects.hpp"
 
 #include "container/policy_requests.hpp"
+#include "container/traffic.hpp"
 
 namespace gantry::bus {
 
@@ -58,16 +59,29 @@ void ContainerObject::ListFlows(sdbus::Result<Flows>&& result) {
                   [name = view_.name](container::Engine& engine) -> Result<std::tuple<Flows>> {
                       const auto names = TRY(container::PeerNames::read(engine.paths()));
                       Flows list;
-                      for (const auto& denial : TRY(container::read_denials(engine.paths(), name.str())))
-                          list.emplace_back(container::direction_text(denial.key.direction), names.of(denial.key.remote),
-                                            config::protocol_text(denial.key.protocol), denial.key.port, false,
-                                            container::reason_text(denial.counted.reason), denial.counted.count, 0);
-                      for (const auto& flow : TRY(container::read_flows(engine.paths(), name.str()))) {
-                          const auto& counted = flow.counted;
-                          list.emplace_back(container::direction_text(counted.direction), names.of(flow.key.remote),
-                                            config::protocol_text(flow.key.protocol), container::rule_port(flow), true,
-                                            flow.rule, counted.packets[0] + counted.packets[1],
-                                            counted.bytes[0] + counted.bytes[1]);
+                      using Counters = std::map<std::string, std::uint64_t>;
+                      for (const auto& denial : TRY(container::read_denials(engine.paths(), name.str()))) {
+                          const auto& [key, counted] = std::tie(denial.key, denial.counted);
+                          list.emplace_back(container::direction_text(key.direction), names.of(key.remote),
+                                            config::protocol_text(key.protocol), key.port, false,
+                                            container::reason_text(counted.reason),
+                                            Counters{{"Count", counted.count}, {"LastNSec", counted.last_ns}});
+                      }
+                      for (const auto& one : TRY(container::read_traffic(engine.paths(), name.str()))) {
+                          const auto& [key, counted] = std::tie(one.key, one.counters);
+                          Counters counters{{"Count", counted.opened},
+                                            {"Open", one.open},
+                                            {"Failed", counted.failed},
+                                            {"BytesSent", counted.bytes[INSIGHT_OUT]},
+                                            {"BytesReceived", counted.bytes[INSIGHT_IN]},
+                                            {"PacketsSent", counted.packets[INSIGHT_OUT]},
+                                            {"PacketsReceived", counted.packets[INSIGHT_IN]},
+                                            {"Retransmits", counted.retransmits},
+                                            {"Answered", counted.answered},
+                                            {"AnswerNSec", counted.answer_ns},
+                                            {"LastNSec", counted.last_ns}};
+                          list.emplace_back(container::traffic_direction(key.direction), one.peer,
+                                            config::protocol_text(key.protocol), key.port, true, one.rule, std::move(counters));
                       }
                       return std::tuple(std::move(list));
                   });

@@ -19,8 +19,8 @@ using TextMap = std::map<std::string, std::string>;
 using Filters = std::map<std::string, Texts>;
 using PolicyRules = std::vector<sdbus::Struct<std::string, Texts>>;
 using PolicyAnswers = std::vector<sdbus::Struct<std::string, bool, std::string, std::string>>;
-using Flows =
-    std::vector<sdbus::Struct<std::string, std::string, std::string, uint16_t, bool, std::string, uint64_t, uint64_t>>;
+using Flows = std::vector<sdbus::Struct<std::string, std::string, std::string, std::uint16_t, bool, std::string,
+                                        std::map<std::string, std::uint64_t>>>;
 
 // Of an action "io.gantry1.ACTION".
 Permission permission(const std::string& action, std::map<std::string, std::string> details = {});

@@ -10,6 +10,7 @@ void declare_tree(Verb top, Context& context) {
                     top.add_group("container", "Manage containers"),
                     top.add_group("image", "Manage images"),
                     top.add_group("network", "Manage networks"),
+                    top.add_group("net", "See what containers talk to"),
                     top.add_group("volume", "Manage volumes"),
                     top.add_group("system", "Manage the engine"),
                     top.add_group("builder", "Manage builds"),
@@ -31,6 +32,8 @@ void declare_tree(Verb top, Context& context) {
     add_manifest_verbs(parents, context);
     add_network_verbs(parents, context);
     add_policy_verbs(parents, context);
+    add_flow_verb(parents, context);
+    add_net_top_verb(parents, context);
     add_volume_verbs(parents, context);
     add_registry_verbs(parents, context);
     add_prune_verbs(parents, context);

@@ -52,20 +52,23 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
 // Takes away, attaches again, frees.
 Result<> mend_policy(const config::Paths& paths, const PolicyProblem& problem, const std::vector<std::string>& alive);
 
-// What the kernel counted for containers with a policy, newest first. container: that one alone; empty: all.
-struct Flow {
-    std::string container;
-    policy_flow_key key;
-    policy_flow counted;
-    std::string rule;  // as it was written; empty: none was needed, or the policy has changed since
-};
+// What policies refused, newest first. container: that one alone; empty: all that have one.
 struct Denial {
     std::string container;
     policy_denial_key key;
     policy_denial counted;
 };
-Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::string& container);
 Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container);
+// The same, from one look to the next.
+class NewDenials {
+public:
+    // counted.count says how many came since the last call; the first one finds nothing.
+    Result<std::vector<Denial>> next(const config::Paths& paths, const std::string& container);
+
+private:
+    std::map<std::pair<std::string, std::array<std::byte, sizeof(policy_denial_key)>>, std::uint64_t> counts_;
+    bool seen_ = false;
+};
 // "no rule for this peer"
 const char* reason_text(std::uint32_t reason);
 // "egress", "ingress"
@@ -74,8 +77,6 @@ const char* direction_text(std::uint8_t direction);
 std::string rule_text(const std::optional<std::vector<config::PolicyRule>>& rules, std::uint32_t number);
 // What a rule means now.
 std::vector<std::string> rule_addresses(const std::vector<policy::Grant>& grants, std::uint32_t number);
-// The port that a flow's rule is about: the peer's on the way out, the container's on the way in.
-std::uint16_t rule_port(const Flow& flow);
 // What an address is: a running container's name, else the address itself.
 class PeerNames {
 public:

@@ -1,9 +1,7 @@
-// network policy show, set, test; net flows.
+// network policy show, set, test.
 #include "cli/format/listing.hpp"
 #include "cli/verbs/verbs.hpp"
 #include "container/policy_requests.hpp"
-
-#include <ctime>
 
 namespace gantry::cli {
 
@@ -117,73 +115,6 @@ Result<int> run_test(Context& context, TestOptions& options) {
     return all ? 0 : 1;
 }
 
-struct FlowsOptions {
-    std::string container, format;
-    bool denied = false;
-};
-
-void declare_flows(Verb& verb, FlowsOptions& options) {
-    verb.add_option("CONTAINER", options.container, "only this one's");
-    verb.add_flag("--denied", options.denied, "only what was denied");
-    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
-}
-
-const Listing flow_listing{
-    {{"Age", "AGE"},
-     {"Bytes", "BYTES"},
-     {"Container", "CONTAINER"},
-     {"Direction", "DIRECTION"},
-     {"Packets", "PACKETS"},
-     {"Peer", "PEER"},
-     {"Port", "PORT"},
-     {"Verdict", "VERDICT"},
-     {"Why", "WHY"}},
-    "{{.Container}}\t{{.Direction}}\t{{.Peer}}\t{{.Port}}\t{{.Verdict}}\t{{.Packets}}\t{{.Bytes}}\t{{.Age}}\t{{.Why}}",
-    "Peer"};
-
-std::string port_text(std::uint8_t protocol, std::uint16_t port) {
-    const std::string name = config::protocol_text(protocol);
-    return name == "icmp" ? name : fmt::format("{}/{}", port, name);
-}
-
-Result<int> run_flows(Context& context, FlowsOptions& options) {
-    auto* engine = TRY(context.engine());
-    const auto& paths = engine->paths();
-    const std::string only = options.container.empty() ? "" : TRY(engine->container(options.container)).name.str();
-    const auto names = TRY(container::PeerNames::read(paths));
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto age = [&](std::uint64_t last_ns) {
-        const std::int64_t seconds = now.tv_sec - static_cast<std::int64_t>(last_ns / 1'000'000'000);
-        return fmt::format("{}s", std::max<std::int64_t>(seconds, 0));
-    };
-    std::vector<Json> rows;
-    for (const auto& denial : TRY(container::read_denials(paths, only)))
-        rows.push_back(Json{{"Age", age(denial.counted.last_ns)},
-                            {"Bytes", ""},
-                            {"Container", denial.container},
-                            {"Direction", container::direction_text(denial.key.direction)},
-                            {"Packets", std::to_string(denial.counted.count)},
-                            {"Peer", denial.counted.reason == POLICY_NOT_LISTENED ? "" : names.of(denial.key.remote)},
-                            {"Port", port_text(denial.key.protocol, denial.key.port)},
-                            {"Verdict", "denied"},
-                            {"Why", container::reason_text(denial.counted.reason)}});
-    if (!options.denied)
-        for (const auto& flow : TRY(container::read_flows(paths, only))) {
-            const auto& [key, counted] = std::tie(flow.key, flow.counted);
-            rows.push_back(Json{{"Age", age(counted.last_ns)},
-                                {"Bytes", std::to_string(counted.bytes[0] + counted.bytes[1])},
-                                {"Container", flow.container},
-                                {"Direction", container::direction_text(counted.direction)},
-                                {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
-                                {"Peer", names.of(key.remote)},
-                                {"Port", port_text(key.protocol, container::rule_port(flow))},
-                                {"Verdict", "allowed"},
-                                {"Why", flow.rule}});
-        }
-    return print(TRY(print_listing(flow_listing, {options.format, false}, rows)));
-}
-
 }  // namespace
 
 void add_policy_verbs(Parents& parents, Context& context) {
@@ -191,8 +122,6 @@ void add_policy_verbs(Parents& parents, Context& context) {
     add_verb(policy, context, "show", "Show the policy that is in force", declare_show, run_show);
     add_verb(policy, context, "set", "Change the policy of a running container", declare_set, run_set);
     add_verb(policy, context, "test", "Ask what would happen to a connection", declare_test, run_test);
-    Verb net = parents.top.add_group("net", "See what containers talk to");
-    add_verb(net, context, "flows", "List connections and refusals of containers that have a policy", declare_flows, run_flows);
 }
 
 }  // namespace gantry::cli

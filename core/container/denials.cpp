@@ -1,4 +1,4 @@
-// What the policy programs counted, with names instead of numbers.
+// What the policy programs refused, with names instead of numbers.
 #include "container/policy_impl.hpp"
 
 #include "os/file.hpp"
@@ -47,22 +47,6 @@ config::Prefix prefix_of(const std::uint8_t* address) {
 
 }  // namespace
 
-Result<std::vector<Flow>> read_flows(const config::Paths& paths, const std::string& container) {
-    std::vector<Flow> out;
-    const auto known = TRY(owners(paths, container));
-    if (known.empty()) return out;
-    const policy::Programs programs = TRY(policy_programs(paths));
-    TRY((each_entry<policy_flow_key, policy_flow>(programs.flows(), [&](const policy_flow_key& key, const policy_flow& flow) {
-        const auto owner = known.find(key.owner);
-        if (owner == known.end()) return;
-        const auto& rules =
-            flow.direction == POLICY_EGRESS ? owner->second.second.rules.egress : owner->second.second.rules.ingress;
-        out.push_back({owner->second.first, key, flow, rule_text(rules, flow.rule)});
-    })));
-    std::ranges::sort(out, newest_first, [](const Flow& flow) { return flow.counted.last_ns; });
-    return out;
-}
-
 Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container) {
     std::vector<Denial> out;
     const auto known = TRY(owners(paths, container));
@@ -101,8 +85,26 @@ std::vector<std::string> rule_addresses(const std::vector<policy::Grant>& grants
     return out;
 }
 
-std::uint16_t rule_port(const Flow& flow) {
-    return flow.counted.direction == POLICY_EGRESS ? flow.key.remote_port : flow.key.local_port;
+Result<std::vector<Denial>> NewDenials::next(const config::Paths& paths, const std::string& container) {
+    std::vector<Denial> out;
+    auto all = read_denials(paths, container);
+    // Without a bpffs or programs nothing was denied.
+    if (!all.ok() && !seen_) return out;
+    std::map<std::pair<std::string, std::array<std::byte, sizeof(policy_denial_key)>>, std::uint64_t> counts;
+    for (Denial& denial : TRY(std::move(all))) {
+        std::array<std::byte, sizeof(policy_denial_key)> bytes{};
+        std::memcpy(bytes.data(), &denial.key, bytes.size());
+        const std::pair key(denial.container, bytes);
+        const std::uint64_t count = counts[key] = denial.counted.count;
+        const auto before = counts_.find(key);
+        // A container that was started again counts from the beginning.
+        const std::uint64_t known = before == counts_.end() || before->second > count ? 0 : before->second;
+        denial.counted.count = count - known;
+        if (seen_ && denial.counted.count > 0) out.push_back(std::move(denial));
+    }
+    counts_ = std::move(counts);
+    seen_ = true;
+    return out;
 }
 
 Result<PeerNames> PeerNames::read(const config::Paths& paths) {
