@@ -23,6 +23,7 @@
 #define DENY 0
 #define UDP_IDLE_NS (180LL * 1000000000LL)    // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
 #define TCP_IDLE_NS (432000LL * 1000000000LL)  // nf_conntrack_tcp_timeout_established: five days
+#define STREAM 1                                  // SOCK_STREAM: bits/socket_type.h wants the C library
 #define EXTENSION_LIMIT 8                         // IPv6 extension headers that are walked
 
 // RFC 792, RFC 4443. (linux/icmp.h wants headers of the C library.)
@@ -56,6 +57,14 @@ struct {
     __type(key, struct policy_flow_key);
     __type(value, struct policy_flow);
 } flows SEC(".maps");
+
+// A TCP socket that a packet was allowed for: all else of its connection passes without a look at headers and rules.
+struct {
+    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, struct policy_connection);
+} connections SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -254,7 +263,45 @@ static __always_inline int still_allowed(const struct policy_state *state, struc
     return 1;
 }
 
-static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
+// States of a TCP socket that knows its peer: what belongs to it is of this one connection. Before that (LISTEN, SYN_SENT) packets
+// are judged one by one; so are those of a socket that was disconnected (connect(2) with AF_UNSPEC) and connects anew. Half-open
+// connections, TIME_WAIT and resets have no such socket: the kernel shows a listener's or one of its own.
+#define SYNCHRONISED                                                                                                      \
+    (1 << BPF_TCP_ESTABLISHED | 1 << BPF_TCP_FIN_WAIT1 | 1 << BPF_TCP_FIN_WAIT2 | 1 << BPF_TCP_CLOSE_WAIT | 1 << BPF_TCP_CLOSING | \
+     1 << BPF_TCP_LAST_ACK)
+
+static __always_inline int synchronised(const struct bpf_sock *sock) { return (1U << (sock->state & 31) & SYNCHRONISED) != 0; }
+
+// Whether the header has nothing that leads elsewhere than to the socket's peer: the socket may have been given IPv4 options or
+// an IPv6 routing header since (setsockopt(2)).
+static __always_inline int plain_header(const struct __sk_buff *skb) {
+    const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
+    if (data + sizeof(struct ipv6hdr) > end) return 0;  // TCP's are no shorter: 20 + 20
+    return (data[0] == 0x45 && data[9] == IPPROTO_TCP) || (data[0] >> 4 == 6 && data[6] == IPPROTO_TCP);
+}
+
+// Whether the packet belongs to a TCP connection that was allowed. A socket's cgroup never changes, so this needs no look at whose
+// policy it is.
+static __always_inline int goes_on(struct __sk_buff *skb, __u32 direction) {
+    struct bpf_sock *sock = skb->sk;
+    if (!sock) return 0;
+    sock = bpf_sk_fullsock(sock);
+    return sock && bpf_sk_storage_get(&connections, sock, 0, 0) && synchronised(sock) &&
+           (direction == POLICY_INGRESS || plain_header(skb));
+}
+
+static __always_inline void remember(struct __sk_buff *skb, __u32 policy) {
+    struct bpf_sock *sock = skb->sk;
+    if (!sock) return;
+    sock = bpf_sk_fullsock(sock);
+    // The type as well: a raw socket of protocol 6 sends what it likes.
+    if (!sock || sock->protocol != IPPROTO_TCP || sock->type != STREAM || !synchronised(sock)) return;
+    struct policy_connection first = {.policy = policy};
+    bpf_sk_storage_get(&connections, sock, &first, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+// A function of its own: most packets need none of it.
+static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
     const struct policy_state *state = bpf_get_local_storage(&states, 0);
     if (!state->policy) return ALLOW;
     struct packet packet;
@@ -276,6 +323,7 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
     if (flow && !packet.fragment && !packet.opens &&
         (__s64)(now - flow->last_ns) < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS) &&
         still_allowed(state, flow, &packet)) {
+        remember(skb, state->policy);
         flow->last_ns = now;
         __sync_fetch_and_add(&flow->packets[direction], 1);
         __sync_fetch_and_add(&flow->bytes[direction], skb->len);
@@ -306,11 +354,16 @@ static __always_inline int decide(struct __sk_buff *skb, __u32 direction) {
     first.packets[direction] = 1;
     first.bytes[direction] = skb->len;
     bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
+    remember(skb, state->policy);
     return ALLOW;
 }
 
-SEC("cgroup_skb/egress") int policy_egress(struct __sk_buff *skb) { return decide(skb, POLICY_EGRESS); }
-SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) { return decide(skb, POLICY_INGRESS); }
+SEC("cgroup_skb/egress") int policy_egress(struct __sk_buff *skb) {
+    return goes_on(skb, POLICY_EGRESS) ? ALLOW : judge(skb, POLICY_EGRESS);
+}
+SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) {
+    return goes_on(skb, POLICY_INGRESS) ? ALLOW : judge(skb, POLICY_INGRESS);
+}
 
 // connect(2) fails at once with EPERM, where a dropped SYN would be tried again for two minutes.
 static __always_inline int may_connect(struct bpf_sock_addr *context, const __u8 *remote) {
@@ -335,10 +388,10 @@ static __always_inline int may_connect6(struct bpf_sock_addr *context) {
 // Of connect(2) only stream sockets are asked: getaddrinfo(3) connects datagram sockets to learn the source address, and what they
 // send is seen on its way out.
 SEC("cgroup/connect4") int policy_connect4(struct bpf_sock_addr *context) {
-    return context->type == 1 /* SOCK_STREAM */ ? may_connect4(context) : ALLOW;
+    return context->type == STREAM ? may_connect4(context) : ALLOW;
 }
 SEC("cgroup/connect6") int policy_connect6(struct bpf_sock_addr *context) {
-    return context->type == 1 /* SOCK_STREAM */ ? may_connect6(context) : ALLOW;
+    return context->type == STREAM ? may_connect6(context) : ALLOW;
 }
 
 static __always_inline int may_bind(struct bpf_sock_addr *context) {

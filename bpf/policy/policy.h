@@ -69,6 +69,11 @@ struct policy_flow {
     __u8 unused[7];
 };
 
+// storage of a TCP socket
+struct policy_connection {
+    __u32 policy;  // that allowed it
+};
+
 struct policy_denial_key {
     __u32 owner;
     __u8 remote[16];

@@ -78,6 +78,38 @@ for _ in range(3):
     end c13 web db
 }
 
+# What follows on an allowed connection is not read again; but what its socket can be made to do is.
+test_an_allowed_socket_opens_no_other_way() {
+    servers
+    client c14 'egress = ["web:80/tcp"]'
+    cat >/tmp/bend.py <<'P'
+import ctypes, os, socket, struct, sys
+web, db = sys.argv[1:]
+libc = ctypes.CDLL(None, use_errno=True)
+def attempt(sock, what, address):
+    done = libc.connect(sock.fileno(), address, 16) == 0
+    print(what, "passed" if done else os.strerror(ctypes.get_errno()))
+def sockaddr(text): return struct.pack("=H", socket.AF_INET) + struct.pack("!H", 80) + socket.inet_aton(text) + bytes(8)
+s = socket.create_connection((web, 80), 2)
+s.send(b"GET /hostname HTTP/1.0\r\n")
+# A loose source route (RFC 791): packets go to another host first. The kernel does not tell who writes what became of them.
+s.setsockopt(socket.IPPROTO_IP, 4, bytes([1, 131, 7, 4]) + socket.inet_aton(db))  # IP_OPTIONS
+s.send(b"A: b\r\n")
+# Disconnected (AF_UNSPEC), and to another peer with the same socket.
+s = socket.create_connection((web, 80), 2)
+s.send(b"GET /hostname HTTP/1.0\r\n")
+s.settimeout(None)
+attempt(s, "apart", bytes(16))
+attempt(s, "other", sockaddr(db))
+attempt(s, "same", sockaddr(web))
+P
+    nsenter -t "$(main_pid c14)" -n sh -c 'echo $$ >/sys/fs/cgroup/ctr.slice/ctr@c14.service/cgroup.procs; exec python3 /tmp/bend.py "$@"' \
+        sh "$(address web)" "$(address db)" >/tmp/bend
+    assert_eq 'apart passed other Operation not permitted same passed' "$(tr '\n' ' ' </tmp/bend | sed 's/ $//')"
+    assert_match "$(gantry net flows --denied c14)" 'egress +web .*malformed'
+    end c14 web db
+}
+
 test_listen() {
     define c3 'command = ["payload", "sleep"]
 [network.policy]
