@@ -1,6 +1,6 @@
 // What the insight programs counted, and a ring of what they see. Root (CAP_BPF, CAP_NET_ADMIN), in the host's mount namespace.
-// gantry-insight.service pins programs and maps in FOLDER/insight-BUILD; FOLDER is /sys/fs/bpf/gantry, BUILD a digest of the programs:
-// a reader never takes another build's entries for its own.
+// gantry-insight.service pins programs and maps in FOLDER/insight-BUILD; FOLDER is /sys/fs/bpf/gantry, BUILD a digest of the
+// programs: a reader never takes another build's entries for its own.
 #pragma once
 
 #include "insight.h"

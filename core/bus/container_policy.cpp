@@ -54,6 +54,11 @@ void ContainerObject::TestNetworkPolicy(sdbus::Result<PolicyAnswers>&& result, s
                           });
 }
 
+void ContainerObject::denied(const container::Denial& denial, const std::string& peer) {
+    emitFlowDenied(container::direction_text(denial.key.direction), peer, config::protocol_text(denial.key.protocol),
+                   denial.key.port, container::reason_text(denial.counted.reason), denial.counted.count);
+}
+
 void ContainerObject::ListFlows(sdbus::Result<Flows>&& result) {
     answer<Flows>(host_, getObject(), std::move(result), permission("network.inspect"), 0,
                   [name = view_.name](container::Engine& engine) -> Result<std::tuple<Flows>> {

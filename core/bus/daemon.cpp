@@ -176,6 +176,36 @@ void Daemon::subscribe(const std::string& caller, bool wanted) {
         subscribers_.erase(caller);
 }
 
+void Daemon::look_for_denials() {
+    if (subscribers_.empty()) denials_.reset();
+    if (subscribers_.empty() || looking_for_denials_ || Clock::now() < denials_seen_ + std::chrono::seconds(1)) return;
+    if (!denials_) denials_ = std::make_shared<container::NewDenials>();
+    looking_for_denials_ = true;
+    denials_seen_ = Clock::now();
+    workers.post([this, denials = denials_] {
+        using Told = std::vector<std::pair<container::Denial, std::string>>;
+        const auto look = [&]() -> Result<Told> {
+            Told told;
+            auto fresh = TRY(denials->next(paths_, ""));
+            if (fresh.empty()) return told;
+            const auto names = TRY(container::PeerNames::read(paths_));
+            for (auto& denial : fresh) {
+                std::string peer = denial.counted.reason == POLICY_NOT_LISTENED ? "" : names.of(denial.key.remote);
+                told.emplace_back(std::move(denial), std::move(peer));
+            }
+            return told;
+        };
+        auto told = std::make_shared<Result<Told>>(look());
+        workers.post_main([this, told] {
+            looking_for_denials_ = false;
+            if (!told->ok()) return complain(told->error());
+            for (const auto& [denial, peer] : **told)
+                if (const auto object = containers_.find(denial.container); object != containers_.end())
+                    object->second->denied(denial, peer);
+        });
+    });
+}
+
 void Daemon::drop_old_jobs() {
     std::erase_if(jobs_, [](auto& entry) {
         const auto& finished = entry.second->finished;
@@ -205,6 +235,7 @@ void Daemon::poll_once() {
         dirty_ |= changed;
     }
     refresh_dirty();
+    look_for_denials();
     drop_old_jobs();
     // Tasks above may have sent what made the bus queue something.
     const auto data = connection.getEventLoopPollData();

@@ -28,6 +28,7 @@ private:
     void watch_folders();
     void watch_units();
     void refresh_dirty();
+    void look_for_denials();
     void drop_old_jobs();
     void poll_once();
     bool is_idle();
@@ -46,6 +47,11 @@ private:
     std::map<std::string, std::unique_ptr<VolumeObject>> volumes_;
     std::map<std::string, std::unique_ptr<JobObject>> jobs_;
     std::uint64_t next_job_ = 1;
+
+    // Of network policies, while somebody has subscribed. The worker that looks has it.
+    std::shared_ptr<container::NewDenials> denials_;
+    bool looking_for_denials_ = false;
+    Clock::time_point denials_seen_;
 
     FolderWatch folders_;
     std::set<std::string> subscribers_;

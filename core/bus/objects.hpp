@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bus/host.hpp"
+#include "container/policy.hpp"
 
 #include "io.gantry1.Container.adaptor.hpp"
 #include "io.gantry1.Image.adaptor.hpp"
@@ -60,6 +61,8 @@ public:
     ContainerObject(Host& host, container::Container view);
     ~ContainerObject();
     void update(container::Container view);
+    // Main thread: tells who has subscribed.
+    void denied(const container::Denial& denial, const std::string& peer);
 
 private:
     using Done = sdbus::Result<>&&;

@@ -61,6 +61,35 @@ Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::
     return out;
 }
 
+Result<std::vector<Denial>> unreported_denials(const config::Paths& paths, const std::string& container) {
+    const std::string file = detail::policy_folder(paths) + "/.reported";
+    const std::uint64_t before = std::strtoull(os::read_file(file, 64).value_or("").c_str(), nullptr, 10);
+    auto all = TRY(read_denials(paths, container));
+    if (all.empty()) return all;
+    // Newest first. A time that is seen again later is later: the clock is coarse, but goes on for milliseconds at most.
+    const std::uint64_t newest = all.front().counted.last_ns;
+    std::erase_if(all, [&](const Denial& denial) { return denial.counted.last_ns <= before; });
+    if (newest > before && container.empty()) TRY(os::write_file_atomic(file, std::to_string(newest), 0600, false));
+    return all;
+}
+
+std::string denial_text(const Denial& denial, const PeerNames& names) {
+    const bool listening = denial.counted.reason == POLICY_NOT_LISTENED;
+    const std::string protocol = config::protocol_text(denial.key.protocol);
+    return fmt::format(
+        "{}{} {} denied: {} ({} times so far)", direction_text(denial.key.direction),
+        listening ? ""
+                  : fmt::format(" {} {}", denial.key.direction == POLICY_EGRESS ? "to" : "from", names.of(denial.key.remote)),
+        denial.key.port == 0 ? protocol : fmt::format("{}/{}", denial.key.port, protocol), reason_text(denial.counted.reason),
+        denial.counted.count);
+}
+
+Result<bool> has_policies(const config::Paths& paths) {
+    const auto names = os::list_dir(detail::policy_folder(paths));
+    if (!names.ok() && names.error().code() == Errc::not_found) return false;
+    return std::ranges::any_of(TRY(names), is_policy_file);
+}
+
 const char* reason_text(std::uint32_t reason) {
     switch (reason) {
     case POLICY_NO_RULE: return "no rule for this peer";

@@ -59,7 +59,14 @@ struct Denial {
     policy_denial counted;
 };
 Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container);
-// The same, from one look to the next.
+// What came since the last report, by whoever: the journal is told once. A report on all notes the time in /run/gantry/policy.
+Result<std::vector<Denial>> unreported_denials(const config::Paths& paths, const std::string& container);
+// "egress to db 5432/tcp denied: no rule for this peer (3 times so far)"
+class PeerNames;
+std::string denial_text(const Denial& denial, const PeerNames& names);
+// Whether any container runs with a policy.
+Result<bool> has_policies(const config::Paths& paths);
+// The same as read_denials, from one look to the next.
 class NewDenials {
 public:
     // counted.count says how many came since the last call; the first one finds nothing.

@@ -8,6 +8,9 @@
 #include "log/slots.hpp"
 #include "os/file.hpp"
 
+#include <cstdio>
+#include <span>
+
 namespace gantry::container {
 
 namespace {
@@ -22,6 +25,19 @@ Result<> release_layer(driver::Loader& loader, const ContainerName& name, const 
     const auto driver = TRY(loader.storage(record.storage_driver));
     TRY(driver->probe());
     return driver->teardown(name.str());
+}
+
+// What gantry-denials has not told yet; its entries go with the policy. Standard error is the unit's.
+void tell_denials(const config::Paths& paths, const std::string& name) {
+    constexpr std::size_t limit = 10;
+    if (const auto policy = read_policy(paths, name); !policy.ok() || !*policy) return;
+    const auto denials = unreported_denials(paths, name);
+    const auto names = PeerNames::read(paths);
+    if (!denials.ok() || !names.ok()) return;
+    for (const Denial& denial : std::span(*denials).first(std::min(limit, denials->size())))
+        fmt::print(stderr, "<5>gantry: network policy: {}\n", denial_text(denial, *names));
+    if (denials->size() > limit)
+        fmt::print(stderr, "<5>gantry: network policy: {} more kinds of denials\n", denials->size() - limit);
 }
 
 Result<> release_volumes(const config::Paths& paths, const Record& record) {
@@ -39,6 +55,7 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
     if (record.ok()) {
         const bool all = remove || record->auto_remove;
         driver::Loader loader(paths.drivers, paths.data, paths.run);
+        tell_denials(paths, name.str());
         first.note(release_policy(paths, name.str()));
         first.note(os::write_file_atomic(paths.record(name.str()) + "/ending", "", 0600, false));
         first.note(refresh_policies(paths, *record));

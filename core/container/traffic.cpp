@@ -16,7 +16,6 @@ namespace gantry::container {
 
 namespace {
 
-
 std::uint64_t monotonic_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -58,8 +57,7 @@ Result<> name_rules(const config::Paths& paths, std::vector<Traffic>& all) {
             if (applied.ok()) found->second = std::move(*applied);
         }
         if (!found->second) continue;
-        const auto& rules =
-            one.key.direction == INSIGHT_OUT ? found->second->rules.egress : found->second->rules.ingress;
+        const auto& rules = one.key.direction == INSIGHT_OUT ? found->second->rules.egress : found->second->rules.ingress;
         if (!rules) continue;
         one.policy = true;
         if (!programs) programs = TRY(policy_programs(paths));

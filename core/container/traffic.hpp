@@ -17,8 +17,8 @@ struct Traffic {
     std::string rule;        // the one that allows it, as it was written; empty: none is needed, or it would be denied by now
 };
 
-// Newest first. container: that one alone; empty: all that run. What is new since the last call costs nothing: everything is read
-// each time, the namespace of each container is entered once. Errc::not_found: nothing counts (gantry-insight.service).
+// Newest first. container: that one alone; empty: all that run. What is new since the last call costs nothing: everything is
+// read each time, the namespace of each container is entered once. Errc::not_found: nothing counts (gantry-insight.service).
 Result<std::vector<Traffic>> read_traffic(const config::Paths& paths, const std::string& container);
 
 // Running containers by the inode number of their unit's cgroup, as the counters know them. Containers whose unit was put into
@@ -31,9 +31,9 @@ const char* traffic_direction(std::uint8_t direction);
 // Connections opening, closing, failing, and refusals, as they happen.
 struct TrafficEvent {
     std::string container, peer;
-    insight_event event;           // of a denial: its time, its peer, kind 0
-    std::string reason;            // why it was denied
-    std::uint64_t times = 0;       // how often since the last look
+    insight_event event;      // of a denial: its time, its peer, kind 0
+    std::string reason;       // why it was denied
+    std::uint64_t times = 0;  // how often since the last look
 };
 class TrafficWatch {
 public:

@@ -39,7 +39,9 @@ Result<BpfRing> BpfRing::create(std::uint32_t bytes) {
 }
 
 BpfRing::BpfRing(BpfRing&& other) noexcept
-    : map_(std::move(other.map_)), bytes_(other.bytes_), consumer_(std::exchange(other.consumer_, nullptr)),
+    : map_(std::move(other.map_)),
+      bytes_(other.bytes_),
+      consumer_(std::exchange(other.consumer_, nullptr)),
       producer_(std::exchange(other.producer_, nullptr)) {}
 
 BpfRing::~BpfRing() {

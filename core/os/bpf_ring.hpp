@@ -1,5 +1,5 @@
-// A ring buffer that BPF programs write to (BPF_MAP_TYPE_RINGBUF, Linux 5.8; Documentation/bpf/ringbuf.rst), read without libbpf.
-// It has one reader: each reader makes a ring of its own and puts it into a map of maps. CAP_BPF.
+// A ring buffer that BPF programs write to (BPF_MAP_TYPE_RINGBUF, Linux 5.8; Documentation/bpf/ringbuf.rst), read without
+// libbpf. It has one reader: each reader makes a ring of its own and puts it into a map of maps. CAP_BPF.
 #pragma once
 
 #include "base/result.hpp"

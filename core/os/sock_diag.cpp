@@ -53,9 +53,9 @@ Result<> each_tcp_connection(int storage_map,
         std::vector<std::pair<std::string, TcpConnection>> found;
         TRY(socket.dump([&] { return question(family, storage_map); }, "list connections", [&] { found.clear(); },
                         [&](const NetlinkReply& reply) {
-                            const std::string_view stored =
-                                reply.attribute(sizeof(inet_diag_msg), {INET_DIAG_SK_BPF_STORAGES, SK_DIAG_BPF_STORAGE,
-                                                                        SK_DIAG_BPF_STORAGE_MAP_VALUE});
+                            const std::string_view stored = reply.attribute(
+                                sizeof(inet_diag_msg),
+                                {INET_DIAG_SK_BPF_STORAGES, SK_DIAG_BPF_STORAGE, SK_DIAG_BPF_STORAGE_MAP_VALUE});
                             if (stored.empty()) return;
                             // A shorter one, of an older kernel, has zeros for what it does not know.
                             const std::string_view told = reply.attribute(sizeof(inet_diag_msg), {INET_DIAG_INFO});

@@ -1,5 +1,5 @@
-// How a driver joins containers to a network: what Driver (driver.hpp) leaves to it, and what all of them do alike. Nothing here
-// knows of leases, ports or rules. Each call of the driver opens one anew: no state but the socket.
+// How a driver joins containers to a network: what Driver (driver.hpp) leaves to it, and what all of them do alike. Nothing
+// here knows of leases, ports or rules. Each call of the driver opens one anew: no state but the socket.
 #pragma once
 
 #include "journal.hpp"
@@ -67,7 +67,8 @@ protected:
 // "gantry NETWORK/CONTAINER", as `ip -d link` shows it.
 std::string link_alias(const std::string& network, const std::string& container);
 
-// The cable between bridges INDEX-1 and INDEX of a network has two ends, 'a' and 'b': "gta-XXXXXXXX-INDEX", "gtb-XXXXXXXX-INDEX".
+// The cable between bridges INDEX-1 and INDEX of a network has two ends, 'a' and 'b': "gta-XXXXXXXX-INDEX",
+// "gtb-XXXXXXXX-INDEX".
 std::string trunk_name(char end, const NetworkPlan& network, unsigned index);
 
 // A port needs no address of its own: without this each host end gets a link-local one, with its multicast joins.

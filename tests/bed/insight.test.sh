@@ -188,3 +188,59 @@ test_the_same_on_the_bus() {
     assert_contains "$(busctl call io.gantry1 /io/gantry1/container/client io.gantry1.Container ListFlows)" '"egress" "web" "tcp" 80 true ""'
     gantry rm -f web client >/dev/null
 }
+
+# ruled NAME: a container that may talk to nobody.
+ruled() {
+    printf 'image = "busybox"\ncommand = ["sleep", "1000"]\n[network.policy]\negress = []\n' >"/etc/gantry/containers/$1.toml"
+    gantry start "$1" >/dev/null
+}
+unruled() {
+    gantry stop -t 0 "$1" >/dev/null
+    rm "/etc/gantry/containers/$1.toml"
+}
+told() { journalctl -q -u "ctr@$1" -o cat | grep 'network policy:'; }  # CONTAINER
+
+test_denials_are_told_to_the_journal_at_a_bounded_rate() {
+    ruled loud
+    eventually 5 unit_is gantry-denials.timer active
+    gantry exec loud sh -c 'for i in $(seq 1 30); do nc -w 1 192.0.2.1 $i </dev/null; done' 2>/dev/null || true
+    systemctl start gantry-denials
+    eventually 15 eval 'told loud | grep -q "more kinds of denials: gantry net flows --denied loud"'
+    assert_contains "$(told loud)" 'network policy: egress to 192.0.2.1 30/tcp denied: no rule for this peer (1 times so far)'
+    assert_eq 11 "$(told loud | wc -l)"
+    # Once: what was told is not told again.
+    systemctl start gantry-denials
+    assert_eq 11 "$(told loud | wc -l)"
+    assert_eq 'egress tcp 192.0.2.1' "$(journalctl -q -u ctr@loud -o json GANTRY_PORT=30 | jq -r '"\(.GANTRY_DIRECTION) \(.GANTRY_PROTOCOL) \(.GANTRY_PEER)"')"
+    # It is not the container's own output, and nothing else is said about a look.
+    assert_eq '' "$(gantry logs loud 2>&1)"
+    assert_eq "" "$(journalctl -q _PID=1 UNIT=gantry-denials.service -o cat)"
+    unruled loud
+    systemctl start gantry-denials
+    eventually 5 unit_is gantry-denials.timer inactive
+    eventually 5 unit_is gantry-denials.path active
+    # The next one is noticed.
+    ruled again
+    eventually 5 unit_is gantry-denials.timer active
+    unruled again
+}
+
+test_a_short_life_is_told_too() {
+    ruled short
+    systemctl start gantry-denials
+    gantry exec short sh -c 'nc -w 1 192.0.2.9 99 </dev/null' 2>/dev/null || true
+    unruled short
+    assert_eq 1 "$(told short | grep -c 'egress to 192.0.2.9 99/tcp denied: no rule for this peer')"
+}
+
+test_denials_are_signals() {
+    ruled quiet
+    python3 /src/tests/support/bus-client.py --listen --subscribe >/tmp/signals &
+    local listener=$!
+    eventually 10 grep -q listening /tmp/signals
+    sleep 1.5 # the first look only gives what to count from
+    gantry exec quiet sh -c 'nc -w 1 192.0.2.7 77 </dev/null' 2>/dev/null || true
+    eventually 5 grep -qF '["FlowDenied", "egress", "192.0.2.7", "tcp", 77, "no rule for this peer", 1]' /tmp/signals
+    kill $listener
+    unruled quiet
+}

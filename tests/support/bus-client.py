@@ -2,7 +2,7 @@
 """A D-Bus client that passes descriptors and hears what is meant for the caller alone, which busctl does not.
 
 usage: bus-client.py [--job] [--cancel-on TEXT] OBJECT INTERFACE METHOD [SIGNATURE ARG...]     at io.gantry1
-       bus-client.py --listen                                   prints whatever signals of io.gantry1 come by
+       bus-client.py --listen [--subscribe]                     prints whatever signals of io.gantry1 come by
 
 Arguments are JSON (a word that is none is a string); a variant is [SIGNATURE, VALUE], a descriptor its number in this process.
 Prints the reply as JSON. With --job the reply is a job, which is followed: a line of JSON for each of its signals. --cancel-on
@@ -209,6 +209,7 @@ def main():
     parser.add_argument('--job', action='store_true')
     parser.add_argument('--cancel-on')
     parser.add_argument('--listen', action='store_true')
+    parser.add_argument('--subscribe', action='store_true')
     parser.add_argument('words', nargs='*')
     given = parser.parse_args()
     bus = Bus()
@@ -216,6 +217,8 @@ def main():
         bus.call('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'AddMatch', 's',
                  ["type='signal',sender='io.gantry1'"])
     if given.listen:
+        if given.subscribe:
+            bus.call('io.gantry1', '/io/gantry1', 'io.gantry1.Manager', 'Subscribe', '', [])
         print('listening', flush=True)
         while True:
             kind, fields, values = bus.receive()

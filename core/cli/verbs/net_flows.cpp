@@ -160,8 +160,7 @@ std::string event_line(const container::TrafficEvent& one) {
     const auto cell = [&](const char* name) { return row[name].get<std::string>(); };
     std::string line = fmt::format("{} {} {} {} {} {}", cell("Time"), cell("Container"), cell("Direction"), cell("Peer"),
                                    cell("Port"), cell("Event"));
-    if (one.event.kind == INSIGHT_CLOSED)
-        line += fmt::format(", sent {}, received {}", cell("Sent"), cell("Received"));
+    if (one.event.kind == INSIGHT_CLOSED) line += fmt::format(", sent {}, received {}", cell("Sent"), cell("Received"));
     if (one.event.kind == INSIGHT_CLOSED && one.event.retransmits > 0) line += ", retransmits " + cell("Retransmits");
     if (!cell("Took").empty()) line += (one.event.kind == INSIGHT_OPENED ? ", answered after " : ", after ") + cell("Took");
     if (!one.reason.empty()) line += ": " + one.reason;
@@ -177,9 +176,9 @@ Result<int> follow(const config::Paths& paths, const std::string& only, const Fl
         TRY(watch.next([&](const container::TrafficEvent& one) {
             if (!printed.ok() || (options.denied && one.event.kind != 0)) return;
             printed = [&]() -> Result<> {
-                const std::string text =
-                    options.format.empty() ? event_line(one)
-                                           : TRY(print_listing(event_listing, {options.format, false}, {event_row(one)}));
+                const std::string text = options.format.empty()
+                                             ? event_line(one)
+                                             : TRY(print_listing(event_listing, {options.format, false}, {event_row(one)}));
                 TRY(print(text));
                 return {};
             }();

@@ -1,9 +1,9 @@
 // top, stats.
 #include "base/units.hpp"
-#include "cli/cgroup.hpp"
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
+#include "container/resources.hpp"
 
 #include <sstream>
 #include <thread>
@@ -49,7 +49,7 @@ Result<int> run_top(Context& context, TopOptions& options) {
     auto* engine = TRY(context.engine());
     const auto container = TRY(engine->container(words[0]));
     if (!runs(container)) return error(Errc::in_use, "container '{}' is not running", words[0]);
-    const auto pids = TRY(cgroup_processes(container.unit.control_group));
+    const auto pids = TRY(container::cgroup_processes(container.unit.control_group));
     words[0] = "ps";
     if (words.size() == 1) words.emplace_back("-ef");
     std::istringstream lines(TRY(output_of(words)));
@@ -106,8 +106,12 @@ struct Sample {
 Json stats_row(const container::Container& container, std::map<std::string, Sample>& samples, bool no_trunc) {
     static const std::uint64_t host_memory =
         static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-    const auto usage = runs(container) ? read_cgroup(container.unit.control_group) : CgroupUsage{};
-    const auto network = runs(container) ? read_network(static_cast<int>(container.unit.main_pid)) : NetworkUsage{};
+    const auto usage = runs(container) ? container::read_resources(container.unit.control_group) : container::Resources{};
+    std::uint64_t received = 0, sent = 0, read = 0, written = 0;
+    for (const auto& device : usage.devices) read += device.read_bytes, written += device.written_bytes;
+    if (runs(container))
+        for (const auto& interface : container::read_interfaces(container.unit.main_pid))
+            received += interface.received[0], sent += interface.sent[0];
     const auto now = std::chrono::steady_clock::now();
     auto& sample = samples[container.id];
     double cpu = 0;
@@ -117,15 +121,16 @@ Json stats_row(const container::Container& container, std::map<std::string, Samp
     }
     sample = {usage.cpu_usec, now};
     const std::uint64_t limit = usage.memory_limit ? std::min(usage.memory_limit, host_memory) : host_memory;
-    return Json{{"BlockIO", human_size(usage.read_bytes) + " / " + human_size(usage.written_bytes)},
-                {"CPUPerc", fmt::format("{:.2f}%", cpu)},
-                {"Container", container.name.str()},
-                {"ID", no_trunc ? container.id : short_id(container.id)},
-                {"MemPerc", fmt::format("{:.2f}%", 100.0 * static_cast<double>(usage.memory) / static_cast<double>(limit))},
-                {"MemUsage", human_size_binary(usage.memory) + " / " + human_size_binary(limit)},
-                {"Name", container.name.str()},
-                {"NetIO", human_size(network.received) + " / " + human_size(network.sent)},
-                {"PIDs", std::to_string(usage.pids)}};
+    return Json{
+        {"BlockIO", human_size(read) + " / " + human_size(written)},
+        {"CPUPerc", fmt::format("{:.2f}%", cpu)},
+        {"Container", container.name.str()},
+        {"ID", no_trunc ? container.id : short_id(container.id)},
+        {"MemPerc", fmt::format("{:.2f}%", 100.0 * static_cast<double>(usage.memory_used) / static_cast<double>(limit))},
+        {"MemUsage", human_size_binary(usage.memory_used) + " / " + human_size_binary(limit)},
+        {"Name", container.name.str()},
+        {"NetIO", human_size(received) + " / " + human_size(sent)},
+        {"PIDs", std::to_string(usage.pids)}};
 }
 
 Result<int> run_stats(Context& context, StatsOptions& options) {
