@@ -62,7 +62,7 @@ Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::
 }
 
 Result<std::vector<Denial>> unreported_denials(const config::Paths& paths, const std::string& container) {
-    const std::string file = detail::policy_folder(paths) + "/.reported";
+    const std::string file = paths.run + "/denials";
     const std::uint64_t before = std::strtoull(os::read_file(file, 64).value_or("").c_str(), nullptr, 10);
     auto all = TRY(read_denials(paths, container));
     if (all.empty()) return all;

@@ -59,7 +59,7 @@ struct Denial {
     policy_denial counted;
 };
 Result<std::vector<Denial>> read_denials(const config::Paths& paths, const std::string& container);
-// What came since the last report, by whoever: the journal is told once. A report on all notes the time in /run/gantry/policy.
+// What came since the last report, by whoever: the journal is told once. A report on all notes the time in /run/gantry/denials.
 Result<std::vector<Denial>> unreported_denials(const config::Paths& paths, const std::string& container);
 // "egress to db 5432/tcp denied: no rule for this peer (3 times so far)"
 class PeerNames;
