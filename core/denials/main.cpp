@@ -1,5 +1,5 @@
-// gantry-denials: what network policies refused since the last time, as entries of the journal, and ends. gantry-denials.timer runs it
-// while there are containers with a policy; when there are none any more it stops the timer.
+// gantry-denials: what network policies refused since the last time, as entries of the journal, and ends. gantry-denials.timer
+// runs it while there are containers with a policy; when there are none any more it stops the timer.
 #include "container/policy.hpp"
 #include "systemd/manager.hpp"
 
@@ -18,9 +18,14 @@ using namespace gantry;
 constexpr std::size_t entry_limit = 50, container_limit = 10;
 
 // "journalctl -u ctr@NAME" shows it. No CONTAINER_ID_FULL: it is not the container's own output.
-void write_entry(const std::string& unit, const std::string& name, const std::string& text, const std::vector<std::string>& more) {
-    std::vector<std::string> fields{"MESSAGE=" + text, fmt::format("PRIORITY={}", LOG_NOTICE), "SYSLOG_IDENTIFIER=gantry",
-                                    "MESSAGE_ID=7e2f700d8e504870b1b5afe0bd52a883", "OBJECT_SYSTEMD_UNIT=" + unit, "CONTAINER_NAME=" + name};
+void write_entry(const std::string& unit, const std::string& name, const std::string& text,
+                 const std::vector<std::string>& more) {
+    std::vector<std::string> fields{"MESSAGE=" + text,
+                                    fmt::format("PRIORITY={}", LOG_NOTICE),
+                                    "SYSLOG_IDENTIFIER=gantry",
+                                    "MESSAGE_ID=7e2f700d8e504870b1b5afe0bd52a883",
+                                    "OBJECT_SYSTEMD_UNIT=" + unit,
+                                    "CONTAINER_NAME=" + name};
     fields.insert(fields.end(), more.begin(), more.end());
     std::vector<iovec> pieces;
     for (std::string& field : fields) pieces.push_back({field.data(), field.size()});
@@ -41,15 +46,17 @@ Result<> report(const config::Paths& paths) {
         ++all;
         ++written[denial.container];
         const std::string peer = names.of(denial.key.remote);
-        write_entry(unit_name(*name), denial.container, "network policy: " + container::denial_text(denial, names),
-                    {std::string("GANTRY_DIRECTION=") + container::direction_text(denial.key.direction), "GANTRY_PEER=" + peer,
-                     fmt::format("GANTRY_PORT={}", denial.key.port), "GANTRY_PROTOCOL=" + config::protocol_text(denial.key.protocol),
-                     std::string("GANTRY_REASON=") + container::reason_text(denial.counted.reason)});
+        write_entry(
+            unit_name(*name), denial.container, "network policy: " + container::denial_text(denial, names),
+            {std::string("GANTRY_DIRECTION=") + container::direction_text(denial.key.direction), "GANTRY_PEER=" + peer,
+             fmt::format("GANTRY_PORT={}", denial.key.port), "GANTRY_PROTOCOL=" + config::protocol_text(denial.key.protocol),
+             std::string("GANTRY_REASON=") + container::reason_text(denial.counted.reason)});
     }
     for (const auto& [container, count] : left)
         if (const auto name = ContainerName::parse(container); name.ok())
             write_entry(unit_name(*name), container,
-                        fmt::format("network policy: {} more kinds of denials: gantry net flows --denied {}", count, container), {});
+                        fmt::format("network policy: {} more kinds of denials: gantry net flows --denied {}", count, container),
+                        {});
     return {};
 }
 

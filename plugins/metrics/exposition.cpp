@@ -31,7 +31,8 @@ void Exposition::add(Kind kind, const std::string& name, std::string_view help, 
         text += fmt::format("{}{}=\"{}\"", i == 0 ? '{' : ',', labels[i].first, escaped(labels[i].second));
     if (!labels.empty()) text += '}';
     // Counters are whole numbers: all their digits, as long as a double has them.
-    text += value == std::floor(value) && std::abs(value) < 9e15 ? fmt::format(" {:.0f}\n", value) : fmt::format(" {}\n", value);
+    text +=
+        value == std::floor(value) && std::abs(value) < 9e15 ? fmt::format(" {:.0f}\n", value) : fmt::format(" {}\n", value);
 }
 
 std::string Exposition::text() const {

@@ -1,4 +1,5 @@
-// gantry-metrics: answers one HTTP request on its standard input, which is a connection that gantry-metrics.socket accepted, and ends.
+// gantry-metrics: answers one HTTP request on its standard input, which is a connection that gantry-metrics.socket accepted,
+// and ends.
 #include "series.hpp"
 
 #include "os/file.hpp"
@@ -61,9 +62,9 @@ Result<> serve(int connection) {
     setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     const auto request = read_request(connection);
     const Answer said = request.ok() ? answer(*request) : Answer{400, request.error().message() + "\n"};
-    const std::string header = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n", said.status,
-                                           std::string(http::obsolete_reason(static_cast<http::status>(said.status))), said.type,
-                                           said.body.size(), said.extra);
+    const std::string header = fmt::format(
+        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}Connection: close\r\n\r\n", said.status,
+        std::string(http::obsolete_reason(static_cast<http::status>(said.status))), said.type, said.body.size(), said.extra);
     const bool head = request.ok() && request->method() == http::verb::head;
     return os::write_all(connection, head ? header : header + said.body, "the client");
 }

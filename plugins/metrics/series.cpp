@@ -41,7 +41,8 @@ private:
 void add_resources(Samples& to, const container::Resources& used) {
     to.counter("cpu_seconds_total", "Processor time.", seconds(used.cpu_user_usec), {{"mode", "user"}});
     to.counter("cpu_seconds_total", "", seconds(used.cpu_system_usec), {{"mode", "system"}});
-    to.counter("cpu_throttled_seconds_total", "Time that a limit of processor time made it wait.", seconds(used.throttled_usec));
+    to.counter("cpu_throttled_seconds_total", "Time that a limit of processor time made it wait.",
+               seconds(used.throttled_usec));
     to.gauge("memory_bytes", "Memory, with the page cache.", number(used.memory));
     to.gauge("memory_working_set_bytes", "Memory without what the kernel could drop at once.", number(used.memory_used));
     to.gauge("memory_limit_bytes", "Limit of memory; 0: none.", number(used.memory_limit));
@@ -56,8 +57,8 @@ void add_resources(Samples& to, const container::Resources& used) {
         to.counter("io_reads_total", "Read requests to block devices.", number(device.reads), labels);
         to.counter("io_writes_total", "Write requests to block devices.", number(device.writes), labels);
     }
-    for (const auto& [resource, pressure] : {std::pair{"cpu", used.cpu_pressure}, std::pair{"memory", used.memory_pressure},
-                                             std::pair{"io", used.io_pressure}}) {
+    for (const auto& [resource, pressure] :
+         {std::pair{"cpu", used.cpu_pressure}, std::pair{"memory", used.memory_pressure}, std::pair{"io", used.io_pressure}}) {
         constexpr const char* help = "Time that some or all tasks waited for a resource (pressure stall information).";
         to.counter("pressure_seconds_total", help, seconds(pressure.some_usec), {{"resource", resource}, {"tasks", "some"}});
         to.counter("pressure_seconds_total", help, seconds(pressure.full_usec), {{"resource", resource}, {"tasks", "all"}});
@@ -105,7 +106,8 @@ void add_traffic(Exposition& out, const std::vector<container::Traffic>& all) {
         const bool named = ContainerName::parse(one.peer).ok() && !config::Prefix::parse(one.peer).ok();
         PeerSeries key{one.container, container::traffic_direction(one.key.direction), named ? one.peer : "outside",
                        config::protocol_text(one.key.protocol), one.key.port};
-        if (!series.contains(key) && known[one.container]++ >= peer_limit) key = {one.container, key.direction, "others", "", 0};
+        if (!series.contains(key) && known[one.container]++ >= peer_limit)
+            key = {one.container, key.direction, "others", "", 0};
         auto& sum = series[key];
         sum.open += one.open;
         sum.counters.opened += one.counters.opened;
@@ -117,15 +119,19 @@ void add_traffic(Exposition& out, const std::vector<container::Traffic>& all) {
     }
     for (const auto& [key, sum] : series) {
         Samples to(out, key.container);
-        const Labels labels{{"direction", key.direction}, {"peer", key.peer}, {"port", std::to_string(key.port)}, {"protocol", key.protocol}};
+        const Labels labels{
+            {"direction", key.direction}, {"peer", key.peer}, {"port", std::to_string(key.port)}, {"protocol", key.protocol}};
         const auto& counted = sum.counters;
-        to.counter("peer_connections_total", "Connections, by who began; conversations of UDP and ICMP.", number(counted.opened), labels);
+        to.counter("peer_connections_total", "Connections, by who began; conversations of UDP and ICMP.",
+                   number(counted.opened), labels);
         to.gauge("peer_open_connections", "Connections of TCP that are open.", number(sum.open), labels);
-        to.counter("peer_failed_total", "Connections of TCP that were refused or not answered.", number(counted.failed), labels);
+        to.counter("peer_failed_total", "Connections of TCP that were refused or not answered.", number(counted.failed),
+                   labels);
         to.counter("peer_sent_bytes_total", "Bytes sent to the peer.", number(counted.bytes[INSIGHT_OUT]), labels);
         to.counter("peer_received_bytes_total", "Bytes received from the peer.", number(counted.bytes[INSIGHT_IN]), labels);
         to.counter("peer_retransmits_total", "Segments of TCP that were sent again.", number(counted.retransmits), labels);
-        to.counter("peer_answer_seconds_sum", "Time from connect(2) until the peer's answer.", number(counted.answer_ns) / 1e9, labels);
+        to.counter("peer_answer_seconds_sum", "Time from connect(2) until the peer's answer.", number(counted.answer_ns) / 1e9,
+                   labels);
         to.counter("peer_answer_seconds_count", "Connections of which that time is known.", number(counted.answered), labels);
     }
 }

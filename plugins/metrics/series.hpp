@@ -7,8 +7,8 @@
 
 namespace gantry::metrics {
 
-// What cannot be read of one container (it ends) is left out; what nothing counts (gantry-insight.service is stopped) as well, and
-// gantry_insight_up says so.
+// What cannot be read of one container (it ends) is left out; what nothing counts (gantry-insight.service is stopped) as well,
+// and gantry_insight_up says so.
 void collect(const config::Paths& paths, Exposition& out);
 
 }  // namespace gantry::metrics

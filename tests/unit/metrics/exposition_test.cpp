@@ -11,7 +11,8 @@ TEST(Exposition, OneMetricStandsTogether) {
     out.add(Exposition::Kind::counter, "b_total", "", {{"name", "y"}, {"port", "80"}}, 12345678901234);
     EXPECT_EQ(out.text(),
               "# HELP a Of a.\n# TYPE a gauge\na 0.5\n"
-              "# HELP b_total Of b.\n# TYPE b_total counter\nb_total{name=\"x\"} 1\nb_total{name=\"y\",port=\"80\"} 12345678901234\n");
+              "# HELP b_total Of b.\n# TYPE b_total counter\nb_total{name=\"x\"} 1\nb_total{name=\"y\",port=\"80\"} "
+              "12345678901234\n");
 }
 
 TEST(Exposition, LabelValuesAreEscaped) {
