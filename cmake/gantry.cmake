@@ -2,7 +2,10 @@
 add_library(gantry_flags INTERFACE)
 target_compile_options(gantry_flags INTERFACE
   -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Wformat=2 -Wno-missing-field-initializers
-  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess> -fPIC -fstack-protector-strong -fno-strict-overflow -ffunction-sections -fdata-sections)
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+  # A precompiled header is the same whenever it was made: what ccache needs to know it again.
+  "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>"
+  -fPIC -fstack-protector-strong -fno-strict-overflow -ffunction-sections -fdata-sections)
 target_compile_definitions(gantry_flags INTERFACE _GNU_SOURCE GANTRY_VERSION="${PROJECT_VERSION}")
 if(NOT GANTRY_SANITIZE AND NOT GANTRY_FUZZ)
   target_compile_definitions(gantry_flags INTERFACE $<$<CONFIG:RelWithDebInfo>:_FORTIFY_SOURCE=2>)
@@ -63,10 +66,11 @@ function(gantry_driver name kind)
   target_link_libraries(${kind}_${name} PRIVATE gantry_os gantry_base ${arg_LINK})
   target_precompile_headers(${kind}_${name} REUSE_FROM gantry_pch)
   # Exports its descriptor and nothing else: what it links of ours must not be resolved against another driver's copy.
-  target_link_options(${kind}_${name} PRIVATE -Wl,--exclude-libs,ALL -Wl,-Bsymbolic)
+  target_link_options(${kind}_${name} PRIVATE -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/driver.map -Wl,-Bsymbolic)
+  set_target_properties(${kind}_${name} PROPERTIES LINK_DEPENDS ${CMAKE_SOURCE_DIR}/cmake/driver.map)
   gantry_static_runtime(${kind}_${name})
   set_target_properties(${kind}_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
-    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/drivers/${kind} CXX_VISIBILITY_PRESET hidden)
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/drivers/${kind})
   install(TARGETS ${kind}_${name} DESTINATION ${GANTRY_DRIVERDIR}/${kind})
 endfunction()
 

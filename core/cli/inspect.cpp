@@ -314,9 +314,9 @@ Result<Json> inspect_container(container::Engine& engine, const container::Conta
     out["State"] = state_of(engine.paths(), container);
     out["Image"] = image_id;
     const std::string folder = engine.paths().record(container.name.str());
-    for (const auto& [key, file] :
+    for (const auto& [name, file] :
          {std::pair{"ResolvConfPath", "resolv.conf"}, {"HostnamePath", "hostname"}, {"HostsPath", "hosts"}})
-        out[key] = container.record ? folder + "/" + file : "";
+        out[name] = container.record ? folder + "/" + file : "";
     out["LogPath"] = out["MountLabel"] = out["ProcessLabel"] = out["AppArmorProfile"] = "";  // there are none
     out["Name"] = "/" + container.name.str();
     out["RestartCount"] = container.unit.restarts;

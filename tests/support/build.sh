@@ -15,6 +15,8 @@ build_tree() (
             folder=$top/build
             # A developer's own choice of build type in build/ is kept. Unit tests are built with sanitizers only (asan).
             [ -e "$folder/CMakeCache.txt" ] || options=(-DCMAKE_BUILD_TYPE=RelWithDebInfo -DGANTRY_TESTS=OFF)
+            # clang is there for bpf/ and compiles these sources in five sixths of the time that g++ takes. The unit tests are g++'s.
+            [ -e "$folder/CMakeCache.txt" ] || options+=(-DCMAKE_C_COMPILER=clang-16 -DCMAKE_CXX_COMPILER=clang++-16)
             ;;
         asan) folder=$top/build-asan options=(-DCMAKE_BUILD_TYPE=Debug -DGANTRY_SANITIZE=ON) needed+=(unit) ;;
         fuzz)
