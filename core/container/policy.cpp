@@ -277,7 +277,7 @@ Result<policy::Programs> policy_programs(const config::Paths& paths) {
     if (statfs("/sys/fs/bpf", &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
         return error(Errc::unsupported, "no bpffs is mounted on '/sys/fs/bpf'");
     return policy::Programs::open(paths.bpf, [](const std::string& into) -> Result<> {
-        const os::Finished loaded = TRY(os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", into}, "", 65536}));
+        const os::Finished loaded = TRY(os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", "policy", into}, "", 65536}));
         if (loaded.status == 0) return {};
         std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
         return error(Errc::unsupported, "{}",

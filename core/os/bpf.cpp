@@ -49,6 +49,19 @@ Result<Fd> bpf_link_cgroup(int program, int cgroup, bpf_attach_type type) {
     return Fd(static_cast<int>(fd));
 }
 
+Result<> bpf_attach_interface(int program, unsigned interface, InterfaceSide side) {
+    // Of linux/bpf.h of Linux 6.6; Debian 12 has that of 6.1.
+    constexpr unsigned tcx_ingress = 46, tcx_egress = 47, before = 1U << 3;
+    bpf_attr attributes = none();
+    attributes.target_fd = interface;  // target_ifindex
+    attributes.attach_bpf_fd = static_cast<std::uint32_t>(program);
+    attributes.attach_type = side == InterfaceSide::ingress ? tcx_ingress : tcx_egress;
+    attributes.attach_flags = before;
+    if (call(BPF_PROG_ATTACH, attributes) == 0 || errno == EEXIST) return {};
+    if (errno == EINVAL || errno == EOPNOTSUPP) return error(Errc::unsupported, "this kernel has no tcx (Linux 6.6)");
+    return errno_error("attach a BPF program to an interface");
+}
+
 Result<> bpf_put(int map, const void* key, const void* value, std::uint64_t flags) {
     bpf_attr attributes = none();
     attributes.map_fd = static_cast<std::uint32_t>(map);
@@ -98,11 +111,13 @@ Result<> bpf_each_key(int map, std::size_t key_size, const std::function<Result<
     return {};
 }
 
-Result<std::uint32_t> bpf_run(int program, std::span<const std::byte> frame, __sk_buff& context) {
+Result<std::uint32_t> bpf_run(int program, std::span<const std::byte> frame, __sk_buff& context, std::span<std::byte> written) {
     bpf_attr attributes = none();
     attributes.test.prog_fd = static_cast<std::uint32_t>(program);
     attributes.test.data_in = address_of(frame.data());
     attributes.test.data_size_in = static_cast<std::uint32_t>(frame.size());
+    attributes.test.data_out = written.empty() ? 0 : address_of(written.data());
+    attributes.test.data_size_out = static_cast<std::uint32_t>(written.size());
     attributes.test.ctx_in = attributes.test.ctx_out = address_of(&context);
     attributes.test.ctx_size_in = attributes.test.ctx_size_out = sizeof context;
     attributes.test.repeat = 1;

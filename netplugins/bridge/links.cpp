@@ -101,7 +101,7 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool m
             return outcomes[at].error(
                 fmt::format("{} '{}'", at == up ? "bring up bridge" : "set the gateway's address on", name));
     // A kernel without multicast snooping (CONFIG_BRIDGE_IGMP_SNOOPING) floods: slower, not wrong.
-    if (index == 0) return {};
+    if (index == 0) return network.v6 ? await_local(network.v6->gateway) : Result<>();
     TRY(settle({trunk_name('a', network, index), trunk_name('b', network, index), network.bridge_name(index - 1), name}));
     return {};
 }

@@ -12,6 +12,7 @@
 #include <net/if.h>
 
 #include <cerrno>
+#include <thread>
 
 namespace gantry::net {
 
@@ -77,6 +78,25 @@ Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, 
     });
     return route_.request(std::move(message),
                           fmt::format("make interface '{}' (host end '{}')", plan.interface, wire.host_interface));
+}
+
+Result<> Fabric::await_local(const Address& address) {
+    for (int attempt = 0; attempt < 500; ++attempt) {
+        bool local = false;
+        rtmsg header{};
+        header.rtm_family = static_cast<std::uint8_t>(address_family(address.family));
+        header.rtm_dst_len = static_cast<std::uint8_t>(address_bits(address.family));
+        NetlinkMessage question(RTM_GETROUTE);
+        question.header(header).put(RTA_DST, address.bytes());
+        // Nowhere to go is an answer, too.
+        auto asked = route_.request(std::move(question), "look up a route", [&](const NetlinkReply& reply) {
+            const auto* found = reply.header<rtmsg>();
+            local = local || (found && found->rtm_type == RTN_LOCAL);
+        });
+        if (local || (!asked.ok() && asked.error().sys() != ENETUNREACH)) return asked;
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return {};
 }
 
 Result<> Fabric::remove(const std::string& interface) {

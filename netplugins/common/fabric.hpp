@@ -61,6 +61,10 @@ protected:
     // A veth pair in one step, both ends down.
     Result<> make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac = "");
 
+    // The kernel makes a new IPv6 address its own in a work queue, behind whoever has the RTNL lock: what is sent to it before
+    // goes astray. Waits for that, a second at most.
+    Result<> await_local(const Address& address);
+
     os::NetlinkSocket route_;
 };
 

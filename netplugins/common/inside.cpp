@@ -11,12 +11,16 @@ namespace gantry::net {
 
 using os::NetlinkMessage;
 
-Result<Inside> Inside::open(int netns) {
+Result<Inside> Inside::open(int netns, Reach reach) {
     auto visit = TRY(os::NetnsVisit::enter(netns));
-    Inside inside(TRY_CONTEXT(os::NetlinkSocket::open(NETLINK_ROUTE), "in the container's network namespace"));
+    Inside inside(TRY_CONTEXT(os::NetlinkSocket::open(NETLINK_ROUTE), "in the container's network namespace"), reach);
     // MLDv1: a snooping bridge keeps its reports to itself, while it floods those of version 2 to every port
     // (net/bridge/br_multicast.c sets mrouters_only for the former alone). Sources are filtered by the receiver either way.
-    auto set = os::set_sysctls("net/ipv6/conf/default", {{"accept_ra", "0"}, {"accept_dad", "0"}, {"force_mld_version", "1"}});
+    const char* folder = "net/ipv6/conf/default";
+    // Without a link that others are on, a link-local address (addr_gen_mode 1: none) is of no use.
+    auto set = reach == Reach::link
+                   ? os::set_sysctls(folder, {{"accept_ra", "0"}, {"accept_dad", "0"}, {"force_mld_version", "1"}})
+                   : os::set_sysctls(folder, {{"accept_ra", "0"}, {"accept_dad", "0"}, {"addr_gen_mode", "1"}});
     // A kernel without IPv6 has none of them.
     if (!set.ok() && set.error().code() != Errc::not_found)
         return std::move(set).error().context("in the container's network namespace");
@@ -36,15 +40,23 @@ Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& a
     steps.push_back(fmt::format("bring '{}' up", plan.interface));
     for (const auto& address : addresses) {
         const auto& range = plan.network.range(address.family);
-        messages.push_back(address_message(link, address, range->cidr.prefix));
+        const bool routed = reach_ == Reach::gateway;
+        messages.push_back(routed ? routed_address_message(link, address, range->cidr.prefix)
+                                  : address_message(link, address, range->cidr.prefix));
         steps.push_back(fmt::format("set address '{}' on '{}'", address.str(), plan.interface));
         if (!gateway_mac.empty()) {
-            messages.push_back(neighbour_message(link, range->gateway, gateway_mac));
+            messages.push_back(routed ? permanent_neighbour_message(link, range->gateway, gateway_mac)
+                                      : neighbour_message(link, range->gateway, gateway_mac));
             steps.push_back(fmt::format("tell the neighbour '{}'", range->gateway.str()));
         }
-        if (!plan.default_route) continue;
-        messages.push_back(default_route_message(link, range->gateway));
-        steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
+        if (routed) {
+            const Cidr everywhere{Address{address.family, 0}, 0};
+            messages.push_back(onlink_route_message(link, plan.default_route ? everywhere : range->cidr, range->gateway));
+            steps.push_back(fmt::format("set the route through '{}'", range->gateway.str()));
+        } else if (plan.default_route) {
+            messages.push_back(default_route_message(link, range->gateway));
+            steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
+        }
     }
     const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "configure interface '{}'", plan.interface);
     for (std::size_t at = 0; at < outcomes.size(); ++at) TRY(outcomes[at].result(steps[at]));

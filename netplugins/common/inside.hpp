@@ -7,17 +7,21 @@
 
 namespace gantry::net {
 
+// Where the others of the subnet are: on the link, or behind the gateway like all the world.
+enum class Reach : std::uint8_t { link, gateway };
+
 class Inside {
 public:
     // Visits netns once: opens a socket there and sets what a new interface takes over. No router advertisement is believed
     // (another container could send one: CVE-2020-13401), and no duplicate address is looked for.
-    static Result<Inside> open(int netns);
-    // Loopback up, addresses, default routes and, if the MAC is given, the gateways' neighbour entries.
+    static Result<Inside> open(int netns, Reach reach = Reach::link);
+    // Loopback up, addresses, routes and, if the MAC is given, the gateways' neighbour entries.
     Result<> configure(const AttachPlan& plan, const std::vector<Address>& addresses, const std::string& gateway_mac);
 
 private:
-    explicit Inside(os::NetlinkSocket route) : route_(std::move(route)) {}
+    Inside(os::NetlinkSocket route, Reach reach) : route_(std::move(route)), reach_(reach) {}
     os::NetlinkSocket route_;
+    Reach reach_;
 };
 
 }  // namespace gantry::net

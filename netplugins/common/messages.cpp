@@ -17,14 +17,16 @@ NetlinkMessage link_message(std::uint16_t type, std::uint16_t flags, unsigned in
     return message;
 }
 
-NetlinkMessage address_message(unsigned index, const Address& address, int prefix) {
+namespace {
+
+NetlinkMessage new_address(unsigned index, const Address& address, int prefix, std::uint32_t flags) {
     ifaddrmsg header{};
     header.ifa_family = static_cast<std::uint8_t>(address_family(address.family));
     header.ifa_prefixlen = static_cast<std::uint8_t>(prefix);
     header.ifa_index = index;
-    if (address.family == Family::v6) header.ifa_flags = IFA_F_NODAD;
+    if (address.family == Family::v6) flags |= IFA_F_NODAD;
     NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-    message.header(header).put(IFA_LOCAL, address.bytes()).put(IFA_ADDRESS, address.bytes());
+    message.header(header).put(IFA_LOCAL, address.bytes()).put(IFA_ADDRESS, address.bytes()).put_u32(IFA_FLAGS, flags);
     if (address.family == Family::v4) {
         const Cidr cidr = Cidr::of(address, prefix);
         message.put(IFA_BROADCAST, cidr.last().bytes());
@@ -32,26 +34,59 @@ NetlinkMessage address_message(unsigned index, const Address& address, int prefi
     return message;
 }
 
-NetlinkMessage default_route_message(unsigned index, const Address& gateway) {
+rtmsg route_header(Family family, int prefix) {
     rtmsg header{};
-    header.rtm_family = static_cast<std::uint8_t>(address_family(gateway.family));
+    header.rtm_family = static_cast<std::uint8_t>(address_family(family));
+    header.rtm_dst_len = static_cast<std::uint8_t>(prefix);
     header.rtm_table = RT_TABLE_MAIN;
     header.rtm_protocol = RTPROT_STATIC;
     header.rtm_scope = RT_SCOPE_UNIVERSE;
     header.rtm_type = RTN_UNICAST;
+    return header;
+}
+
+NetlinkMessage new_neighbour(unsigned index, const Address& address, const std::string& mac, std::uint16_t state) {
+    ndmsg header{};
+    header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
+    header.ndm_ifindex = static_cast<int>(index);
+    header.ndm_state = state;
+    NetlinkMessage message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+    message.header(header).put(NDA_DST, address.bytes()).put(NDA_LLADDR, mac);
+    return message;
+}
+
+}  // namespace
+
+NetlinkMessage address_message(unsigned index, const Address& address, int prefix) {
+    return new_address(index, address, prefix, 0);
+}
+
+NetlinkMessage routed_address_message(unsigned index, const Address& address, int prefix) {
+    return new_address(index, address, prefix, IFA_F_NOPREFIXROUTE);
+}
+
+NetlinkMessage default_route_message(unsigned index, const Address& gateway) {
     NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-    message.header(header).put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
+    message.header(route_header(gateway.family, 0)).put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
+    return message;
+}
+
+NetlinkMessage onlink_route_message(unsigned index, const Cidr& destination, const Address& gateway) {
+    rtmsg header = route_header(gateway.family, destination.prefix);
+    header.rtm_flags = RTNH_F_ONLINK;
+    NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+    message.header(header);
+    if (destination.prefix > 0) message.put(RTA_DST, destination.network.bytes());
+    message.put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
     return message;
 }
 
 NetlinkMessage neighbour_message(unsigned index, const Address& address, const std::string& mac) {
-    ndmsg header{};
-    header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
-    header.ndm_ifindex = static_cast<int>(index);
-    header.ndm_state = NUD_STALE;
-    NetlinkMessage message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
-    message.header(header).put(NDA_DST, address.bytes()).put(NDA_LLADDR, mac);
-    return message;
+    return new_neighbour(index, address, mac, NUD_STALE);
+}
+
+NetlinkMessage permanent_neighbour_message(unsigned index, const Address& address, const std::string& mac) {
+    return new_neighbour(index, address, mac, NUD_PERMANENT);
 }
 
 }  // namespace gantry::net

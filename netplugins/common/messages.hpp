@@ -11,11 +11,17 @@ namespace gantry::net {
 os::NetlinkMessage link_message(std::uint16_t type, std::uint16_t flags, unsigned index, unsigned set_flags);
 // RTM_NEWADDR; for v6 without duplicate address detection: leases are unique, and a second without address is long.
 os::NetlinkMessage address_message(unsigned index, const Address& address, int prefix);
+// The same, without the route to its subnet that the kernel would add (Linux 4.17 for v4): nobody of it is on the link.
+os::NetlinkMessage routed_address_message(unsigned index, const Address& address, int prefix);
 // RTM_NEWROUTE of the default route.
 os::NetlinkMessage default_route_message(unsigned index, const Address& gateway);
+// RTM_NEWROUTE through a gateway that no route leads to, but is at the other end of this link.
+os::NetlinkMessage onlink_route_message(unsigned index, const Cidr& destination, const Address& gateway);
 
 // RTM_NEWNEIGH of a MAC that is known already: no first packet waits for an answer, none is broadcast for it, and whoever had
 // the address before is forgotten. As "stale" the kernel checks the entry when it is used and drops it when it is not.
 os::NetlinkMessage neighbour_message(unsigned index, const Address& address, const std::string& mac);
+// The same for good: nobody is asked for it, and it does not count in the kernel's table (gc_thresh, Linux 5.0).
+os::NetlinkMessage permanent_neighbour_message(unsigned index, const Address& address, const std::string& mac);
 
 }  // namespace gantry::net

@@ -3,6 +3,8 @@
 #include "driver/loader.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
+#include "route/loader.hpp"
+#include "route/pins.hpp"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -72,6 +74,13 @@ protected:
         folder_ = pattern;
         // Every test has its own "host".
         ASSERT_EQ(unshare(CLONE_NEWNET), 0) << "network drivers need root";
+        // What a start would have gantry-bpf-load do, which is not installed here.
+        if (std::string_view(GetParam().driver) == "ebpf") {
+            ASSERT_EQ(mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr), 0) << strerror(errno);
+            mounted_ = true;
+            EXPECT_GOOD(route::Pins::open_or_make("/sys/fs/bpf/gantry", folder_ + "/lock",
+                                                  {route::load, [](route::Pins&) { return Result<>(); }}));
+        }
         driver_ = load();
         driver::NetworkConfig wanted{.name = "green", .driver = GetParam().driver};
         if (GetParam().connects) wanted.subnets = {{.cidr = "10.99.0.0/24"}, {.cidr = "fd00:99::/64"}};
@@ -80,6 +89,7 @@ protected:
     }
     void TearDown() override {
         driver_.reset();
+        if (mounted_) EXPECT_EQ(umount2("/sys/fs/bpf", MNT_DETACH), 0);
         if (!folder_.empty()) EXPECT_GOOD(os::remove_tree(folder_));
     }
     std::unique_ptr<driver::NetworkDriver> load() {
@@ -96,6 +106,7 @@ protected:
     }
 
     std::string folder_;
+    bool mounted_ = false;  // a bpffs of its own
     std::unique_ptr<driver::NetworkDriver> driver_;
     driver::NetworkConfig network_;
     std::vector<std::string> before_;
@@ -221,7 +232,8 @@ TEST_P(NetworkConformance, OverlappingSubnetsAreRefused) {
     EXPECT_FALSE(red.subnets.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Drivers, NetworkConformance, testing::Values(NetworkCase{"noop", false}, NetworkCase{"bridge", true}),
+INSTANTIATE_TEST_SUITE_P(Drivers, NetworkConformance,
+                         testing::Values(NetworkCase{"noop", false}, NetworkCase{"bridge", true}, NetworkCase{"ebpf", true}),
                          [](const auto& one) { return std::string(one.param.driver); });
 
 }  // namespace

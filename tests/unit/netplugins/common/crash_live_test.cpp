@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace gantry::bridge {
+namespace gantry::net {
 namespace {
 
 using driver::Protocol;
@@ -50,7 +50,7 @@ TEST_F(CrashLive, KilledBeforeEachSystemCall) {
     // Calls that change something outside the process are the places worth dying at.
     const auto matters = [](long call) {
         return call == SYS_sendto || call == SYS_symlink || call == SYS_rename || call == SYS_renameat2 || call == SYS_unlink ||
-               call == SYS_openat || call == SYS_write || call == SYS_setns;
+               call == SYS_openat || call == SYS_write || call == SYS_setns || call == SYS_bpf;
     };
     bool finished = false;
     int deaths = 0;
@@ -116,7 +116,7 @@ TEST_F(CrashLive, AFlushedRulesetComesBackWithTheNextStart) {
     ASSERT_TRUE(driver_->teardown("shop", other, false).ok());
 }
 
-TEST_F(CrashLive, ReloadPutsBackRulesAndTheBridge) {
+TEST_F(CrashLive, ReloadPutsBackRulesAndTheInterface) {
     const os::Fd world = outside();
     const auto config = network();
     auto wanted = request("web", config);
@@ -180,4 +180,4 @@ TEST_F(CrashLive, RecoverFindsAndRemovesButNotTheLiving) {
 }
 
 }  // namespace
-}  // namespace gantry::bridge
+}  // namespace gantry::net

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-namespace gantry::bridge {
+namespace gantry::net {
 namespace {
 
 using driver::Protocol;
@@ -158,4 +158,4 @@ TEST_F(PortsLive, TeardownClosesThePortAndOnlyItsOwn) {
 }
 
 }  // namespace
-}  // namespace gantry::bridge
+}  // namespace gantry::net

@@ -5,7 +5,7 @@
 
 #include <gmock/gmock.h>
 
-namespace gantry::bridge {
+namespace gantry::net {
 namespace {
 
 using testing::HasSubstr;
@@ -32,7 +32,7 @@ TEST_F(AttachLive, AContainerGetsAddressesRoutesAndTheWorld) {
     const os::Fd server = listen_in(world.get(), driver::Protocol::tcp, 80);
     EXPECT_EQ(connect_from(netns.get(), "192.0.2.2", 80, server.get()).peer, "192.0.2.1");
     EXPECT_EQ(connect_from(netns.get(), "2001:db8::2", 80, server.get()).peer, "2001:db8::1");
-    EXPECT_THAT(run("ip link show master gantry0"), HasSubstr("alias gantry bridge/web"));
+    EXPECT_THAT(run("ip link"), HasSubstr("alias gantry bridge/web"));
 }
 
 TEST_F(AttachLive, ContainersOfANetworkReachEachOtherAndTheHost) {
@@ -61,7 +61,7 @@ TEST_F(AttachLive, TheLeaseIsStableAndFreedWhenAsked) {
     ASSERT_TRUE(driver_->teardown("web", config, false).ok());
     ASSERT_TRUE(driver_->teardown("web", config, false).ok());
     EXPECT_TRUE(driver_->leases(config)->empty());
-    EXPECT_THAT(run("ip link show master gantry0"), Not(HasSubstr("veth")));
+    EXPECT_THAT(run("ip link"), Not(HasSubstr("veth")));
 }
 
 TEST_F(AttachLive, StaticAddressesAndMacAndMtu) {
@@ -123,35 +123,8 @@ TEST_F(AttachLive, TwoNetworksAndTheDefaultRouteOfOne) {
     must_prepare(second, netns.get());
     const std::string routes = run("ip route", netns.get());
     EXPECT_THAT(routes, HasSubstr("default via 10.88.0.1 dev eth0"));
-    EXPECT_THAT(routes, HasSubstr("10.89.0.0/16 dev eth1"));
-    EXPECT_THAT(routes, Not(HasSubstr("via 10.89")));
-}
-
-TEST_F(AttachLive, MoreContainersThanABridgeHasPorts) {
-    // The kernel's limit is tried once, for real, by ManyLive below; here the seams are tried with a limit of 8.
-    driver_ = make_driver(folder_ / "data", folder_ / "run", 8);
-    const auto config = network();
-    std::vector<os::Fd> containers;
-    std::vector<std::string> addresses;
-    for (int number = 0; number < 30; ++number) {
-        containers.push_back(new_netns());
-        const auto status = must_prepare(request("c" + std::to_string(number + 10), config), containers.back().get());
-        ASSERT_FALSE(status.addresses.empty());
-        addresses.push_back(bare(status.addresses[0]));
-    }
-    EXPECT_THAT(run("ip -br link"), HasSubstr("gantry0-4"));
-    const os::Fd server = listen_in(containers.back().get(), driver::Protocol::tcp, 80);
-    EXPECT_EQ(connect_from(containers.front().get(), addresses.back(), 80, server.get()).peer, addresses.front());
-    const os::Fd world = outside();
-    const os::Fd world_server = listen_in(world.get(), driver::Protocol::tcp, 80);
-    EXPECT_TRUE(connect_from(containers.back().get(), "192.0.2.2", 80, world_server.get()).connected);
-    EXPECT_EQ(driver_->network_remove(config).error().code(), Errc::in_use);
-    for (int number = 0; number < 30; ++number)
-        ASSERT_TRUE(driver_->teardown("c" + std::to_string(number + 10), config, false).ok());
-    const auto removed = driver_->network_remove(config);
-    ASSERT_TRUE(removed.ok()) << removed.error().message();
-    EXPECT_THAT(run("ip -br link"), Not(testing::AnyOf(HasSubstr("gantry0"), HasSubstr("gta-"), HasSubstr("veth"))));
-    EXPECT_TRUE(driver_->network_remove(config).ok());
+    EXPECT_THAT(routes, testing::ContainsRegex("10.89.0.0/16 (via 10.89.0.1 )?dev eth1"));
+    EXPECT_THAT(routes, Not(HasSubstr("default via 10.89")));
 }
 
 TEST_F(AttachLive, NoRouterAdvertisementIsBelievedInside) {
@@ -163,4 +136,4 @@ TEST_F(AttachLive, NoRouterAdvertisementIsBelievedInside) {
 }
 
 }  // namespace
-}  // namespace gantry::bridge
+}  // namespace gantry::net

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-namespace gantry::bridge {
+namespace gantry::net {
 namespace {
 
 using driver::Protocol;
@@ -125,4 +125,4 @@ TEST_F(IsolationLive, RouterAdvertisementsOfTheHostStayBelieved) {
 }
 
 }  // namespace
-}  // namespace gantry::bridge
+}  // namespace gantry::net

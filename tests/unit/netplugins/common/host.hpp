@@ -3,7 +3,8 @@
 #pragma once
 
 #include "address.hpp"
-#include "links.hpp"
+
+#include "gantry/driver/network.hpp"
 
 #include "os/fd.hpp"
 
@@ -11,9 +12,11 @@
 
 #include <filesystem>
 
-namespace gantry::bridge {
+namespace gantry::net {
 
-using namespace net;
+// What the test program of each driver says: which one is asked.
+extern const char* const tested_driver;
+std::unique_ptr<driver::NetworkDriver> make_tested_driver(const std::filesystem::path& folder);
 
 // A fresh network namespace; the caller's thread stays where it is.
 os::Fd new_netns();
@@ -63,4 +66,4 @@ driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container
                                 driver::Protocol protocol = driver::Protocol::tcp, const std::string& address = "");
 std::string bare(const std::string& address);  // without the prefix length
 
-}  // namespace gantry::bridge
+}  // namespace gantry::net

@@ -9,12 +9,13 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdio>
 
-namespace gantry::bridge {
+namespace gantry::net {
 
 namespace {
 
@@ -154,22 +155,23 @@ void LiveHost::SetUp() {
     ASSERT_EQ(unshare(CLONE_NEWNET), 0) << strerror(errno);
     host_ = this_netns();
     ASSERT_TRUE(os::loopback_up().ok());
-    char pattern[] = "/tmp/gantry-bridge-XXXXXX";
+    char pattern[] = "/tmp/gantry-network-XXXXXX";
     folder_ = mkdtemp(pattern);
-    driver_ = make_driver(folder_ / "data", folder_ / "run");
+    driver_ = make_tested_driver(folder_);
 }
 
 void LiveHost::TearDown() {
     if (!home_) return;
     driver_.reset();
     EXPECT_EQ(setns(home_.get(), CLONE_NEWNET), 0);
+    umount2((folder_ / "bpf").c_str(), MNT_DETACH);  // of drivers that have one
     std::filesystem::remove_all(folder_);
 }
 
 driver::NetworkConfig LiveHost::network(const std::string& name) {
     driver::NetworkConfig config;
     config.name = name;
-    config.driver = "bridge";
+    config.driver = tested_driver;
     auto made = driver_->network_create(config, networks_);
     EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().message());
     networks_.push_back(*made);
@@ -221,4 +223,4 @@ driver::PublishedPort published(std::uint16_t host_port, std::uint16_t container
 
 std::string bare(const std::string& address) { return address.substr(0, address.find('/')); }
 
-}  // namespace gantry::bridge
+}  // namespace gantry::net

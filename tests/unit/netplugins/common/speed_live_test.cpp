@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace gantry::bridge {
+namespace gantry::net {
 namespace {
 
 class SpeedLive : public LiveHost {};
@@ -89,4 +89,4 @@ TEST_F(SpeedLive, DISABLED_ManyAtOnce) {
 }
 
 }  // namespace
-}  // namespace gantry::bridge
+}  // namespace gantry::net

@@ -1,0 +1,91 @@
+#include "route/pins.hpp"
+
+#include "os/file.hpp"
+#include "route_build.hpp"
+
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace gantry::route {
+
+namespace {
+
+// bpffs has no files to remove but pins, and no folders below this one.
+Result<> remove_pins(const std::string& folder) {
+    const auto names = os::list_dir(folder);
+    if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
+    for (const auto& name : *names)
+        if (unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}/{}'", folder, name);
+    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", folder);
+    return {};
+}
+
+std::string pins_of(const std::string& folder) { return folder + "/route-" + build; }
+
+}  // namespace
+
+Result<Pins> Pins::open_in(const std::string& pins) {
+    Pins opened;
+    opened.from_container_ = TRY(os::bpf_open(pins + "/route_from_container"));
+    opened.to_container_ = TRY(os::bpf_open(pins + "/route_to_container"));
+    opened.wires_ = TRY(os::bpf_open(pins + "/wires"));
+    opened.containers_ = TRY(os::bpf_open(pins + "/containers"));
+    return opened;
+}
+
+Result<Pins> Pins::open(const std::string& folder) { return open_in(pins_of(folder)); }
+
+Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock, const Making& making) {
+    const std::string pins = pins_of(folder), fresh = pins + "+new";
+    if (auto there = open(folder); there.ok() || there.error().code() != Errc::not_found) return there;
+    const os::Fd held = TRY(os::lock_file(lock));
+    // Whoever held the lock before may have made them.
+    if (auto there = open(folder); there.ok() || there.error().code() != Errc::not_found) return there;
+    TRY(os::make_dirs(folder, 0700));
+    TRY(remove_pins(fresh));
+    // A folder from which somebody removed a pin.
+    TRY(remove_pins(pins));
+    const auto make = [&]() -> Result<Pins> {
+        TRY(making.load(fresh));
+        Pins made = TRY(open_in(fresh));
+        TRY(making.fill(made));
+        if (rename(fresh.c_str(), pins.c_str()) != 0) return errno_error("rename '{}'", fresh);
+        return made;
+    };
+    auto made = make();
+    if (!made.ok()) {
+        [[maybe_unused]] const auto removed = remove_pins(fresh);
+        return made;
+    }
+    // Interfaces have the new programs by now: what other builds pinned serves nobody.
+    for (const auto& name : TRY(os::list_dir(folder)))
+        if (name.starts_with("route-") && folder + "/" + name != pins) TRY(remove_pins(folder + "/" + name));
+    return made;
+}
+
+Result<> Pins::put(std::uint32_t interface, const route_wire& wire) { return os::bpf_put(wires_.get(), &interface, &wire); }
+
+Result<> Pins::put(const route_address& address, const route_container& container) {
+    return os::bpf_put(containers_.get(), &address, &container);
+}
+
+Result<bool> Pins::find(const route_address& address, route_container& container) {
+    return os::bpf_get(containers_.get(), &address, &container);
+}
+
+Result<> Pins::erase(const route_address& address) {
+    route_container container{};
+    if (!TRY(find(address, container))) return {};
+    TRY(os::bpf_erase(wires_.get(), &container.wire));
+    return os::bpf_erase(containers_.get(), &address);
+}
+
+route_address address_of(std::string_view bytes) {
+    route_address address{};
+    if (bytes.size() == 4) address.bytes[10] = address.bytes[11] = 0xff;
+    bytes.copy(reinterpret_cast<char*>(address.bytes) + (bytes.size() == 4 ? 12 : 0), bytes.size() == 4 ? 4 : 16);
+    return address;
+}
+
+}  // namespace gantry::route

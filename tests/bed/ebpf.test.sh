@@ -1,0 +1,207 @@
+# Networks of driver "ebpf": routed by programs of the kernel, by the same definitions as bridges.
+
+. "$support/netpolicy.sh"
+
+setup_file() {
+    load_busybox
+    gantry network create -d ebpf pol >/dev/null
+    # A host outside, behind a cable.
+    ip netns add world
+    ip link add uplink type veth peer name cable netns world
+    ip addr add 192.0.2.1/24 dev uplink
+    ip addr add 2001:db8::1/64 dev uplink nodad
+    ip link set uplink up
+    ip -n world addr add 192.0.2.2/24 dev cable
+    ip -n world addr add 2001:db8::2/64 dev cable nodad
+    ip -n world link set cable up
+    ip -n world link set lo up
+}
+fetch() { curl -sS -m 3 -o /dev/null -w '%{http_code}' "$@" || true; }
+# Where a container's network is: what leads to it on the host.
+device() { ip -o route get "$(address "$1")" | sed 's/.* dev \([^ ]*\) .*/\1/'; }
+
+test_containers_talk_and_know_names() {
+    server web ''
+    server db ''
+    reaches db "$(address web)" 80
+    reaches db "$(address6 web)" 80
+    reaches web "$(address db)" 81
+    inside db 'nslookup -type=a web.pol.ctr' | grep -q "$(address web)"
+    inside db 'nslookup -type=aaaa web' | grep -q "$(address6 web)"
+    inside db 'ping -c 1 -W 2 web' >/dev/null
+    # The host reaches it, and it the host.
+    assert_eq 200 "$(fetch "http://$(address web)/hostname")"
+    assert_eq 200 "$(fetch "http://[$(address6 web)]/hostname")"
+    inside web "ping -c 1 -W 2 $(ip -4 -o addr show "$(device web)" | awk '{sub("/.*", "", $4); print $4}')" >/dev/null
+    # No bridge is there, and no neighbour has to be asked for.
+    assert_eq '' "$(ip -br link show type bridge)"
+    inside web 'ip neigh' | grep -q PERMANENT
+    end web db
+}
+
+test_published_ports() {
+    server shop '' 'ports = ["8080:80"]'
+    local address
+    for address in 127.0.0.1 192.0.2.1 '[2001:db8::1]'; do assert_eq 200 "$(fetch "http://$address:8080/hostname")" "$address"; done
+    for address in 192.0.2.1 '[2001:db8::1]'; do
+        assert_eq 200 "$(ip netns exec world curl -sS -m 3 -o /dev/null -w '%{http_code}' "http://$address:8080/hostname")" "$address"
+    done
+    # From a neighbour too, and from itself.
+    client near ''
+    reaches near 192.0.2.1 8080
+    reaches shop 192.0.2.1 8080
+    # What is not published is not reached from outside.
+    ip -n world route add "$(address shop)" via 192.0.2.1
+    ! ip netns exec world curl -sS -m 1 -o /dev/null "http://$(address shop)/hostname" 2>/dev/null || fail 'reached without a published port'
+    end near shop
+    ! curl -sS -m 1 -o /dev/null http://192.0.2.1:8080/ 2>/dev/null || fail 'the port is open after the stop'
+}
+
+test_the_client_is_seen_and_the_world_reached() {
+    define seer 'command = ["sh", "-c", "nc -l -p 7000 -e sh -c \"netstat -tn >/tmp/seen; cat /tmp/seen\" & trap exit TERM; sleep 3600 & wait"]
+ports = ["7000"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@seer
+    local port
+    port=$(gantry port seer 7000 | sed -n '1s/.*://p')
+    assert_contains "$(ip netns exec world timeout 3 nc 192.0.2.1 "$port" </dev/null)" 192.0.2.2
+    end seer
+    client walker ''
+    ip netns exec world timeout 20 python3 -c '
+import socket
+for family, name in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    with socket.socket(family, socket.SOCK_STREAM) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6: server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        server.bind((name, 7001)); server.listen()
+        print("ready", flush=True)
+        print(server.accept()[1][0], flush=True)
+' >/tmp/peers &
+    local server=$!
+    eventually 5 grep -q ready /tmp/peers
+    inside walker 'nc -w 2 192.0.2.2 7001 </dev/null' || true
+    eventually 5 eval '[ "$(grep -c ready /tmp/peers)" = 2 ]'
+    inside walker 'nc -w 2 2001:db8::2 7001 </dev/null' || true
+    wait $server
+    assert_eq '192.0.2.1 2001:db8::1' "$(grep -v ready /tmp/peers | xargs)"
+    end walker
+}
+
+test_nobody_takes_anothers_address() {
+    server victim ''
+    define liar 'command = ["payload", "sleep"]
+security.cap_add = ["NET_ADMIN", "NET_RAW"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@liar
+    inside liar "ping -c 1 -W 2 $(address victim)" >/dev/null
+    inside liar 'ip addr add 10.255.1.1/32 dev eth0; ip addr add fd99::1/128 dev eth0 2>/dev/null || true'
+    ! inside liar "ping -c 1 -W 1 -I 10.255.1.1 $(address victim)" >/dev/null || fail 'another source got through'
+    local before
+    before=$(inside victim "awk '/^Icmp: [0-9]/ {print \$2}' /proc/net/snmp")
+    inside liar "ping -c 2 -W 1 -I 10.255.1.1 $(address victim)" >/dev/null || true
+    inside liar "arping -c 2 -w 2 -I eth0 -s $(address victim) $(address liar)" >/dev/null 2>&1 || true
+    assert_eq "$before" "$(inside victim "awk '/^Icmp: [0-9]/ {print \$2}' /proc/net/snmp")" 'what arrived'
+    inside victim "ping -c 1 -W 2 $(address liar)" >/dev/null
+    end liar victim
+}
+
+test_networks_are_apart() {
+    gantry network create -d ebpf other >/dev/null
+    gantry network create -d ebpf --internal inner >/dev/null
+    server web ''
+    gantry run -d --name stranger --network other busybox payload sleep >/dev/null
+    gantry run -d --name bridged busybox payload sleep >/dev/null
+    gantry run -d --name monk --network inner busybox payload sleep >/dev/null
+    gantry run -d --name nun --network inner busybox payload sleep >/dev/null
+    local name
+    for name in stranger bridged monk; do
+        ! inside $name "ping -c 1 -W 1 $(address web)" >/dev/null 2>&1 || fail "$name reaches another network"
+        ! inside $name "ping -c 1 -W 1 $(address6 web)" >/dev/null 2>&1 || fail "$name reaches another network (v6)"
+    done
+    inside monk 'ping -c 1 -W 2 nun' >/dev/null
+    ! inside monk 'ping -c 1 -W 1 192.0.2.2' >/dev/null 2>&1 || fail 'an internal network has a way out'
+    gantry rm -f stranger bridged monk nun >/dev/null
+    end web
+    gantry network rm other inner >/dev/null
+}
+
+test_a_network_of_ipv6_alone() {
+    gantry network create -d ebpf --subnet fd00:abcd::/64 six >/dev/null
+    gantry run -d --name s1 --network six -p 8086:80 busybox sh -c 'httpd -f -p 80 -h /etc' >/dev/null
+    gantry run -d --name s2 --network six busybox payload sleep >/dev/null
+    inside s2 'ping -c 1 -W 2 s1.six.ctr' >/dev/null
+    assert_eq '' "$(inside s2 'ip -4 -o addr show eth0')"
+    assert_eq 200 "$(ip netns exec world curl -sS -m 3 -o /dev/null -w '%{http_code}' 'http://[2001:db8::1]:8086/hostname')"
+    gantry rm -f s1 s2 >/dev/null
+    gantry network rm six >/dev/null
+}
+
+test_one_line_changes_the_driver() {
+    gantry network create swap >/dev/null
+    gantry run -d --name w1 --network swap busybox payload sleep >/dev/null
+    gantry run -d --name w2 --network swap busybox payload sleep >/dev/null
+    local before
+    before=$(gantry inspect -f '{{.NetworkSettings.Networks.swap.IPAddress}}' w1)
+    sed -i 's/^driver = "bridge"/driver = "ebpf"/' /var/lib/gantry/networks/swap.toml
+    grep -q '"ebpf"' /var/lib/gantry/networks/swap.toml
+    # Not under the feet of those who run.
+    gantry stop -t 1 w2 >/dev/null
+    assert_status 1 gantry start w2
+    assert_contains "$(said w2)" "container 'w1' is on network 'swap' by driver 'bridge'"
+    gantry stop -t 1 w1 >/dev/null
+    gantry start w1 w2 >/dev/null
+    assert_eq "$before" "$(gantry inspect -f '{{.NetworkSettings.Networks.swap.IPAddress}}' w1)"
+    inside w2 'ping -c 1 -W 2 w1' >/dev/null
+    inside w1 'ip neigh' | grep -q PERMANENT
+    gantry stop -t 1 w1 w2 >/dev/null
+    sed -i 's/^driver = "ebpf"/driver = "bridge"/' /var/lib/gantry/networks/swap.toml
+    gantry start w1 w2 >/dev/null
+    inside w2 'ping -c 1 -W 2 w1' >/dev/null
+    gantry rm -f w1 w2 >/dev/null
+    gantry network rm swap >/dev/null
+}
+
+test_a_policy_holds_here_too() {
+    server web ''
+    client ruled 'egress = ["web:80/tcp"]'
+    reaches ruled "$(address web)" 80
+    reaches ruled "$(address6 web)" 80
+    refused ruled "$(address web)" 81
+    refused ruled 192.0.2.2 80
+    end ruled web
+}
+
+test_what_is_gone_comes_back() {
+    server web ''
+    server db ''
+    rm -r /sys/fs/bpf/gantry/route-*
+    server late ''
+    reaches late "$(address web)" 80
+    reaches db "$(address web)" 80
+    reaches web "$(address late)" 80
+    assert_eq 200 "$(fetch "http://$(address web)/hostname")"
+    ip link del "$(device web)"
+    ! curl -sS -m 1 -o /dev/null "http://$(address web)/hostname" 2>/dev/null || fail 'the interface is not in use'
+    gantry network reload pol >/dev/null
+    inside db "ping -c 1 -W 2 $(address6 web)" >/dev/null
+    assert_eq 200 "$(fetch "http://$(address web)/hostname")"
+    end web db late
+}
+
+test_a_stop_leaves_nothing() {
+    server first ''  # the network and its table are there
+    end first
+    gantry system check --repair >/dev/null || true
+    local before
+    before=$(host_picture)
+    gantry network create -d ebpf brief >/dev/null
+    gantry run -d --name b1 --network brief -p 8090:80 busybox payload sleep >/dev/null
+    gantry run -d --name b2 --network brief busybox payload sleep >/dev/null
+    systemctl kill -s KILL ctr@b2
+    gantry rm -f b1 b2 >/dev/null
+    gantry network rm brief >/dev/null
+    assert_picture "$before"
+    assert_eq 'no problems found' "$(gantry system check)"
+}
