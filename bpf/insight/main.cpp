@@ -2,11 +2,11 @@
 // gantry-insight.service runs it. FOLDER: where things are pinned, in a bpffs; CGROUP: of all containers.
 // What another build left is taken away in either case: with its programs, what they counted.
 #include "insight/counters.hpp"
+#include "load/object.hpp"
 #include "os/file.hpp"
 
 #include "insight.skel.h"
 
-#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,23 +16,6 @@
 using namespace gantry;
 
 namespace {
-
-std::string log_text;  // what libbpf and the verifier said last
-
-int keep(libbpf_print_level level, const char* format, va_list arguments) {
-    if (level == LIBBPF_DEBUG) return 0;
-    char line[4096];
-    const int length = vsnprintf(line, sizeof line, format, arguments);
-    if (length > 0) log_text = std::string(line, std::min<std::size_t>(static_cast<std::size_t>(length), sizeof line - 1));
-    return length;
-}
-
-Error failed(int number, std::string_view what) {
-    const auto last = log_text.find_last_not_of('\n');
-    std::string said = last == std::string::npos ? "" : log_text.substr(0, last + 1);
-    if (const auto line = said.rfind('\n'); line != std::string::npos) said = said.substr(line + 1);
-    return Error::from_errno(number, said.empty() ? std::string(what) : fmt::format("{} ({})", what, said.substr(0, 300)));
-}
 
 Result<> stop(const std::string& folder) {
     const auto names = os::list_dir(folder);
@@ -53,28 +36,19 @@ Result<> stop(const std::string& folder) {
 Result<> start(const std::string& folder, const std::string& slice) {
     TRY(stop(folder));
     const os::Fd cgroup = TRY(os::open(slice, O_RDONLY | O_DIRECTORY));
-    libbpf_set_print(keep);
-    libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
-    const std::unique_ptr<insight_bpf, void (*)(insight_bpf*)> skeleton(insight_bpf__open(), insight_bpf__destroy);
-    if (!skeleton) return failed(errno, "read the insight programs");
-    if (const int result = insight_bpf__load(skeleton.get()); result != 0) return failed(-result, "load the insight programs");
+    const std::string pins = insight::pins(folder);
+    std::size_t size = 0;
+    const auto* bytes = static_cast<const char*>(insight_bpf__elf_bytes(&size));
+    TRY(bpf::load_and_pin({bytes, size}, "insight", pins));
     insight_control control{};
     control.slice = TRY(os::cgroup_id(cgroup.get()));
     const std::uint32_t zero = 0;
-    TRY(os::bpf_put(bpf_map__fd(skeleton->maps.control), &zero, &control));
-
-    const std::string pins = insight::pins(folder);
-    TRY(os::make_dirs(pins, 0700));
-    if (const int result = bpf_object__pin_maps(skeleton->obj, pins.c_str()); result != 0)
-        return failed(-result, "pin the insight maps");
-    const std::tuple<const char*, bpf_program*, bpf_attach_type> hooks[] = {
-        {"egress", skeleton->progs.insight_egress, BPF_CGROUP_INET_EGRESS},
-        {"ingress", skeleton->progs.insight_ingress, BPF_CGROUP_INET_INGRESS},
-        {"socket_events", skeleton->progs.insight_socket_events, BPF_CGROUP_SOCK_OPS},
-    };
-    for (const auto& [name, program, type] : hooks) {
-        const os::Fd link =
-            TRY_CONTEXT(os::bpf_link_cgroup(bpf_program__fd(program), cgroup.get(), type), "program '{}'", name);
+    const os::Fd map = TRY(os::bpf_open(pins + "/control"));
+    TRY(os::bpf_put(map.get(), &zero, &control));
+    for (const auto& [name, type] : {std::pair{"egress", BPF_CGROUP_INET_EGRESS}, std::pair{"ingress", BPF_CGROUP_INET_INGRESS},
+                                     std::pair{"socket_events", BPF_CGROUP_SOCK_OPS}}) {
+        const os::Fd program = TRY(os::bpf_open(fmt::format("{}/insight_{}", pins, name)));
+        const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup.get(), type), "program '{}'", name);
         TRY(os::bpf_pin(link.get(), fmt::format("{}/{}", pins, name)));
     }
     return {};
