@@ -1,6 +1,7 @@
 #include "route/pins.hpp"
 
 #include "os/file.hpp"
+#include "os/netns.hpp"
 #include "route_build.hpp"
 
 #include <unistd.h>
@@ -10,6 +11,17 @@
 namespace gantry::route {
 
 namespace {
+
+struct Hook {
+    const char* program;
+    bpf_attach_type type;
+};
+constexpr Hook hooks[] = {
+    {"route_connect4", BPF_CGROUP_INET4_CONNECT},         {"route_connect6", BPF_CGROUP_INET6_CONNECT},
+    {"route_sendmsg4", BPF_CGROUP_UDP4_SENDMSG},          {"route_sendmsg6", BPF_CGROUP_UDP6_SENDMSG},
+    {"route_recvmsg4", BPF_CGROUP_UDP4_RECVMSG},          {"route_recvmsg6", BPF_CGROUP_UDP6_RECVMSG},
+    {"route_getpeername4", BPF_CGROUP_INET4_GETPEERNAME}, {"route_getpeername6", BPF_CGROUP_INET6_GETPEERNAME},
+};
 
 // bpffs has no files to remove but pins, and no folders below this one.
 Result<> remove_pins(const std::string& folder) {
@@ -31,6 +43,8 @@ Result<Pins> Pins::open_in(const std::string& pins) {
     opened.to_container_ = TRY(os::bpf_open(pins + "/route_to_container"));
     opened.wires_ = TRY(os::bpf_open(pins + "/wires"));
     opened.containers_ = TRY(os::bpf_open(pins + "/containers"));
+    opened.ports_ = TRY(os::bpf_open(pins + "/ports"));
+    opened.host_ = TRY(os::bpf_open(pins + "/host"));
     return opened;
 }
 
@@ -49,7 +63,7 @@ Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lo
     const auto make = [&]() -> Result<Pins> {
         TRY(making.load(fresh));
         Pins made = TRY(open_in(fresh));
-        TRY(making.fill(made));
+        TRY(making.fill(made, fresh));
         if (rename(fresh.c_str(), pins.c_str()) != 0) return errno_error("rename '{}'", fresh);
         return made;
     };
@@ -62,6 +76,18 @@ Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lo
     for (const auto& name : TRY(os::list_dir(folder)))
         if (name.starts_with("route-") && folder + "/" + name != pins) TRY(remove_pins(folder + "/" + name));
     return made;
+}
+
+Result<> Pins::attach_host(int cgroup, const std::string& folder) {
+    const std::uint32_t first = 0;
+    const std::uint64_t cookie = TRY(os::netns_cookie());
+    TRY(os::bpf_put(host_.get(), &first, &cookie));
+    for (const Hook& hook : hooks) {
+        const os::Fd program = TRY(os::bpf_open(folder + "/" + hook.program));
+        const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
+        TRY(os::bpf_pin(link.get(), fmt::format("{}/link_{}", folder, hook.program)));
+    }
+    return {};
 }
 
 Result<> Pins::put(std::uint32_t interface, const route_wire& wire) { return os::bpf_put(wires_.get(), &interface, &wire); }
@@ -79,6 +105,16 @@ Result<> Pins::erase(const route_address& address) {
     if (!TRY(find(address, container))) return {};
     TRY(os::bpf_erase(wires_.get(), &container.wire));
     return os::bpf_erase(containers_.get(), &address);
+}
+
+Result<> Pins::put(const route_port& port, const route_endpoint& endpoint) {
+    return os::bpf_put(ports_.get(), &port, &endpoint);
+}
+
+Result<> Pins::erase(const route_port& port, const route_endpoint& endpoint) {
+    route_endpoint found{};
+    if (!TRY(os::bpf_get(ports_.get(), &port, &found)) || std::memcmp(&found, &endpoint, sizeof found) != 0) return {};
+    return os::bpf_erase(ports_.get(), &port);
 }
 
 route_address address_of(std::string_view bytes) {

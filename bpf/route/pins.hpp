@@ -15,8 +15,8 @@ class Pins {
 public:
     struct Making {
         std::function<Result<>(const std::string& into)> load;  // loads and pins everything in a folder
-        std::function<Result<>(Pins& pins)>
-            fill;  // entries and attachments of what runs already, before anybody else sees the pins
+        // Entries and attachments of what runs already, before anybody else sees the pins (which are in folder until then).
+        std::function<Result<>(Pins& pins, const std::string& folder)> fill;
     };
 
     // What is pinned below folder (/sys/fs/bpf/gantry). Errc::not_found where nothing is, or what another build of the programs
@@ -24,6 +24,10 @@ public:
     static Result<Pins> open(const std::string& folder);
     // The same; made where it is missing, by one process at a time (lock: a file of the caller's).
     static Result<Pins> open_or_make(const std::string& folder, const std::string& lock, const Making& making);
+
+    // Published ports are translated when sockets of this network namespace connect, in all of this cgroup; links are pinned in
+    // folder.
+    Result<> attach_host(int cgroup, const std::string& folder);
 
     [[nodiscard]] int from_container() const { return from_container_.get(); }
     [[nodiscard]] int to_container() const { return to_container_.get(); }
@@ -33,11 +37,14 @@ public:
     // The container of an address and the wire that it names; missing ones are no error.
     Result<> erase(const route_address& address);
     Result<bool> find(const route_address& address, route_container& container);
+    Result<> put(const route_port& port, const route_endpoint& endpoint);
+    // Only if it leads there; a missing one is no error.
+    Result<> erase(const route_port& port, const route_endpoint& endpoint);
 
 private:
     static Result<Pins> open_in(const std::string& pins);
 
-    os::Fd from_container_, to_container_, wires_, containers_;
+    os::Fd from_container_, to_container_, wires_, containers_, ports_, host_;
 };
 
 // From the 4 or 16 bytes of the wire.

@@ -11,6 +11,7 @@
 // Helpers: bpf-helpers(7). bpf_redirect_peer: Linux 5.10.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
@@ -110,5 +111,7 @@ SEC("tc") int route_to_container(struct __sk_buff *skb) {
     if (bpf_skb_store_bytes(skb, 0, container->header, sizeof container->header, 0)) return TC_ACT_SHOT;
     return (int)bpf_redirect(container->wire, 0);
 }
+
+#include "connect.bpf.h"
 
 char _license[] SEC("license") = "GPL";

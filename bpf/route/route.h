@@ -26,3 +26,16 @@ struct route_container {
     __u32 network;  // index of the network's own interface
     __u8 header[12];  // of the frames to it: its MAC, and the gateway's as their source
 };
+
+// map `ports`: published ports, as clients on the host name them.
+struct route_port {
+    struct route_address address;  // 0.0.0.0 (mapped) or ::: every address of the family
+    __u16 port;                    // network order
+    __u8 protocol;
+    __u8 unused;
+};
+struct route_endpoint {
+    struct route_address address;
+    __u16 port;  // network order
+    __u16 unused;
+};

@@ -36,6 +36,16 @@ Result<> loopback_up() {
     return {};
 }
 
+Result<std::uint64_t> netns_cookie() {
+    constexpr int so_netns_cookie = 71;  // asm-generic/socket.h; not in older headers of the C library
+    const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    if (!fd || getsockopt(fd.get(), SOL_SOCKET, so_netns_cookie, &cookie, &size) != 0)
+        return errno_error("ask for the network namespace's cookie");
+    return cookie;
+}
+
 Result<std::string> get_sysctl(const std::string& key) {
     std::string text = TRY(read_file("/proc/sys/" + key, 4096));
     while (!text.empty() && text.back() == '\n') text.pop_back();

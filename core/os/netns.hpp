@@ -30,6 +30,9 @@ private:
 // Sets IFF_UP on "lo" of the calling thread's namespace; the kernel adds 127.0.0.1 and ::1 by itself.
 Result<> loopback_up();
 
+// The number that programs in the kernel know the calling thread's namespace by (bpf_get_netns_cookie); Linux 5.14.
+Result<std::uint64_t> netns_cookie();
+
 // A kernel setting below /proc/sys ("net/ipv4/ip_forward") of the calling thread's namespace. A missing one is
 // Errc::not_found. set_sysctl writes only what differs: some settings take the RTNL lock at every write.
 Result<std::string> get_sysctl(const std::string& key);

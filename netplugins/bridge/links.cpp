@@ -68,7 +68,8 @@ Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSoc
 // Bridges are in every kernel that containers run on; what refuses to make one says so then.
 Result<> Links::probe() { return {}; }
 
-// All is on the interface, and goes with it.
+// All is in the firewall, or on the interface and goes with it.
+Result<> Links::publish(const Attachment&) { return {}; }
 Result<> Links::forget(const Attachment&) { return {}; }
 
 Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool mend) {

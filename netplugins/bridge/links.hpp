@@ -16,6 +16,7 @@ public:
     Result<> connect(const net::AttachPlan& plan, const net::Wire& wire, int netns) override;
     // A host end that lost its bridge is put back.
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
+    Result<> publish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
     // On all bridges of the network (no trunks).
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;

@@ -246,6 +246,7 @@ Result<> Driver::attach(const AttachRequest& request, const AttachPlan& plan, in
     attachment.namespace_id = TRY(fabric->namespace_id(netns));
     TRY(take_over(plan.network, *fabric));
     TRY(publish(request, plan, attachment, status));
+    TRY(fabric->publish(attachment));
     TRY(fabric->ensure_network(plan.network));
     if (!attachment.ports.empty() && plan.network.v4) TRY(allow_host_loopback(plan.network));
     TRY(fabric->connect(plan, wire, netns));

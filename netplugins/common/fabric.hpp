@@ -35,7 +35,9 @@ public:
     virtual Result<> connect(const AttachPlan& plan, const Wire& wire, int netns) = 0;
     // Puts back what a running container's wire lost on the host.
     virtual Result<> reconnect(const NetworkPlan& network, const Attachment& attachment) = 0;
-    // Removes what is kept for the attachment beside its interface. Idempotent.
+    // The attachment's ports are in the firewall's table: what else there is to do for them.
+    virtual Result<> publish(const Attachment& attachment) = 0;
+    // Removes what is kept for the attachment beside its interface, its ports too. Idempotent.
     virtual Result<> forget(const Attachment& attachment) = 0;
     // The host's ends of all containers on the network.
     virtual Result<std::vector<PortLink>> ports(const NetworkPlan& network) = 0;

@@ -8,6 +8,8 @@
 
 #include "os/file.hpp"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
 #include <linux/rtnetlink.h>
@@ -60,6 +62,25 @@ NetlinkMessage settle_message(const std::string& interface) {
     return message;
 }
 
+// What of the published ports a client finds at the loopback address.
+std::vector<std::pair<route_port, route_endpoint>> entries_of(const Attachment& attachment) {
+    std::vector<std::pair<route_port, route_endpoint>> entries;
+    for (const auto& rule : attachment.ports) {
+        if (rule.protocol == driver::Protocol::sctp) continue;  // has no such hook
+        if (rule.host && (rule.host->family != Family::v4 || rule.host->value >> 24 != 127)) continue;
+        const Address everywhere{rule.target.family, 0};
+        route_port port{};
+        port.address = route::address_of((rule.host ? *rule.host : everywhere).bytes());
+        port.port = htons(rule.host_port);
+        port.protocol = static_cast<std::uint8_t>(rule.protocol);
+        route_endpoint endpoint{};
+        endpoint.address = route::address_of(rule.target.bytes());
+        endpoint.port = htons(rule.target_port);
+        entries.emplace_back(port, endpoint);
+    }
+    return entries;
+}
+
 }  // namespace
 
 Result<Routes> Routes::open(Places places) { return Routes(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), std::move(places)); }
@@ -77,15 +98,20 @@ Result<route::Pins*> Routes::pins() {
     if (!there.ok() && there.error().code() == Errc::not_found) {
         TRY(check_bpffs(places_.pins));
         TRY(os::make_dirs(folder, 0755));
-        there = route::Pins::open_or_make(places_.pins, folder + "/.route",
-                                          {places_.load, [&](route::Pins& made) { return fill(made); }});
+        there = route::Pins::open_or_make(
+            places_.pins, folder + "/.route",
+            {places_.load, [&](route::Pins& made, const std::string& into) { return fill(made, into); }});
     }
     pins_ = TRY(std::move(there));
     return &*pins_;
 }
 
 // Of what is damaged on disk or gone from the kernel nothing is filled in: recover() reports it.
-Result<> Routes::fill(route::Pins& pins) {
+Result<> Routes::fill(route::Pins& pins, const std::string& folder) {
+    if (!places_.cgroup.empty()) {
+        const os::Fd cgroup = TRY(os::open(places_.cgroup, O_RDONLY | O_DIRECTORY));
+        TRY_CONTEXT(pins.attach_host(cgroup.get(), folder), "cgroup '{}'", places_.cgroup);
+    }
     const Journal journal(places_.run_dir + "/net");
     for (const auto& network : TRY(journal.networks())) {
         const auto rules = journal.read_network(network);
@@ -95,6 +121,7 @@ Result<> Routes::fill(route::Pins& pins) {
             const auto attachment = journal.read(network, container);
             if (!attachment.ok() || route_.interface_index(attachment->host_interface) == 0) continue;
             TRY(attach_wire(pins, rules->bridge, attachment->host_interface, attachment->mac, attachment->addresses));
+            for (const auto& [port, endpoint] : entries_of(*attachment)) TRY(pins.put(port, endpoint));
         }
     }
     return {};
@@ -194,7 +221,16 @@ Result<> Routes::connect(const AttachPlan& plan, const Wire& wire, int netns) {
 }
 
 Result<> Routes::reconnect(const NetworkPlan& network, const Attachment& attachment) {
-    return attach_wire(*TRY(pins()), network.bridge, attachment.host_interface, attachment.mac, attachment.addresses);
+    TRY(attach_wire(*TRY(pins()), network.bridge, attachment.host_interface, attachment.mac, attachment.addresses));
+    return publish(attachment);
+}
+
+Result<> Routes::publish(const Attachment& attachment) {
+    const auto entries = entries_of(attachment);
+    if (entries.empty()) return {};
+    route::Pins* const pinned = TRY(pins());
+    for (const auto& [port, endpoint] : entries) TRY(pinned->put(port, endpoint));
+    return {};
 }
 
 Result<> Routes::forget(const Attachment& attachment) {
@@ -204,6 +240,7 @@ Result<> Routes::forget(const Attachment& attachment) {
         pins_ = std::move(there).value();
     }
     FirstError first;
+    for (const auto& [port, endpoint] : entries_of(attachment)) first.note(pins_->erase(port, endpoint));
     for (const auto& address : attachment.addresses) first.note(pins_->erase(route::address_of(address.bytes())));
     return first.result();
 }

@@ -19,6 +19,8 @@ struct Places {
     std::string pins = "/sys/fs/bpf/gantry";
     // Loads the programs and pins them in a folder: gantry-bpf-load, or in tests the library that it is made of.
     std::function<Result<>(const std::string& into)> load;
+    // Root cgroup of those on this host whose connections to published ports are translated; empty: nobody's.
+    std::string cgroup = "/sys/fs/cgroup";
     bool filters = false;  // attach as on a kernel without tcx
 };
 
@@ -32,6 +34,8 @@ public:
     Result<> connect(const net::AttachPlan& plan, const net::Wire& wire, int netns) override;
     // The program on the host's end, and the entries of the maps.
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
+    // For clients on the host, by its loopback address; all others go through the firewall's table.
+    Result<> publish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;
 
@@ -39,7 +43,7 @@ private:
     Routes(os::NetlinkSocket route, Places places) : Fabric(std::move(route)), places_(std::move(places)) {}
     // What is pinned; loaded where it is missing, and then filled with all that runs.
     Result<route::Pins*> pins();
-    Result<> fill(route::Pins& pins);
+    Result<> fill(route::Pins& pins, const std::string& folder);
     Result<> attach_wire(route::Pins& pins, const std::string& bridge, const std::string& host_interface,
                          const std::string& mac, const std::vector<net::Address>& addresses);
     Result<> attach_network(route::Pins& pins, const std::string& bridge);

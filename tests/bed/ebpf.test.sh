@@ -57,6 +57,50 @@ test_published_ports() {
     ! curl -sS -m 1 -o /dev/null http://192.0.2.1:8080/ 2>/dev/null || fail 'the port is open after the stop'
 }
 
+# Clients on the host that name its loopback are connected to the container itself: nothing is translated per packet.
+test_the_hosts_own_clients() {
+    define echo 'command = ["sh", "-c", "httpd -p 80 -h /etc; trap exit TERM; sleep 3600 & wait"]
+ports = ["8080:80", "127.0.0.1:8053:53/udp", "8053:80"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@echo
+    nsenter -t "$(main_pid echo)" -n python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 53))
+while True: s.sendto(*s.recvfrom(100))
+' &
+    local server=$!
+    # Without the firewall's table there is no other way.
+    nft delete table inet gantry
+    assert_eq 200 "$(fetch http://127.0.0.1:8080/hostname)"
+    assert_eq 200 "$(fetch http://127.9.9.9:8080/hostname)"
+    assert_eq 200 "$(fetch 'http://[::1]:8080/hostname')"
+    assert_eq 000 "$(fetch http://127.0.0.1:8081/hostname 2>/dev/null)"
+    # A namespace that is not the host's has a loopback of its own.
+    assert_eq 000 "$(ip netns exec world curl -sS -m 1 -o /dev/null -w '%{http_code}' http://127.0.0.1:8080/ 2>/dev/null || true)"
+    # What programs ask the kernel is what they said; connected or not, and as IPv4 on a socket of IPv6.
+    python3 - <<'P'
+import socket
+def check(got, want): assert got == want, (got, want)
+for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"), (socket.AF_INET6, "::ffff:127.0.0.1")):
+    with socket.create_connection((address, 8080), timeout=3) as s: check(s.getpeername()[:2], (address, 8080))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(3)
+    s.connect(("127.0.0.1", 8053))
+    s.send(b"connected")
+    check(s.recvfrom(20), (b"connected", ("127.0.0.1", 8053)))
+    check(s.getpeername(), ("127.0.0.1", 8053))
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(3)
+    s.sendto(b"not connected", ("127.0.0.1", 8053))
+    check(s.recvfrom(20), (b"not connected", ("127.0.0.1", 8053)))
+P
+    kill $server
+    end echo
+    assert_eq 000 "$(fetch http://127.0.0.1:8080/hostname 2>/dev/null)"
+}
+
 test_the_client_is_seen_and_the_world_reached() {
     define seer 'command = ["sh", "-c", "nc -l -p 7000 -e sh -c \"netstat -tn >/tmp/seen; cat /tmp/seen\" & trap exit TERM; sleep 3600 & wait"]
 ports = ["7000"]

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ./dev bench network: what a policy of 1000 rules costs, in throughput, round trips, connections and starts.
+# ./dev bench network: what a policy of 1000 rules costs, in throughput, round trips, connections and starts; then ./dev bench datapath.
 # options: --peers
 set -euo pipefail
 . /src/tests/bench/lib.sh
@@ -84,6 +84,7 @@ for _ in $(seq "$rounds"); do
     done
 done
 line 'systemctl start' "$(median </tmp/took.startruled)" "$(median </tmp/took.startfree)" 1.5
+bash /src/tests/bench/datapath.sh || missed=$((missed + 1))
 echo
 [ "$missed" = 0 ] && echo "all lines passed" || echo "$missed lines missed"
 [ "$missed" = 0 ]

@@ -79,7 +79,7 @@ protected:
             ASSERT_EQ(mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr), 0) << strerror(errno);
             mounted_ = true;
             EXPECT_GOOD(route::Pins::open_or_make("/sys/fs/bpf/gantry", folder_ + "/lock",
-                                                  {route::load, [](route::Pins&) { return Result<>(); }}));
+                                                  {route::load, [](route::Pins&, const std::string&) { return Result<>(); }}));
         }
         driver_ = load();
         driver::NetworkConfig wanted{.name = "green", .driver = GetParam().driver};

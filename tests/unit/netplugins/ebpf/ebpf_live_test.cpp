@@ -29,7 +29,7 @@ ebpf::Places places(const std::filesystem::path& folder) {
         std::filesystem::create_directory(folder / "bpf");
         EXPECT_EQ(mount("bpf", (folder / "bpf").c_str(), "bpf", 0, nullptr), 0) << strerror(errno);
     }
-    return {.run_dir = folder / "run", .pins = folder / "bpf/gantry", .load = route::load};
+    return {.run_dir = folder / "run", .pins = folder / "bpf/gantry", .load = route::load, .cgroup = ""};
 }
 
 }  // namespace

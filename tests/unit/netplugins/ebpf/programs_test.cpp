@@ -58,7 +58,7 @@ protected:
     void SetUp() override {
         if (!why.empty()) GTEST_SKIP() << why;
         auto opened = route::Pins::open_or_make(folder + "/gantry", folder + ".lock",
-                                                {route::load, [](route::Pins&) { return Result<>(); }});
+                                                {route::load, [](route::Pins&, const std::string&) { return Result<>(); }});
         ASSERT_TRUE(opened.ok()) << opened.error().message();
         pins = std::make_unique<route::Pins>(std::move(opened).value());
         // The only interface here is the loopback: it is the wire, and the network too.
