@@ -23,7 +23,7 @@ bool is_step(const dockerfile::Instruction& instruction) {
 // As one line of history or progress: what follows a here-document's beginning is left out.
 std::string one_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-std::string quoted(const std::vector<std::string>& words) {
+std::string in_quotes(const std::vector<std::string>& words) {
     std::string text;
     for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
     return text;
@@ -204,7 +204,7 @@ Result<> StageBuilder::run_command(const dockerfile::Run& run, const std::string
     text += fmt::format("\nepoch {} network {} in {}\n", session_.epoch.value_or(-1), session_.options.network, workdir);
     RunMounts mounts(session_, inputs_);
     text += TRY(mounts.key(run.mounts, task_.plan.index, workdir));
-    history += quoted(words);
+    history += in_quotes(words);
     return step(shown, history, image::chained(state_->key, text),
                 [&](Vertex& vertex) { return run_unit(run, shown, vertex); });
 }
@@ -251,7 +251,8 @@ Result<std::optional<image::CachedStep::Layer>> StageBuilder::run_unit(const doc
     if (!status.ok()) return status.error();
     if (!session_.stopped())
         session_.reporter.notice(fmt::format("------\n > {}:\n{}------\n", one_line(shown), vertex.last_lines(20)));
-    return error(Errc::invalid, "process \"{}\" did not complete successfully: exit code: {}", quoted(request.words), *status);
+    return error(Errc::invalid, "process \"{}\" did not complete successfully: exit code: {}", in_quotes(request.words),
+                 *status);
 }
 
 Result<> StageBuilder::copy(const dockerfile::Copy& copy, const dockerfile::Add* add, const std::string& shown) {

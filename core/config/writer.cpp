@@ -7,7 +7,7 @@ namespace gantry::config {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string out = "\"";
     for (char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -31,7 +31,7 @@ std::string key_text(std::string_view key) {
     const bool bare = !key.empty() && std::ranges::all_of(key, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     });
-    return bare ? std::string(key) : quoted(key);
+    return bare ? std::string(key) : in_quotes(key);
 }
 
 std::string duration_text(Microseconds span) {
@@ -43,11 +43,11 @@ std::string duration_text(Microseconds span) {
 }
 
 std::string bytes_text(std::uint64_t bytes) {
-    if (bytes == ~std::uint64_t{0}) return quoted("unlimited");
+    if (bytes == ~std::uint64_t{0}) return in_quotes("unlimited");
     for (const auto& [unit, shift] : {std::pair('g', 30), std::pair('m', 20), std::pair('k', 10)})
         if (bytes != 0 && bytes % (1ULL << shift) == 0) return fmt::format("\"{}{}\"", bytes >> shift, unit);
     // An integer of TOML has 63 bits.
-    return bytes >> 63 ? quoted(std::to_string(bytes)) : std::to_string(bytes);
+    return bytes >> 63 ? in_quotes(std::to_string(bytes)) : std::to_string(bytes);
 }
 
 std::string limit_text(const Ulimit& limit) {
@@ -83,13 +83,13 @@ public:
         text += fmt::format("{} = {}\n", key_text(key), value);
     }
     void string(std::string_view key, std::string_view value, std::string_view standard = "") {
-        if (value != standard) raw(key, quoted(value));
+        if (value != standard) raw(key, in_quotes(value));
     }
     void flag(std::string_view key, bool value, bool standard = false) {
         if (value != standard) raw(key, value ? "true" : "false");
     }
     void duration(std::string_view key, const std::optional<Microseconds>& value) {
-        if (value) raw(key, quoted(duration_text(*value)));
+        if (value) raw(key, in_quotes(duration_text(*value)));
     }
     void bytes(std::string_view key, const std::optional<std::uint64_t>& value) {
         if (value) raw(key, bytes_text(*value));
@@ -117,7 +117,7 @@ public:
     }
     void table(std::string_view header, const std::map<std::string, std::string>& values) {
         section(fmt::format("[{}]", header));
-        for (const auto& [key, value] : values) raw(key, quoted(value));
+        for (const auto& [key, value] : values) raw(key, in_quotes(value));
     }
 
 private:
@@ -126,7 +126,7 @@ private:
     static std::string list_text(const List& values, Text&& to_text) {
         std::string line = "[", lines = "[\n";
         for (const auto& value : values) {
-            const std::string element = quoted(to_text(value));
+            const std::string element = in_quotes(to_text(value));
             line += (line.size() > 1 ? ", " : "") + element;
             lines += "    " + element + ",\n";
         }
@@ -251,7 +251,7 @@ void write_security(Writer& w, const Definition& d) {
 void write_health(Writer& w, const Health& h) {
     w.section("[health]");
     if (h.command.size() == 2 && h.command.front() == "CMD-SHELL")
-        w.raw("command", quoted(h.command[1]));
+        w.raw("command", in_quotes(h.command[1]));
     else if (!h.command.empty() && h.command.front() == "CMD") {
         // A program really called CMD: the reader takes one such word off.
         std::vector<std::string> command = h.command;
@@ -315,7 +315,7 @@ void write_credentials(Writer& w, const std::vector<Credential>& credentials) {
         w.element("credentials");
         w.string("name", c.name);
         w.string("path", c.path);
-        if (c.value) w.raw("value", quoted(*c.value));
+        if (c.value) w.raw("value", in_quotes(*c.value));
         w.flag("encrypted", c.encrypted);
     }
 }
@@ -330,7 +330,7 @@ std::string write_definition(const Definition& d) {
     write_life(w, d);
     if (env_is_table(d)) {
         w.section("[env]");
-        for (const auto& [name, value] : d.env) w.raw(name, quoted(value));
+        for (const auto& [name, value] : d.env) w.raw(name, in_quotes(value));
     }
     w.table("labels", d.labels);
     w.table("annotations", d.annotations);

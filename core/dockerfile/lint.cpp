@@ -55,10 +55,10 @@ void check_stage_names(const Dockerfile& dockerfile, Findings& findings) {
                          fmt::format("Stage name '{}' should be lowercase", stage.from.name));
         if (stage.name == "scratch" || stage.name == "context")
             findings.add(Check::ReservedStageName, stage.where,
-                         fmt::format("Stage name should not use the same name as reserved stage {}", quoted(stage.name)));
+                         fmt::format("Stage name should not use the same name as reserved stage {}", in_quotes(stage.name)));
         if (!seen.insert(stage.name).second)
             findings.add(Check::DuplicateStageName, stage.where,
-                         fmt::format("Duplicate stage name {}, stage names should be unique", quoted(stage.name)));
+                         fmt::format("Duplicate stage name {}, stage names should be unique", in_quotes(stage.name)));
     }
 }
 
@@ -120,7 +120,7 @@ void check_platform(const Stage& stage, const Recorder& recorder, const std::str
     const auto parts = split(platform, '/');
     if (named(parts[0]) || (parts.size() > 1 && named(parts[1]))) return;
     findings.add(Check::FromPlatformFlagConstDisallowed, stage.where,
-                 fmt::format("FROM --platform flag should not use constant value {}", quoted(platform)));
+                 fmt::format("FROM --platform flag should not use constant value {}", in_quotes(platform)));
 }
 
 void check_froms(const Dockerfile& dockerfile, const Values& globals, Findings& findings) {

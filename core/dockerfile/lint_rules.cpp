@@ -86,7 +86,7 @@ std::vector<Finding> Findings::take() {
     return std::move(findings_);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     std::string result = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') result += '\\';

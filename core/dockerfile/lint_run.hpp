@@ -65,7 +65,7 @@ private:
     Lookup source_;
 };
 
-std::string quoted(std::string_view text);  // Go's %q
+std::string in_quotes(std::string_view text);  // Go's %q
 // " (did you mean NAME?)", or nothing.
 std::string suggestion(std::string_view name, const std::vector<std::string>& known, std::string_view prefix);
 std::vector<std::string> names_of(const Values& values);

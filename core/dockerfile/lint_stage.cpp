@@ -72,7 +72,7 @@ void StageLint::begin_from_image(const Stage& stage, const std::string& image) {
     if (!expected.empty() && !found->platform.empty() && !same_platform(expected, found->platform))
         findings_.add(Check::InvalidBaseImagePlatform, stage.where,
                       fmt::format("Base image {} was pulled with platform {}, expected {} for current build", image,
-                                  quoted(found->platform), quoted(expected)));
+                                  in_quotes(found->platform), in_quotes(expected)));
 }
 
 Lookup StageLint::lookup() {
@@ -112,7 +112,7 @@ void StageLint::report_secret(const char* instruction, const std::string& key, L
     static const std::set<std::string_view> harmless = {"public", "file", "version"};
     if (!has_word(key, secrets) || has_word(key, harmless)) return;
     findings_.add(Check::SecretsUsedInArgOrEnv, where,
-                  fmt::format("Do not use ARG or ENV instructions for sensitive data ({} {})", instruction, quoted(key)));
+                  fmt::format("Do not use ARG or ENV instructions for sensitive data ({} {})", instruction, in_quotes(key)));
 }
 
 void StageLint::visit_arg(const Arg& arg, Location where) {
@@ -165,9 +165,9 @@ void StageLint::visit_copy(const Copy& copy, bool add, Location where) {
         if (add && is_remote(source)) continue;
         const std::string path = clean_source(source);
         if (path == "." ? options_.ignore->excludes_root() : options_.ignore->matches(path))
-            findings_.add(
-                Check::CopyIgnoredFile, where,
-                fmt::format("Attempting to {} file {} that is excluded by .dockerignore", add ? "Add" : "Copy", quoted(path)));
+            findings_.add(Check::CopyIgnoredFile, where,
+                          fmt::format("Attempting to {} file {} that is excluded by .dockerignore", add ? "Add" : "Copy",
+                                      in_quotes(path)));
     }
 }
 
@@ -198,7 +198,7 @@ void StageLint::visit(const Instruction& instruction) {
         if (!state().workdir && !workdir->path.starts_with('/'))
             findings_.add(Check::WorkdirRelativePath, where,
                           fmt::format("Relative workdir {} can have unexpected results if the base image changes",
-                                      quoted(workdir->path)));
+                                      in_quotes(workdir->path)));
         state().workdir = true;
     }
     if (std::holds_alternative<Maintainer>(now.what))

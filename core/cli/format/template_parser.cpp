@@ -166,7 +166,7 @@ private:
             }
             fields(term.path);
         } else if (c == '"' || c == '`') {
-            term.literal = TRY(quoted(c));
+            term.literal = TRY(in_quotes(c));
         } else if (c == '(') {
             ++at_;
             term.kind = Term::Kind::group;
@@ -228,7 +228,7 @@ private:
         node.assigns = assigns;
     }
 
-    Result<Json> quoted(char quote) {
+    Result<Json> in_quotes(char quote) {
         const std::size_t start = at_++;
         std::string text;
         while (at_ < text_.size() && text_[at_] != quote) {

@@ -55,7 +55,7 @@ private:
         skip_space();
         std::string value;
         if (!rest_.empty() && rest_.front() == '"') {
-            if (!quoted(value)) return false;
+            if (!in_quotes(value)) return false;
         } else {
             // Registries leave out quotes around what is no token (realm=https://...); a comma or blank ends it.
             const std::size_t end = std::min(rest_.find_first_of(" \t,"), rest_.size());
@@ -66,7 +66,7 @@ private:
         return true;
     }
 
-    bool quoted(std::string& value) {
+    bool in_quotes(std::string& value) {
         for (std::size_t at = 1; at < rest_.size(); ++at) {
             if (rest_[at] == '"') {
                 rest_.remove_prefix(at + 1);
