@@ -43,6 +43,11 @@ void no_link_local(NetlinkMessage& message) {
     });
 }
 
+void put_burst(NetlinkMessage& message, std::uint32_t burst) {
+    constexpr int gso_ipv4_max_size = 63;  // IFLA_GSO_IPV4_MAX_SIZE of linux/if_link.h of Linux 6.3; Debian 12 has that of 6.1
+    if (burst != 0) message.put_u32(gso_ipv4_max_size, burst);
+}
+
 std::string interface_mac(const std::string& name) {
     const std::uint64_t hash = fnv1a(name);
     std::string bytes("\x02\x67", 2);
@@ -58,10 +63,12 @@ Result<> settle_interface(const std::string& name) {
     return {};
 }
 
-Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac) {
+Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac,
+                           std::uint32_t burst) {
     NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
     one_queue(message.put_text(IFLA_IFNAME, wire.host_interface));
     if (!host_mac.empty()) message.put(IFLA_ADDRESS, host_mac);
+    put_burst(message, burst);
     if (plan.network.mtu != 0) message.put_u32(IFLA_MTU, plan.network.mtu);
     message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
         info.put_text(IFLA_INFO_KIND, "veth");
@@ -73,6 +80,7 @@ Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, 
                     .put(IFLA_ADDRESS, wire.mac)
                     .put_u32(IFLA_NET_NS_FD, static_cast<unsigned>(netns));
                 if (plan.network.mtu != 0) peer.put_u32(IFLA_MTU, plan.network.mtu);
+                put_burst(peer, burst);
             });
         });
     });

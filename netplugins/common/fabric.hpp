@@ -60,8 +60,9 @@ protected:
     explicit Fabric(os::NetlinkSocket route) : route_(std::move(route)) {}
     Fabric(Fabric&&) = default;
 
-    // A veth pair in one step, both ends down.
-    Result<> make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac = "");
+    // A veth pair in one step, both ends down. burst: see put_burst().
+    Result<> make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac = "",
+                       std::uint32_t burst = 0);
 
     // The kernel makes a new IPv6 address its own in a work queue, behind whoever has the RTNL lock: what is sent to it before
     // goes astray. Waits for that, a second at most.
@@ -79,6 +80,12 @@ std::string trunk_name(char end, const NetworkPlan& network, unsigned index);
 
 // A port needs no address of its own: without this each host end gets a link-local one, with its multicast joins.
 void no_link_local(os::NetlinkMessage& message);
+
+// Of a new interface: how many bytes TCP over IPv4 hands down at once, to be cut into packets by the last interface that they
+// leave by (more than 65536, "BIG TCP": Linux 6.3; older kernels do as always). 0: the kernel's default. Not for IPv6, where a
+// packet that is forwarded is measured with the jumbo option that is cut off again, and found too big (ip6_forward, seen
+// on 6.18).
+void put_burst(os::NetlinkMessage& message, std::uint32_t burst);
 
 // The MAC of a network's own interface: made of its name, so that containers know it before they ask.
 std::string interface_mac(const std::string& name);

