@@ -1,12 +1,12 @@
 #include "fabric.hpp"
 
 #include "messages.hpp"
+#include "namespaces.hpp"
 
 #include "base/hash.hpp"
 #include "os/netns.hpp"
 
 #include <linux/if_link.h>
-#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -115,39 +115,11 @@ Result<> Fabric::remove(const std::string& interface) {
     return removed;
 }
 
-Result<std::int32_t> Fabric::namespace_id(int netns) {
-    const char* what = "number a network namespace";
-    std::vector<NetlinkMessage> messages;
-    const std::int32_t any = -1;
-    messages.emplace_back(RTM_NEWNSID);
-    messages.back()
-        .header(rtgenmsg{AF_UNSPEC})
-        .put_u32(NETNSA_FD, static_cast<unsigned>(netns))
-        .put(NETNSA_NSID, &any, sizeof any);
-    messages.emplace_back(RTM_GETNSID);
-    messages.back().header(rtgenmsg{AF_UNSPEC}).put_u32(NETNSA_FD, static_cast<unsigned>(netns));
-    std::int32_t id = any;
-    const auto outcomes = TRY_CONTEXT(
-        route_.exchange(messages,
-                        [&](const NetlinkReply& reply) {
-                            id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
-                        }),
-        "{}", what);
-    // It has one already where another network of the container came first.
-    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(what);
-    TRY(outcomes[1].result(what));
-    return id;
-}
+Result<std::int32_t> Fabric::namespace_id(int netns) { return net::namespace_id(route_, netns); }
 
 Result<bool> Fabric::dies_alone(const std::string& interface, std::int32_t namespace_id) {
     if (if_nametoindex(interface.c_str()) == 0) return true;
-    // The kernel answers for a namespace that something still holds, and for no other (get_net_ns_by_id); kernel 4.20.
-    NetlinkMessage alive(RTM_GETNSID);
-    alive.header(rtgenmsg{AF_UNSPEC}).put(NETNSA_NSID, &namespace_id, sizeof namespace_id);
-    auto answer = route_.request(std::move(alive), "look at a network namespace");
-    if (answer.ok()) return false;
-    if (answer.error().sys() == ENOENT) return true;
-    return std::move(answer).error();
+    return !TRY(namespace_lives(route_, namespace_id));
 }
 
 Result<bool> Fabric::dies_alone(const std::string& interface) {

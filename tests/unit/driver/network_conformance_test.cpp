@@ -24,7 +24,8 @@ namespace {
 
 struct NetworkCase {
     const char* driver;
-    bool connects;  // gives out interfaces, addresses and ports
+    bool connects;  // gives out interfaces and addresses
+    bool own;       // networks of the engine's own: subnets of its pools, published ports
 };
 
 // The value of a Result that must be ok.
@@ -82,7 +83,9 @@ protected:
                                                   {route::load, [](route::Pins&, const std::string&) { return Result<>(); }}));
         }
         driver_ = load();
-        driver::NetworkConfig wanted{.name = "green", .driver = GetParam().driver};
+        if (GetParam().connects && !GetParam().own)
+            ASSERT_EQ(system("ip link add uplink type veth peer name cable && ip link set uplink up"), 0);
+        driver::NetworkConfig wanted = named("green");
         if (GetParam().connects) wanted.subnets = {{.cidr = "10.99.0.0/24"}, {.cidr = "fd00:99::/64"}};
         network_ = GOT(driver_->network_create(wanted, {}));
         before_ = interfaces();
@@ -97,6 +100,11 @@ protected:
             GOT(driver::Loader(GANTRY_BUILD_DIR "/drivers", folder_ + "/data", folder_ + "/run").network(GetParam().driver));
         GOT(made->probe());
         return made;
+    }
+    static driver::NetworkConfig named(const char* name) {
+        driver::NetworkConfig wanted{.name = name, .driver = GetParam().driver};
+        if (GetParam().connects && !GetParam().own) wanted.options = {{"parent", "uplink"}};
+        return wanted;
     }
     driver::AttachRequest request(const std::string& container) {
         return {.container = container, .container_id = std::string(64, 'a'), .network = network_, .interface = "eth0"};
@@ -123,7 +131,8 @@ TEST_P(NetworkConformance, CreateTouchesNoKernelObjectAndCompletes) {
 }
 
 TEST_P(NetworkConformance, CreateRefusesUnknownOptions) {
-    driver::NetworkConfig wanted{.name = "red", .driver = GetParam().driver, .options = {{"no_such_option", "1"}}};
+    driver::NetworkConfig wanted = named("red");
+    wanted.options.emplace_back("no_such_option", "1");
     auto made = driver_->network_create(wanted, {network_});
     ASSERT_FALSE(made.ok());
     EXPECT_THAT(made.error().message(), testing::HasSubstr("no_such_option"));
@@ -202,7 +211,7 @@ TEST_P(NetworkConformance, WhatACrashLeftIsReaped) {
     only_if_it_connects();
     if (IsSkipped()) return;
     auto wanted = request("web");
-    wanted.ports = {{.host_port = 18080, .container_port = 80}};
+    if (GetParam().own) wanted.ports = {{.host_port = 18080, .container_port = 80}};
     (void)GOT(driver_->prepare(wanted, new_netns().get()));  // the namespace is gone with its last descriptor, no teardown
     EXPECT_THAT(GOT(driver_->recover(network_, {}, {}, true)), testing::Not(IsEmpty()));
     (void)GOT(driver_->recover(network_, {}, {}, false));
@@ -225,15 +234,18 @@ TEST_P(NetworkConformance, AnAttachedNetworkIsNotRemoved) {
 TEST_P(NetworkConformance, OverlappingSubnetsAreRefused) {
     only_if_it_connects();
     if (IsSkipped()) return;
-    driver::NetworkConfig wanted{.name = "red", .driver = GetParam().driver, .subnets = {{.cidr = "10.99.0.128/25"}}};
+    driver::NetworkConfig wanted = named("red");
+    wanted.subnets = {{.cidr = "10.99.0.128/25"}};
     EXPECT_FALSE(driver_->network_create(wanted, {network_}).ok());
+    if (!GetParam().own) return;
     wanted.subnets.clear();
     const auto red = GOT(driver_->network_create(wanted, {network_}));
     EXPECT_FALSE(red.subnets.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Drivers, NetworkConformance,
-                         testing::Values(NetworkCase{"noop", false}, NetworkCase{"bridge", true}, NetworkCase{"ebpf", true}),
+                         testing::Values(NetworkCase{"noop", false, false}, NetworkCase{"bridge", true, true},
+                                         NetworkCase{"ebpf", true, true}, NetworkCase{"macvlan", true, false}),
                          [](const auto& one) { return std::string(one.param.driver); });
 
 }  // namespace
