@@ -2,6 +2,7 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace gantry::policy {
@@ -13,18 +14,35 @@ using config::PolicyRule;
 using config::PortSpan;
 using Rules = std::optional<std::vector<PolicyRule>>;
 
+// Nobody wrote a rule for the resolvers' ports; what the container can make itself say is not believed.
+std::vector<config::Prefix> resolvers_of(const std::vector<Grant>& grants) {
+    std::vector<config::Prefix> out;
+    const auto own = [&](const config::Prefix& address) {
+        return std::ranges::any_of(
+            grants, [&](const Grant& grant) { return grant.rule == 0 && grant.ports.empty() && grant.prefix.covers(address); });
+    };
+    for (const Grant& grant : grants)
+        if (grant.rule == 0 && !grant.ports.empty() && !own(grant.prefix)) out.push_back(grant.prefix);
+    return out;
+}
+
 Direction direction_of(const std::vector<Grant>& grants, const std::vector<PolicyRule>& rules,
                        const std::vector<config::Prefix>& inside) {
     Direction out{grants, {}, inside};
-    for (std::size_t i = 0; i < rules.size(); ++i)
-        if (rules[i].peer == PolicyRule::Peer::world)
-            out.world.push_back({{}, static_cast<std::uint32_t>(i + 1), rules[i].ports});
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const auto number = static_cast<std::uint32_t>(i + 1);
+        if (rules[i].peer == PolicyRule::Peer::world) out.world.push_back({{}, number, rules[i].ports});
+        if (rules[i].peer == PolicyRule::Peer::dns) out.names.push_back({rules[i].name, number, rules[i].ports});
+    }
+    if (!out.names.empty()) out.resolvers = resolvers_of(grants);
     return out;
 }
 
 void append(Tables& to, Tables from) {
     to.targets.insert(to.targets.end(), from.targets.begin(), from.targets.end());
     to.ports.insert(to.ports.end(), from.ports.begin(), from.ports.end());
+    to.names.insert(to.names.end(), from.names.begin(), from.names.end());
+    to.permits.insert(to.permits.end(), from.permits.begin(), from.permits.end());
 }
 
 std::string rules_text(const char* name, const Rules& rules) {
@@ -81,6 +99,8 @@ Result<> read_line(std::string_view line, Applied& out) {
         out.policy = TRY(number<std::uint32_t>(rest));
     } else if (key == "cgroup") {
         out.cgroup = TRY(number<std::uint64_t>(rest));
+    } else if (key == "build") {
+        out.build = rest;
     } else if (key == "netns" && (rest == "own" || rest == "host")) {
         out.own_net = rest == "own";
     } else if (key == "egress") {
@@ -104,7 +124,8 @@ Result<> read_line(std::string_view line, Applied& out) {
 
 std::uint32_t Applied::flags() const {
     return (rules.egress ? std::uint32_t{POLICY_HAS_EGRESS} : 0U) | (rules.ingress ? std::uint32_t{POLICY_HAS_INGRESS} : 0U) |
-           (rules.listen ? std::uint32_t{POLICY_HAS_LISTEN} : 0U);
+           (rules.listen ? std::uint32_t{POLICY_HAS_LISTEN} : 0U) |
+           (config::has_peer(rules, PolicyRule::Peer::dns) ? std::uint32_t{POLICY_HAS_NAMES} : 0U);
 }
 
 Tables Applied::tables() const {
@@ -116,8 +137,8 @@ Tables Applied::tables() const {
 }
 
 std::string Applied::text() const {
-    std::string text =
-        fmt::format("owner {}\npolicy {}\ncgroup {}\nnetns {}\n", owner, policy, cgroup, own_net ? "own" : "host");
+    std::string text = fmt::format("owner {}\npolicy {}\ncgroup {}\nbuild {}\nnetns {}\n", owner, policy, cgroup, build,
+                                   own_net ? "own" : "host");
     text += rules_text("egress", rules.egress) + rules_text("ingress", rules.ingress);
     if (rules.listen && rules.listen->empty()) text += "listen\n";
     if (rules.listen)

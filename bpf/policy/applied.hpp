@@ -3,6 +3,7 @@
 //     owner 17            the container's number in flows and denials
 //     policy 4711         the number of the rules
 //     cgroup 93412        inode number of its cgroup
+//     build 0123456789ab  of the programs that enforce it (programs.hpp)
 //     netns own           or "host"
 //     egress web:80/tcp   rules as they were written, counted from 1 in each direction; `egress` alone: there are none
 //     listen 80/tcp
@@ -18,6 +19,7 @@ namespace gantry::policy {
 struct Applied {
     std::uint32_t owner = 0, policy = 0;
     std::uint64_t cgroup = 0;
+    std::string build;
     bool own_net = true;  // the container has a network namespace of its own
     config::NetworkPolicy rules;
     std::vector<Grant> egress, ingress;  // but for the world's

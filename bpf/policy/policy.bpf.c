@@ -7,41 +7,23 @@
 // its control sockets were made by the process that made the namespace.) Packets are whole on the way out (fragmentation comes
 // later) and on the way in (sockets get them reassembled); a fragment that is seen nevertheless was made by a raw socket, and has
 // no ports.
-// Helpers and hooks: bpf-helpers(7), Documentation/bpf/prog_cgroup_sockopt.rst; nothing newer than Linux 5.11 (the coarse clock, which is read in a few cycles).
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "policy.h"
+// Helpers and hooks: bpf-helpers(7), Documentation/bpf/prog_cgroup_sockopt.rst; nothing newer than Linux 5.12 (the
+// coarse clock, which is read in a few cycles; places on the stack that are not constant).
+#include "names.bpf.h"
+#include "packet.bpf.h"
 
 #define ALLOW 1
 #define DENY 0
-#define UDP_IDLE_NS (180LL * 1000000000LL)    // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
+#define UDP_IDLE_NS (180LL * 1000000000LL)     // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
 #define TCP_IDLE_NS (432000LL * 1000000000LL)  // nf_conntrack_tcp_timeout_established: five days
-#define STREAM 1                                  // SOCK_STREAM: bits/socket_type.h wants the C library
-#define EXTENSION_LIMIT 8                         // IPv6 extension headers that are walked
-
-// RFC 792, RFC 4443. (linux/icmp.h wants headers of the C library.)
-enum { ECHO_REPLY = 0, UNREACHABLE = 3, ECHO = 8, TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12, ECHO6 = 128, ECHO6_REPLY = 129 };
+#define STREAM 1                               // SOCK_STREAM: bits/socket_type.h wants the C library
+#define LOOPBACK 1                             // the kernel's LOOPBACK_IFINDEX (include/net/flow.h)
 
 struct {
     __uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
     __type(key, __u64);  // cgroup's inode number: one storage for all programs on it (Linux 5.9)
     __type(value, struct policy_state);
 } states SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, 1 << 20);
-    __type(key, struct policy_target_key);
-    __type(value, struct policy_target);
-} targets SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -73,113 +55,6 @@ struct {
     __type(value, struct policy_denial);
 } denials SEC(".maps");
 
-// What a packet is about. Ports in host order.
-struct packet {
-    __u8 remote[16];
-    __u16 remote_port, local_port;
-    __u8 protocol;
-    __u8 opens;     // a TCP segment that opens a connection: SYN without ACK
-    __u8 fragment;  // not the first one: no ports
-    __u8 resets;    // a TCP segment with RST: also the kernel's answer to what nobody listens for
-    __u8 error;     // an ICMP error
-    __u8 link;      // neighbour discovery, multicast groups
-};
-
-static __always_inline void mapped(__u8 *address, __be32 v4) {
-    __builtin_memset(address, 0, 10);
-    address[10] = address[11] = 0xff;
-    __builtin_memcpy(address + 12, &v4, 4);
-}
-
-static __always_inline int read_ports(struct __sk_buff *skb, struct packet *packet, __u32 at, int out) {
-    __be16 ports[2];
-    __u8 flags, icmp[8];
-
-    packet->remote_port = packet->local_port = 0;
-    switch (packet->protocol) {
-    case IPPROTO_TCP:
-        if (bpf_skb_load_bytes(skb, at + 13, &flags, 1)) return -1;
-        packet->opens = (flags & 0x12) == 0x02;
-        packet->resets = (flags & 0x04) != 0;
-        /* fallthrough */
-    case IPPROTO_UDP:
-    case IPPROTO_UDPLITE:
-    case IPPROTO_SCTP:
-    case IPPROTO_DCCP:
-        if (bpf_skb_load_bytes(skb, at, ports, 4)) return -1;
-        packet->remote_port = bpf_ntohs(out ? ports[1] : ports[0]);
-        packet->local_port = bpf_ntohs(out ? ports[0] : ports[1]);
-        return 0;
-    case IPPROTO_ICMP:
-        if (bpf_skb_load_bytes(skb, at, icmp, 8)) return -1;
-        if (icmp[0] == ECHO || icmp[0] == ECHO_REPLY)
-            packet->remote_port = (__u16)(icmp[4] << 8 | icmp[5]);
-        else
-            packet->error = icmp[0] == UNREACHABLE || icmp[0] == TIME_EXCEEDED || icmp[0] == PARAMETER_PROBLEM;
-        return 0;
-    case IPPROTO_ICMPV6:
-        if (bpf_skb_load_bytes(skb, at, icmp, 8)) return -1;
-        if (icmp[0] == ECHO6 || icmp[0] == ECHO6_REPLY)
-            packet->remote_port = (__u16)(icmp[4] << 8 | icmp[5]);
-        else
-            packet->error = icmp[0] < 128;  // RFC 4443 section 2.1: errors have the high bit clear
-        packet->link = (icmp[0] >= 130 && icmp[0] <= 137) || icmp[0] == 143;  // RFC 2710, 4861, 3810
-        return 0;
-    case IPPROTO_IGMP: packet->link = 1; return 0;
-    default: return 0;
-    }
-}
-
-static __always_inline int read_packet(struct __sk_buff *skb, struct packet *packet, int out) {
-    __builtin_memset(packet, 0, sizeof *packet);
-    if (skb->protocol == bpf_htons(ETH_P_IP)) {
-        struct iphdr ip;
-        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip)) return -1;
-        if (ip.ihl < 5) return -1;
-        mapped(packet->remote, out ? ip.daddr : ip.saddr);
-        packet->protocol = ip.protocol;
-        // Options could name another destination than the one that is judged (source routes, RFC 791). IGMP has its router alert.
-        if (out && ip.ihl > 5 && ip.protocol != IPPROTO_IGMP) return -1;
-        packet->fragment = (ip.frag_off & bpf_htons(0x1fff)) != 0;
-        if (packet->fragment) return 0;
-        return read_ports(skb, packet, ip.ihl * 4U, out);
-    }
-    if (skb->protocol == bpf_htons(ETH_P_IPV6)) {
-        struct ipv6hdr ip;
-        if (bpf_skb_load_bytes(skb, 0, &ip, sizeof ip)) return -1;
-        __builtin_memcpy(packet->remote, out ? ip.daddr.in6_u.u6_addr8 : ip.saddr.in6_u.u6_addr8, 16);
-        __u8 next = ip.nexthdr;
-        __u32 at = sizeof ip;
-#pragma unroll
-        for (int i = 0; i < EXTENSION_LIMIT; ++i) {
-            __u8 head[4];
-            if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT &&
-                next != IPPROTO_AH)
-                break;
-            if (bpf_skb_load_bytes(skb, at, head, 4)) return -1;
-            if (out && next == IPPROTO_ROUTING && head[3] != 0) return -1;  // segments left: the same
-            if (next == IPPROTO_FRAGMENT) {
-                packet->fragment = head[2] != 0 || (head[3] & 0xf8) != 0;
-                at += 8;
-            } else {
-                at += next == IPPROTO_AH ? (head[1] + 2U) * 4U : (head[1] + 1U) * 8U;
-            }
-            next = head[0];
-            if (packet->fragment) break;
-        }
-        packet->protocol = next;
-        if (packet->fragment) return 0;
-        return read_ports(skb, packet, at, out);
-    }
-    return -1;
-}
-
-static __always_inline const struct policy_target *find_target(__u32 scope, const __u8 *remote) {
-    struct policy_target_key key = {.prefixlen = POLICY_SCOPE_BITS + POLICY_ADDRESS_BITS, .scope = scope};
-    __builtin_memcpy(key.address, remote, 16);
-    return bpf_map_lookup_elem(&targets, &key);
-}
-
 static __always_inline const __u32 *find_port(__u32 scope, __u32 set, __u8 protocol, __u16 port) {
     struct policy_port_key key = {.prefixlen = POLICY_SET_BITS + 24,
                                   .scope = scope,
@@ -189,15 +64,9 @@ static __always_inline const __u32 *find_port(__u32 scope, __u32 set, __u8 proto
     return bpf_map_lookup_elem(&ports, &key);
 }
 
-// Whether a rule of the policy allows it. Fills in the rule, or the reason why not.
-static __always_inline int allowed(__u32 policy, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port, int fragment,
-                                   struct policy_verdict *verdict) {
-    const __u32 scope = POLICY_SCOPE(policy, direction);
-    const struct policy_target *target = find_target(scope, remote);
-    verdict->allowed = 0;
-    verdict->rule = 0;
-    verdict->reason = POLICY_NO_RULE;
-    if (!target || target->set == POLICY_NOTHING) return DENY;
+// What a set of ports says. Fills in the rule, or the reason why not.
+static __always_inline int in_set(__u32 scope, const struct policy_target *target, __u8 protocol, __u16 port, int fragment,
+                                  struct policy_verdict *verdict) {
     __u32 rule = target->rule;
     if (target->set != POLICY_EVERY_PORT) {
         verdict->reason = fragment ? POLICY_FRAGMENT : POLICY_OTHER_PORT;
@@ -210,6 +79,33 @@ static __always_inline int allowed(__u32 policy, __u32 direction, const __u8 *re
     verdict->rule = rule;
     verdict->reason = 0;
     return ALLOW;
+}
+
+// Whether a DNS name that the policy allows has that address.
+static __always_inline int named(const struct policy_state *state, const __u8 *remote, __u8 protocol, __u16 port, int fragment,
+                                 struct policy_verdict *verdict) {
+    const struct policy_answer *answer = find_answer(state->owner, remote);
+    if (!answer) return DENY;
+    const __u64 now = bpf_ktime_get_coarse_ns();
+    for (int i = 0; i < POLICY_ANSWER_PATTERNS; ++i) {
+        const struct policy_permit_key key = {.pattern = answer->of[i].pattern, .policy = state->policy};
+        if (!key.pattern || (__s64)(answer->of[i].until_ns - now) < 0) continue;
+        const struct policy_target *permit = bpf_map_lookup_elem(&permits, &key);
+        if (permit && in_set(POLICY_SCOPE(state->policy, POLICY_EGRESS), permit, protocol, port, fragment, verdict)) return ALLOW;
+    }
+    return DENY;
+}
+
+// Whether a rule of the policy allows it. Fills in the rule, or the reason why not.
+static __always_inline int allowed(const struct policy_state *state, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port,
+                                   int fragment, struct policy_verdict *verdict) {
+    const __u32 scope = POLICY_SCOPE(state->policy, direction);
+    const struct policy_target *target = find_target(scope, remote);
+    verdict->allowed = 0;
+    verdict->rule = 0;
+    verdict->reason = POLICY_NO_RULE;
+    if (target && target->set != POLICY_NOTHING && in_set(scope, target, protocol, port, fragment, verdict)) return ALLOW;
+    return direction == POLICY_EGRESS && (state->flags & POLICY_HAS_NAMES) && named(state, remote, protocol, port, fragment, verdict);
 }
 
 static __always_inline int denied(__u32 owner, __u32 direction, const __u8 *remote, __u8 protocol, __u16 port, __u32 reason) {
@@ -241,7 +137,8 @@ static __always_inline __u16 rule_port(const struct packet *packet, __u32 direct
 static __always_inline int any_rule(const struct policy_state *state, __u32 direction, const __u8 *remote) {
     if (!has_rules(state, direction)) return 1;
     const struct policy_target *target = find_target(POLICY_SCOPE(state->policy, direction), remote);
-    return target && target->set != POLICY_NOTHING;
+    if (target && target->set != POLICY_NOTHING) return 1;
+    return direction == POLICY_EGRESS && (state->flags & POLICY_HAS_NAMES) && find_answer(state->owner, remote);
 }
 
 static __always_inline int may_listen(const struct policy_state *state, __u8 protocol, __u16 port) {
@@ -257,7 +154,7 @@ static __always_inline int still_allowed(const struct policy_state *state, struc
     const __u32 direction = flow->direction ? POLICY_INGRESS : POLICY_EGRESS;
     if (flow->policy == state->policy || packet->protocol == IPPROTO_TCP) return 1;
     if (has_rules(state, direction) &&
-        !allowed(state->policy, direction, packet->remote, packet->protocol, rule_port(packet, direction), 0, &verdict))
+        !allowed(state, direction, packet->remote, packet->protocol, rule_port(packet, direction), 0, &verdict))
         return 0;
     flow->policy = state->policy;
     return 1;
@@ -300,7 +197,16 @@ static __always_inline void remember(struct __sk_buff *skb, __u32 policy) {
     bpf_sk_storage_get(&connections, sock, &first, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-// A function of its own: most packets need none of it.
+// Whether it comes from a resolver of the container. What comes by the loopback interface a process of the container could have
+// sent in the resolver's name, but for a resolver that is there (a container with the host's network).
+static __always_inline int from_resolver(struct __sk_buff *skb, const struct policy_state *state, const struct packet *packet) {
+    if (packet->protocol != IPPROTO_UDP || packet->remote_port != DNS_PORT || !(state->flags & POLICY_HAS_NAMES)) return 0;
+    const struct policy_target *target = find_target(POLICY_SCOPE(state->policy, POLICY_EGRESS), packet->remote);
+    if (!target || !(target->place & POLICY_RESOLVER)) return 0;
+    return skb->ifindex != LOOPBACK || packet->remote[12] == 127;
+}
+
+// A function of its own: most packets need none of it. ALLOW, DENY, or more: a resolver's message, which begins there.
 static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
     const struct policy_state *state = bpf_get_local_storage(&states, 0);
     if (!state->policy) return ALLOW;
@@ -327,7 +233,7 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
         flow->last_ns = now;
         __sync_fetch_and_add(&flow->packets[direction], 1);
         __sync_fetch_and_add(&flow->bytes[direction], skb->len);
-        return ALLOW;
+        return direction == POLICY_INGRESS && from_resolver(skb, state, &packet) ? (int)packet.at + UDP_HEADER : ALLOW;
     }
 
     struct policy_verdict verdict = {.allowed = 1};
@@ -336,13 +242,13 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
         (packet.opens || packet.protocol == IPPROTO_UDP || packet.protocol == IPPROTO_UDPLITE || packet.protocol == IPPROTO_SCTP))
         return denied(state->owner, direction, packet.remote, packet.protocol, port, POLICY_NOT_LISTENED);
     if (has_rules(state, direction) &&
-        !allowed(state->policy, direction, packet.remote, packet.protocol, port, packet.fragment, &verdict)) {
+        !allowed(state, direction, packet.remote, packet.protocol, port, packet.fragment, &verdict)) {
         // A TCP segment from the middle of a connection that is not known (the table is full, or the connection is older than the
         // policy): what the other direction would have allowed to be opened passes as well.
         const __u32 other = direction == POLICY_EGRESS ? POLICY_INGRESS : POLICY_EGRESS;
         struct policy_verdict reverse = {.allowed = 0};
         if (packet.protocol != IPPROTO_TCP || packet.opens || packet.fragment || !has_rules(state, other) ||
-            !allowed(state->policy, other, packet.remote, packet.protocol, rule_port(&packet, other), 0, &reverse)) {
+            !allowed(state, other, packet.remote, packet.protocol, rule_port(&packet, other), 0, &reverse)) {
             // The kernel's reset for a segment that was not let in: refused as well, and nothing that anyone did.
             if (packet.resets) return DENY;
             return denied(state->owner, direction, packet.remote, packet.protocol, port, verdict.reason);
@@ -362,7 +268,12 @@ SEC("cgroup_skb/egress") int policy_egress(struct __sk_buff *skb) {
     return goes_on(skb, POLICY_EGRESS) ? ALLOW : judge(skb, POLICY_EGRESS);
 }
 SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) {
-    return goes_on(skb, POLICY_INGRESS) ? ALLOW : judge(skb, POLICY_INGRESS);
+    if (goes_on(skb, POLICY_INGRESS)) return ALLOW;
+    const int verdict = judge(skb, POLICY_INGRESS);
+    if (verdict == ALLOW || verdict == DENY) return verdict;
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    policy_learn(skb, (__u32)verdict, state->policy, state->owner);
+    return ALLOW;
 }
 
 // connect(2) fails at once with EPERM, where a dropped SYN would be tried again for two minutes.
@@ -371,7 +282,7 @@ static __always_inline int may_connect(struct bpf_sock_addr *context, const __u8
     if (!state->policy || !has_rules(state, POLICY_EGRESS)) return ALLOW;
     struct policy_verdict verdict;
     const __u16 port = bpf_ntohs((__u16)context->user_port);
-    if (allowed(state->policy, POLICY_EGRESS, remote, (__u8)context->protocol, port, 0, &verdict)) return ALLOW;
+    if (allowed(state, POLICY_EGRESS, remote, (__u8)context->protocol, port, 0, &verdict)) return ALLOW;
     return denied(state->owner, POLICY_EGRESS, remote, (__u8)context->protocol, port, verdict.reason);
 }
 
@@ -410,14 +321,13 @@ SEC("cgroup/bind6") int policy_bind6(struct bpf_sock_addr *context) { return may
 static __always_inline int answer(struct __sk_buff *skb, __u32 direction) {
     struct packet packet;
     struct policy_verdict verdict = {.allowed = 0, .reason = POLICY_MALFORMED};
-    const __u32 policy = skb->cb[0], flags = skb->cb[1];
-    const struct policy_state state = {.policy = policy, .flags = flags};
+    const struct policy_state state = {.policy = skb->cb[0], .flags = skb->cb[1], .owner = skb->cb[2]};
     if (!read_packet(skb, &packet, direction == POLICY_EGRESS)) {
         if (!has_rules(&state, direction)) {
             verdict.allowed = 1;
             verdict.reason = 0;
         } else {
-            allowed(policy, direction, packet.remote, packet.protocol, rule_port(&packet, direction), packet.fragment, &verdict);
+            allowed(&state, direction, packet.remote, packet.protocol, rule_port(&packet, direction), packet.fragment, &verdict);
         }
     }
     skb->cb[0] = verdict.allowed;
@@ -427,5 +337,13 @@ static __always_inline int answer(struct __sk_buff *skb, __u32 direction) {
 }
 SEC("cgroup_skb/egress") int policy_test_egress(struct __sk_buff *skb) { return answer(skb, POLICY_EGRESS); }
 SEC("cgroup_skb/ingress") int policy_test_ingress(struct __sk_buff *skb) { return answer(skb, POLICY_INGRESS); }
+// What the container would learn of a packet.
+SEC("cgroup_skb/ingress") int policy_test_learn(struct __sk_buff *skb) {
+    struct packet packet;
+    const struct policy_state state = {.policy = skb->cb[0], .flags = skb->cb[1], .owner = skb->cb[2]};
+    if (!read_packet(skb, &packet, 0) && !packet.fragment && from_resolver(skb, &state, &packet))
+        policy_learn(skb, packet.at + UDP_HEADER, state.policy, state.owner);
+    return ALLOW;
+}
 
 char _license[] SEC("license") = "GPL";

@@ -5,6 +5,10 @@
 //     targets: (scope, address)             -> which set of ports may be used there, the longest prefix decides
 //     ports:   (scope, set, protocol, port) -> the rule that allows it
 // A scope is a policy's number and a direction. User space puts into each prefix's set what wider prefixes allow as well.
+// Peers by DNS name are on the way out only, and beside the tries:
+//     names:   (policy, name backwards)     -> the pattern that it matches, the longest one
+//     answers: (container, address)         -> patterns that it was an answer for, and until when
+//     permits: (policy, pattern)            -> which set of ports may be used there
 #pragma once
 
 #ifndef __VMLINUX_H__
@@ -25,6 +29,7 @@ enum policy_flags {
     POLICY_HAS_EGRESS = 1,   // else everything may go out
     POLICY_HAS_INGRESS = 2,  // else everything may come in
     POLICY_HAS_LISTEN = 4,   // else every port may be listened on
+    POLICY_HAS_NAMES = 8,    // peers by DNS name: answers of resolvers are read
 };
 struct policy_state {
     __u32 owner;   // the container's number: flows are kept under it, over changes of the policy
@@ -37,9 +42,41 @@ struct policy_target_key {
     __u32 scope;
     __u8 address[16];
 };
+enum policy_place {
+    POLICY_INSIDE = 1,    // no DNS name leads here: this host, its containers, the link
+    POLICY_RESOLVER = 2,  // whose answers are believed
+};
 struct policy_target {
-    __u32 set;   // POLICY_NOTHING, POLICY_EVERY_PORT, or what the ports trie has
-    __u32 rule;  // with POLICY_EVERY_PORT: the rule that says so, counted from 1
+    __u32 set;    // POLICY_NOTHING, POLICY_EVERY_PORT, or what the ports trie has
+    __u32 rule;   // with POLICY_EVERY_PORT: the rule that says so, counted from 1
+    __u32 place;  // enum policy_place
+};
+
+// A name backwards, lower case: "api.example.com" is "moc.elpmaxe.ipa" and a NUL, "*.example.com" the prefix "moc.elpmaxe.". A trie's
+// key has at most 256 bytes (kernel/bpf/lpm_trie.c): longer names match no pattern.
+#define POLICY_NAME_SIZE 248U
+struct policy_name_key {
+    __u32 prefixlen;
+    __u32 policy;
+    __u8 name[POLICY_NAME_SIZE];
+};
+// A pattern's number is the same in every policy of a container: what was learned holds when the policy changes. 0 is none.
+struct policy_permit_key {
+    __u64 pattern;
+    __u32 policy;
+    __u32 unused;
+};
+
+#define POLICY_ANSWER_PATTERNS 4
+struct policy_answer_key {
+    __u32 owner;
+    __u8 remote[16];
+};
+struct policy_answer {
+    struct {
+        __u64 pattern;
+        __u64 until_ns;  // CLOCK_MONOTONIC
+    } of[POLICY_ANSWER_PATTERNS];
 };
 
 struct policy_port_key {
@@ -95,7 +132,7 @@ struct policy_denial {
     __u32 unused;
 };
 
-// What policy_test answers, in the packet's cb: cb[0] the policy and cb[1] its flags go in, these come out.
+// What policy_test_* answer, in the packet's cb: cb[0] the policy, cb[1] its flags and cb[2] the owner go in, these come out.
 struct policy_verdict {
     __u32 allowed, rule, reason;
 };

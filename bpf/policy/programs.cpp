@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 namespace gantry::policy {
 
@@ -93,6 +95,8 @@ Result<> erase_where(int map, Test test) {
 
 }  // namespace
 
+std::string this_build() { return build; }
+
 // A bpffs takes no name with a dot in it (kernel/bpf/inode.c, bpf_lookup); a container's name has no comma.
 std::string Programs::links_of(std::string container) const {
     std::ranges::replace(container, '.', ',');
@@ -103,6 +107,9 @@ Result<> Programs::open_all(const std::string& pins) {
     states_ = TRY(os::bpf_open(pins + "/states"));
     targets_ = TRY(os::bpf_open(pins + "/targets"));
     ports_ = TRY(os::bpf_open(pins + "/ports"));
+    names_ = TRY(os::bpf_open(pins + "/names"));
+    permits_ = TRY(os::bpf_open(pins + "/permits"));
+    answers_ = TRY(os::bpf_open(pins + "/answers"));
     flows_ = TRY(os::bpf_open(pins + "/flows"));
     denials_ = TRY(os::bpf_open(pins + "/denials"));
     pins_ = pins;
@@ -129,8 +136,8 @@ Result<Programs> Programs::open(const std::string& folder, const std::function<R
     return programs;
 }
 
-Result<> Programs::attach(int cgroup, const std::string& container) {
-    // The new ones are there before those of before go: a container that runs is never without.
+Result<> Programs::attach(int cgroup, const std::string& container, const policy_state& state) {
+    // The new ones decide before those of before go: a container that runs is never without.
     const std::string links = links_of(container), fresh = links + "+new";
     TRY(remove_pins(fresh));
     TRY(os::make_dirs(fresh, 0700));
@@ -141,7 +148,7 @@ Result<> Programs::attach(int cgroup, const std::string& container) {
                 TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
             TRY(os::bpf_pin(link.get(), fresh + "/" + hook.program));
         }
-        return {};
+        return set_state(TRY(os::cgroup_id(cgroup)), state);
     };
     auto attached = all();
     if (!attached.ok()) [[maybe_unused]]
@@ -165,20 +172,26 @@ Result<> Programs::detach(const std::string& container) {
 }
 
 Result<> Programs::put(const Tables& tables) {
-    // Ports first: a target that names a set of ports finds them.
+    // What is named comes before what names it.
     for (const auto& [key, rule] : tables.ports) TRY(os::bpf_put(ports_.get(), &key, &rule));
     for (const auto& [key, target] : tables.targets) TRY(os::bpf_put(targets_.get(), &key, &target));
+    for (const auto& [key, permit] : tables.permits) TRY(os::bpf_put(permits_.get(), &key, &permit));
+    for (const auto& [key, pattern] : tables.names) TRY(os::bpf_put(names_.get(), &key, &pattern));
     return {};
 }
 
 Result<> Programs::erase(const Tables& tables) {
     FirstError first;
+    for (const auto& [key, pattern] : tables.names) first.note(os::bpf_erase(names_.get(), &key));
+    for (const auto& [key, permit] : tables.permits) first.note(os::bpf_erase(permits_.get(), &key));
     for (const auto& [key, target] : tables.targets) first.note(os::bpf_erase(targets_.get(), &key));
     for (const auto& [key, rule] : tables.ports) first.note(os::bpf_erase(ports_.get(), &key));
     return first.result();
 }
 
 Result<> Programs::erase_policy(std::uint32_t policy) {
+    TRY(erase_where<policy_name_key>(names_.get(), [&](const auto& key) { return key.policy == policy; }));
+    TRY(erase_where<policy_permit_key>(permits_.get(), [&](const auto& key) { return key.policy == policy; }));
     TRY(erase_where<policy_target_key>(targets_.get(), [&](const auto& key) { return key.scope / 2 == policy; }));
     return erase_where<policy_port_key>(ports_.get(), [&](const auto& key) { return key.scope / 2 == policy; });
 }
@@ -193,18 +206,43 @@ Result<std::optional<policy_state>> Programs::state(std::uint64_t cgroup) {
     return std::optional(state);
 }
 
-Result<Verdict> Programs::test(std::uint32_t policy, std::uint32_t flags, policy_direction direction,
-                               const Question& question) {
+Result<Verdict> Programs::test(const policy_state& state, policy_direction direction, const Question& question) {
     const os::Fd program =
         TRY(os::bpf_open(pins_ + (direction == POLICY_EGRESS ? "/policy_test_egress" : "/policy_test_ingress")));
     __sk_buff context{};
-    context.cb[0] = policy;
-    context.cb[1] = flags;
+    context.cb[0] = state.policy;
+    context.cb[1] = state.flags;
+    context.cb[2] = state.owner;
     TRY(os::bpf_run(program.get(), frame_of(question, direction), context));
     return Verdict{context.cb[0] != 0, context.cb[1], context.cb[2]};
 }
 
+Result<std::vector<Programs::Learned>> Programs::learned(std::uint32_t owner) {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+    std::vector<Learned> out;
+    TRY(os::bpf_each_key(answers_.get(), sizeof(policy_answer_key), [&](std::span<const std::byte> bytes) -> Result<> {
+        policy_answer_key key{};
+        policy_answer answer{};
+        std::memcpy(&key, bytes.data(), sizeof key);
+        if (key.owner != owner || !TRY(os::bpf_get(answers_.get(), &key, &answer))) return {};
+        for (const auto& one : answer.of) {
+            if (one.pattern == 0 || one.until_ns < now_ns) continue;
+            Learned learned{{}, one.pattern};
+            std::ranges::copy(key.remote, learned.address.address.begin());
+            out.push_back(learned);
+        }
+        return {};
+    }));
+    std::ranges::sort(out, {}, [](const Learned& one) { return one.address; });
+    return out;
+}
+
+Result<> Programs::remove_build(const std::string& other) { return remove_pins(fmt::format("{}/policy-{}", folder_, other)); }
+
 Result<> Programs::forget(std::uint32_t owner) {
+    TRY(erase_where<policy_answer_key>(answers_.get(), [&](const auto& key) { return key.owner == owner; }));
     TRY(erase_where<policy_flow_key>(flows_.get(), [&](const auto& key) { return key.owner == owner; }));
     return erase_where<policy_denial_key>(denials_.get(), [&](const auto& key) { return key.owner == owner; });
 }

@@ -13,6 +13,9 @@
 
 namespace gantry::policy {
 
+// Of the programs that this was built with.
+std::string this_build();
+
 struct Verdict {
     bool allowed = false;
     std::uint32_t rule = 0;    // that allows it; 0: none is needed
@@ -31,11 +34,13 @@ public:
     // The pinned ones. Where there are none load is called with a folder to pin them in, which then gets its name.
     static Result<Programs> open(const std::string& folder, const std::function<Result<>(const std::string& into)>& load);
 
-    // Attaches every program to the cgroup; nothing is filtered before set_state(). Replaces the links of an earlier run. On
-    // error nothing is left.
-    Result<> attach(int cgroup, const std::string& container);
+    // Attaches every program to the cgroup, with that state. Replaces the links that are there, of an earlier run or another
+    // build's programs, which decide until the new ones do. On error nothing is left but those.
+    Result<> attach(int cgroup, const std::string& container, const policy_state& state);
     // Whether every program is linked to something.
     [[nodiscard]] bool attached(const std::string& container) const;
+    // Takes away the programs and maps of another build (Applied::build), which no container has any more. Idempotent.
+    Result<> remove_build(const std::string& other);
     // The links and their folder. Idempotent.
     Result<> detach(const std::string& container);
 
@@ -47,11 +52,18 @@ public:
     Result<std::optional<policy_state>> state(std::uint64_t cgroup);
 
     // Asks the rules by BPF_PROG_RUN of the same code over the same maps.
-    Result<Verdict> test(std::uint32_t policy, std::uint32_t flags, policy_direction direction, const Question& question);
+    Result<Verdict> test(const policy_state& state, policy_direction direction, const Question& question);
+
+    // What resolvers told a container and still holds: an address, and the pattern that it is for.
+    struct Learned {
+        config::Prefix address;
+        std::uint64_t pattern = 0;
+    };
+    Result<std::vector<Learned>> learned(std::uint32_t owner);
 
     [[nodiscard]] int flows() const { return flows_.get(); }
     [[nodiscard]] int denials() const { return denials_.get(); }
-    // Entries of flows and denials that a container left.
+    // Entries of flows, denials and answers that a container left.
     Result<> forget(std::uint32_t owner);
 
 private:
@@ -60,7 +72,7 @@ private:
     Result<> open_all(const std::string& pins);
 
     std::string folder_, pins_;
-    os::Fd states_, targets_, ports_, flows_, denials_;
+    os::Fd states_, targets_, ports_, names_, permits_, answers_, flows_, denials_;
 };
 
 }  // namespace gantry::policy

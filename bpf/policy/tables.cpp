@@ -1,9 +1,12 @@
 #include "policy/tables.hpp"
 
+#include "base/hash.hpp"
+
 #include <netinet/in.h>
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace gantry::policy {
 
@@ -12,15 +15,37 @@ namespace {
 using config::PortSpan;
 using config::Prefix;
 
-// What one prefix allows: its own grants and those of the prefixes around it, in the order of the rules.
-using Applicable = std::vector<const Grant*>;
+// What one prefix or name allows: its own grants and those of what is around it, in the order of the rules.
+struct Permission {
+    std::uint32_t rule = 0;
+    const std::vector<PortSpan>* ports = nullptr;
+};
+using Applicable = std::vector<Permission>;
 
 struct Node {
-    std::vector<const Grant*> own;
-    bool inside = false;  // the world ends here
+    Applicable own;
+    std::uint32_t place = 0;  // enum policy_place
 };
 
-bool by_rule(const Grant* a, const Grant* b) { return a->rule < b->rule; }
+Permission of(const Grant& grant) { return {grant.rule, &grant.ports}; }
+bool by_rule(const Permission& a, const Permission& b) { return a.rule < b.rule; }
+
+// Whether the wider pattern has all names of the narrower one.
+bool covers(std::string_view wider, std::string_view narrower) {
+    if (wider == narrower) return true;
+    return wider.starts_with("*.") && narrower.size() >= wider.size() && narrower.ends_with(wider.substr(1));
+}
+
+// Backwards: "*.example.com" is "moc.elpmaxe.", and every name ends with a NUL.
+policy_name_key name_key(std::string_view pattern, std::uint32_t policy) {
+    policy_name_key key{};
+    const bool wild = pattern.starts_with("*.");
+    if (wild) pattern.remove_prefix(1);
+    std::ranges::copy(pattern.rbegin(), pattern.rend(), key.name);
+    key.policy = policy;
+    key.prefixlen = static_cast<std::uint32_t>(8 * (sizeof key.policy + pattern.size() + (wild ? 0 : 1)));
+    return key;
+}
 
 // The spans as aligned blocks of a power of two ports: what prefixes of a port number can say.
 template <class Use>
@@ -35,21 +60,23 @@ void each_block(unsigned first, unsigned last, Use use) {
 
 class Compiler {
 public:
-    Compiler(std::uint32_t policy, policy_direction which) : scope_(POLICY_SCOPE(policy, static_cast<std::uint32_t>(which))) {}
+    Compiler(std::uint32_t policy, policy_direction which)
+        : policy_(policy), scope_(POLICY_SCOPE(policy, static_cast<std::uint32_t>(which))) {}
 
-    void target(const Prefix& prefix, Applicable grants) {
+    void target(const Prefix& prefix, Applicable grants, std::uint32_t place) {
         policy_target_key key{};
         key.prefixlen = POLICY_SCOPE_BITS + prefix.length;
         key.scope = scope_;
         std::ranges::copy(prefix.address, key.address);
-        std::ranges::stable_sort(grants, by_rule);
-        const auto every = std::ranges::find_if(grants, [](const Grant* grant) { return grant->ports.empty(); });
-        policy_target value{POLICY_NOTHING, 0};
-        if (every != grants.end())
-            value = {POLICY_EVERY_PORT, (*every)->rule};
-        else if (!grants.empty())
-            value.set = set_of(grants);
+        policy_target value = permitted(std::move(grants));
+        value.place = place;
         out_.targets.emplace_back(key, value);
+    }
+
+    void name(const std::string& pattern, Applicable grants) {
+        const std::uint64_t number = pattern_number(pattern);
+        out_.names.emplace_back(name_key(pattern, policy_), number);
+        out_.permits.emplace_back(policy_permit_key{number, policy_, 0}, permitted(std::move(grants)));
     }
 
     void port(std::uint32_t set, const PortSpan& span, std::uint32_t rule) {
@@ -60,13 +87,20 @@ public:
     Tables done() && { return std::move(out_); }
 
 private:
+    policy_target permitted(Applicable grants) {
+        std::ranges::stable_sort(grants, by_rule);
+        const auto every = std::ranges::find_if(grants, [](const Permission& grant) { return grant.ports->empty(); });
+        if (every != grants.end()) return {POLICY_EVERY_PORT, every->rule, 0};
+        return {grants.empty() ? POLICY_NOTHING : set_of(grants), 0, 0};
+    }
+
     std::uint32_t set_of(const Applicable& grants) {
         std::vector<std::pair<std::uint32_t, std::vector<PortSpan>>> content;
-        for (const Grant* grant : grants) content.emplace_back(grant->rule, grant->ports);
+        for (const Permission& grant : grants) content.emplace_back(grant.rule, *grant.ports);
         const auto [found, made] = sets_.emplace(std::move(content), static_cast<std::uint32_t>(sets_.size() + 1));
         if (made)
-            for (const Grant* grant : grants)
-                for (const PortSpan& span : grant->ports) port(found->second, span, grant->rule);
+            for (const Permission& grant : grants)
+                for (const PortSpan& span : *grant.ports) port(found->second, span, grant.rule);
         return found->second;
     }
 
@@ -82,7 +116,7 @@ private:
             out_.ports.emplace_back(key, rule);
     }
 
-    std::uint32_t scope_;
+    std::uint32_t policy_, scope_;
     std::map<std::vector<std::pair<std::uint32_t, std::vector<PortSpan>>>, std::uint32_t> sets_;
     std::set<std::array<std::uint32_t, 4>> taken_;
     Tables out_;
@@ -97,16 +131,20 @@ Prefix root(bool v4) {
 
 }  // namespace
 
+std::uint64_t pattern_number(std::string_view pattern) { return std::max<std::uint64_t>(fnv1a(pattern), 1); }
+
 Tables compile(const Direction& direction, std::uint32_t policy, policy_direction which) {
     Compiler compiler(policy, which);
     for (const bool v4 : {true, false}) {
         // The root is there always: bit by bit, a short IPv6 prefix would cover mapped IPv4 addresses.
         std::map<Prefix, Node> nodes{{root(v4), {}}};
         for (const Grant& grant : direction.grants)
-            if (grant.prefix.is_v4() == v4) nodes[grant.prefix].own.push_back(&grant);
-        if (!direction.world.empty())
+            if (grant.prefix.is_v4() == v4) nodes[grant.prefix].own.push_back(of(grant));
+        if (!direction.world.empty() || !direction.names.empty())
             for (const Prefix& prefix : direction.inside)
-                if (prefix.is_v4() == v4) nodes[prefix].inside = true;
+                if (prefix.is_v4() == v4) nodes[prefix].place |= POLICY_INSIDE;
+        for (const Prefix& prefix : direction.resolvers)
+            if (prefix.is_v4() == v4) nodes[prefix].place |= POLICY_RESOLVER;
 
         // In this order a prefix comes after those that cover it.
         struct Level {
@@ -118,14 +156,22 @@ Tables compile(const Direction& direction, std::uint32_t policy, policy_directio
         for (const auto& [prefix, node] : nodes) {
             while (!levels.empty() && !levels.back().prefix.covers(prefix)) levels.pop_back();
             Level level{prefix, levels.empty() ? Applicable() : levels.back().grants,
-                        node.inside || (!levels.empty() && levels.back().inside)};
+                        (node.place & POLICY_INSIDE) != 0 || (!levels.empty() && levels.back().inside)};
             level.grants.insert(level.grants.end(), node.own.begin(), node.own.end());
             Applicable all = level.grants;
             if (!level.inside)
-                for (const Grant& grant : direction.world) all.push_back(&grant);
-            compiler.target(prefix, std::move(all));
+                for (const Grant& grant : direction.world) all.push_back(of(grant));
+            compiler.target(prefix, std::move(all), node.place | (level.inside ? std::uint32_t{POLICY_INSIDE} : 0U));
             levels.push_back(std::move(level));
         }
+    }
+    std::set<std::string> patterns;
+    for (const NameGrant& grant : direction.names) patterns.insert(grant.pattern);
+    for (const std::string& pattern : patterns) {
+        Applicable all;
+        for (const NameGrant& grant : direction.names)
+            if (covers(grant.pattern, pattern)) all.push_back({grant.rule, &grant.ports});
+        compiler.name(pattern, std::move(all));
     }
     return std::move(compiler).done();
 }

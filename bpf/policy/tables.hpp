@@ -5,6 +5,8 @@
 
 #include "config/policy.hpp"
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace gantry::policy {
@@ -17,16 +19,30 @@ struct Grant {
     bool operator==(const Grant&) const = default;
 };
 
+// One rule's permission for the addresses of DNS names.
+struct NameGrant {
+    std::string pattern;  // "api.example.com", "*.example.com"
+    std::uint32_t rule = 0;
+    std::vector<config::PortSpan> ports;
+};
+
 struct Direction {
     std::vector<Grant> grants;
     std::vector<Grant> world;            // their prefix is not looked at
     std::vector<config::Prefix> inside;  // what is not the world: this host's addresses, networks of containers
+    std::vector<NameGrant> names{};
+    std::vector<config::Prefix> resolvers{};  // addresses whose answers for the names are believed
 };
 
 struct Tables {
     std::vector<std::pair<policy_target_key, policy_target>> targets;
     std::vector<std::pair<policy_port_key, std::uint32_t>> ports;
+    std::vector<std::pair<policy_name_key, std::uint64_t>> names;
+    std::vector<std::pair<policy_permit_key, policy_target>> permits;
 };
+
+// What the maps know a pattern by, in every policy.
+std::uint64_t pattern_number(std::string_view pattern);
 
 // Entries of a direction that has rules; an address that no entry covers is denied. The longest prefix decides, so each prefix
 // gets what the wider ones allow as well. Of two rules that allow the same, the first is named.

@@ -59,9 +59,27 @@ std::size_t ports_at(std::string_view text) {
     }
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return colon;
-    const bool named = text.starts_with("label:") || text.starts_with("network:");
+    const bool named = text.starts_with("label:") || text.starts_with("network:") || text.starts_with("dns:");
     if (named) return looks_like_ports(text.substr(colon + 1)) ? colon : std::string_view::npos;
     return text.find(':') == colon ? colon : std::string_view::npos;
+}
+
+// "api.example.com", "*.example.com"; in lower case, without the dot at the end.
+Result<std::string> dns_pattern(std::string_view text) {
+    std::string name(text);
+    for (char& c : name)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (name.ends_with('.')) name.pop_back();
+    std::string_view rest = name;
+    if (rest.starts_with("*.")) rest.remove_prefix(2);
+    const auto labels = split(rest, '.');
+    const bool good =
+        !rest.empty() && name.size() <= policy_name_limit && std::ranges::all_of(labels, [](std::string_view label) {
+            return !label.empty() && label.size() <= 63 &&
+                   label.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_") == std::string_view::npos;
+        });
+    if (!good) return error(Errc::invalid, "'{}' is neither a DNS name nor '*.' and one", text.substr(0, 80));
+    return name;
 }
 
 Result<> read_peer(std::string_view text, PolicyRule& rule) {
@@ -70,7 +88,11 @@ Result<> read_peer(std::string_view text, PolicyRule& rule) {
         rule.peer = text == "host" ? Peer::host : Peer::world;
         return {};
     }
-    if (text.starts_with("dns:")) return error(Errc::unsupported, "peers by DNS name are not there yet");
+    if (text.starts_with("dns:")) {
+        rule.peer = Peer::dns;
+        rule.name = TRY(dns_pattern(text.substr(4)));
+        return {};
+    }
     if (text.starts_with("network:")) {
         rule.peer = Peer::network;
         rule.name = TRY(ObjectName::parse("network", text.substr(8))).str();
@@ -178,8 +200,22 @@ std::string Prefix::str() const {
     return length == 128 ? text : fmt::format("{}/{}", text, length - (v4 ? 96 : 0));
 }
 
+bool has_peer(const NetworkPolicy& policy, PolicyRule::Peer peer) {
+    const auto in = [&](const auto& list) {
+        return list && std::ranges::any_of(*list, [&](const PolicyRule& rule) { return rule.peer == peer; });
+    };
+    return in(policy.egress) || in(policy.ingress);
+}
+
 Result<PolicyRule> parse_policy_rule(std::string_view text) {
     return TRY_CONTEXT(parse_rule(text), "rule '{}'", text.substr(0, 80));
+}
+
+Result<PolicyRule> parse_ingress_rule(std::string_view text) {
+    PolicyRule rule = TRY(parse_policy_rule(text));
+    if (rule.peer == PolicyRule::Peer::dns)
+        return error(Errc::invalid, "rule '{}': a DNS name is for egress, nobody asks for it when somebody comes", rule.text);
+    return rule;
 }
 
 Result<PortSpan> parse_listen_port(std::string_view text) {

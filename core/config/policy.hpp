@@ -3,6 +3,7 @@
 //     web   app-*:80,8000-8010                                containers by name or pattern (fnmatch(3))
 //     label:tier=db:5432   network:backend                    containers by label, all of a network
 //     host   world                                            this host; all that is neither this host nor a container here
+//     dns:api.example.com:443   dns:*.example.com             what the container's resolvers answer for a name; egress only
 // Without ports: all of them, ICMP too. Without a protocol: tcp, udp and sctp. PROTOCOL is tcp, udp, sctp or icmp (both
 // families; it has no ports).
 #pragma once
@@ -39,9 +40,9 @@ struct PortSpan {
 };
 
 struct PolicyRule {
-    enum class Peer { prefix, container, label, network, host, world } peer = Peer::world;
-    std::string name;             // the container's pattern, the label KEY or KEY=VALUE, the network
-    Prefix prefix;                // of Peer::prefix
+    enum class Peer { prefix, container, label, network, host, world, dns } peer = Peer::world;
+    std::string name;  // the container's pattern, the label KEY or KEY=VALUE, the network, the DNS name or "*." and one
+    Prefix prefix;     // of Peer::prefix
     std::vector<PortSpan> ports;  // empty: everything, whatever the protocol
     std::string text;             // as it was written
     bool operator==(const PolicyRule& other) const { return text == other.text; }
@@ -55,9 +56,16 @@ struct NetworkPolicy {
     bool operator==(const NetworkPolicy&) const = default;
 };
 
+// Whether a rule of either direction has such a peer.
+bool has_peer(const NetworkPolicy& policy, PolicyRule::Peer peer);
+
 inline constexpr std::size_t policy_rule_limit = 4096;  // of one list
 
+inline constexpr std::size_t policy_name_limit = 247;  // of a DNS name; longer ones are not followed
+
 Result<PolicyRule> parse_policy_rule(std::string_view text);
+// The same for what comes in, where no DNS name is asked for.
+Result<PolicyRule> parse_ingress_rule(std::string_view text);
 Result<PortSpan> parse_listen_port(std::string_view text);
 std::string listen_text(const PortSpan& span);
 std::string protocol_text(std::uint8_t protocol);  // "tcp"; a number where it has no name here

@@ -35,7 +35,7 @@ void get_rules(const Item& item, std::optional<std::vector<T>>& out, Result<T> (
 
 constexpr Key<NetworkPolicy> policy[] = {
     {"egress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.egress, parse_policy_rule); }},
-    {"ingress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.ingress, parse_policy_rule); }},
+    {"ingress", [](const Item& i, NetworkPolicy& p) { get_rules<PolicyRule>(i, p.ingress, parse_ingress_rule); }},
     {"listen", [](const Item& i, NetworkPolicy& p) { get_rules<PortSpan>(i, p.listen, parse_listen_port); }},
 };
 

@@ -1,6 +1,7 @@
 #include "container/attachments.hpp"
 #include "container/engine_impl.hpp"
 #include "container/names.hpp"
+#include "container/policy.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
@@ -44,6 +45,12 @@ Result<> lead_to_resolver(Engine& engine, const config::Definition& changed, con
     return os::write_all(fd.get(), resolv_conf(host_resolv_conf(), changed, true, resolver), file);
 }
 
+// Its own policy, and those of others that name it.
+Result<> renew_policies(Engine& engine, const Record& record) {
+    TRY(refresh_policy(engine.paths(), record.name));
+    return refresh_policies(engine.paths(), record);
+}
+
 Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed,
                      const std::string& network) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
@@ -68,7 +75,8 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
         TRY(write_record(engine.paths(), record));
         TRY(publish_names(engine.paths(), container.name, changed, host_name_of(changed, container.id),
                           record.networks.back()));
-        return lead_to_resolver(engine, changed, record);
+        TRY(lead_to_resolver(engine, changed, record));
+        return renew_policies(engine, record);
     }
     return error(Errc::internal, "network '{}' is not in the changed definition", network);
 }
@@ -80,10 +88,12 @@ Result<> detach_live(Engine& engine, const Container& container, const config::D
     TRY(dns::withdraw(engine.paths(), network, container.name.str()));
     for (const auto& entry : record.networks)
         if (entry.config.name == network)
-            TRY(TRY(engine.network_driver(entry.config.driver))->teardown(container.name.str(), entry.config, false));
+            TRY(TRY(engine.network_driver(entry.config.driver))->teardown(container.name.str(), entry.config, true));
     std::erase_if(record.networks, [&](const Record::Network& entry) { return entry.config.name == network; });
     TRY(write_record(engine.paths(), record));
-    return lead_to_resolver(engine, changed, record);
+    TRY(lead_to_resolver(engine, changed, record));
+    // While the address is still the container's: the lease is given up last.
+    return renew_policies(engine, record);
 }
 
 Result<> write_changed(Engine& engine, const Container& container, const config::Definition& changed) {
@@ -135,7 +145,10 @@ Result<NetworkInfo> Engine::network_create(driver::NetworkConfig config, std::ma
     NetworkInfo wanted;
     wanted.config = std::move(config);
     wanted.labels = std::move(labels);
-    return make_network(paths(), this->config(), *driver, std::move(wanted));
+    const NetworkInfo made = TRY(make_network(paths(), this->config(), *driver, std::move(wanted)));
+    // Its addresses are not the world's any more.
+    TRY(refresh_policies(paths()));
+    return made;
 }
 
 Result<> Engine::network_remove(std::string_view name) {
@@ -146,7 +159,8 @@ Result<> Engine::network_remove(std::string_view name) {
     driver::NetworkDriver* driver = TRY(network_driver(found.config.driver));
     TRY_CONTEXT(driver->network_remove(found.config), "remove network '{}'", found.config.name);
     dns::forget_network(paths(), found.config.name);
-    return erase_network(paths(), found.config.name);
+    TRY(erase_network(paths(), found.config.name));
+    return refresh_policies(paths());
 }
 
 Result<> Engine::network_reload(std::string_view name) {

@@ -1,8 +1,9 @@
 // The network policy of running containers: peers become addresses here, bpf/policy enforces it.
 //
-// A policy that names containers (by name, label, network) holds what they had when it was put in force; whoever starts or
-// stops a container puts such policies of others in force anew (refresh_policies). Root, in the host's namespaces; any number
-// of processes at once.
+// A policy that names containers, networks or the host holds what they had when it was put in force; whoever starts or stops a
+// container, makes or removes a network, or (gantry-policy.socket) sees the host's addresses change puts such policies in force
+// anew (refresh_policies). DNS names are followed by the programs themselves. Root, in the host's namespaces; any number of
+// processes at once.
 #pragma once
 
 #include "base/names.hpp"
@@ -36,6 +37,10 @@ Result<> release_policy(const config::Paths& paths, const std::string& name);
 // After container got its addresses, or (while is_ending()) before it gives them up: other containers' policies that name it,
 // or hold an address of its.
 Result<> refresh_policies(const config::Paths& paths, const Record& container);
+// One container's own, whose addresses have changed. Nothing is done where it has no policy.
+Result<> refresh_policy(const config::Paths& paths, const std::string& name);
+// All policies that speak of the host or of networks.
+Result<> refresh_policies(const config::Paths& paths);
 
 // The reaper is at it: the container's record is still there, its addresses are nobody's.
 bool is_ending(const config::Paths& paths, const std::string& name);

@@ -14,9 +14,9 @@ namespace gantry::container {
 
 using namespace detail;
 
-namespace {
+namespace detail {
 
-Result<os::Fd> cgroup_of(const config::Paths& paths, const std::string& name) {
+Result<os::Fd> policy_cgroup(const config::Paths& paths, const std::string& name) {
     const std::string folder = TRY(cgroup_folder(std::to_string(TRY(read_record(paths, name)).pid)));
     // Below the unit's cgroup a container may have some of its own.
     const std::string unit = fmt::format("/ctr@{}.service", name);
@@ -25,15 +25,16 @@ Result<os::Fd> cgroup_of(const config::Paths& paths, const std::string& name) {
     return os::open(folder.substr(0, end + unit.size()), O_RDONLY | O_DIRECTORY);
 }
 
+}  // namespace detail
+
+namespace {
+
 Result<> attach_again(const config::Paths& paths, const std::string& name) {
     const os::Fd lock = TRY(lock_policy(paths, name));
     const auto applied = TRY(read_policy(paths, name));
     if (!applied) return {};
     policy::Programs programs = TRY(policy_programs(paths));
-    const os::Fd cgroup = TRY(cgroup_of(paths, name));
-    TRY(programs.put(applied->tables()));
-    TRY(programs.attach(cgroup.get(), name));
-    return programs.set_state(TRY(os::cgroup_id(cgroup.get())), {applied->owner, applied->policy, applied->flags()});
+    return replace_policy(paths, programs, name, *applied, *applied);
 }
 
 bool in(const std::vector<std::string>& names, const std::string& name) {
@@ -63,8 +64,10 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
             continue;
         }
         if (!programs) programs = TRY(policy_programs(paths));
-        const auto state = TRY(programs->state((*applied)->cgroup));
-        if (!programs->attached(name) || !state || state->policy != (*applied)->policy)
+        // Of another build's programs only the links are known.
+        const bool ours = (*applied)->build == policy::this_build();
+        const auto state = ours ? TRY(programs->state((*applied)->cgroup)) : std::nullopt;
+        if (!programs->attached(name) || (ours && (!state || state->policy != (*applied)->policy)))
             out.push_back({name, "its network policy is not enforced"});
     }
     if (!numbers.ok()) return out;

@@ -37,6 +37,16 @@ Result<config::PortSpan> one_port(const PolicyRule& rule) {
 Result<policy::Applied> running_policy(Engine& engine, const Container& container) {
     auto applied = TRY(read_policy(engine.paths(), container.name.str()));
     if (!applied) return error(Errc::not_found, "container '{}' runs without a policy, or does not run", container.name.str());
+    if (applied->build != policy::this_build() || !has_peer(applied->rules, PolicyRule::Peer::dns)) return std::move(*applied);
+    // What its resolvers have told it so far.
+    policy::Programs programs = TRY(policy_programs(engine.paths()));
+    const auto learned = TRY(programs.learned(applied->owner));
+    for (std::uint32_t i = 0; i < applied->rules.egress->size(); ++i) {
+        const PolicyRule& rule = (*applied->rules.egress)[i];
+        if (rule.peer != PolicyRule::Peer::dns) continue;
+        for (const auto& one : learned)
+            if (one.pattern == policy::pattern_number(rule.name)) applied->egress.push_back({one.address, i + 1, rule.ports});
+    }
     return std::move(*applied);
 }
 
@@ -48,7 +58,7 @@ Result<bool> change_policy(Engine& engine, const Container& container, const Pol
     }
     config::NetworkPolicy wanted = TRY(running_policy(engine, container)).rules;
     TRY(change_list<PolicyRule>(change.egress, wanted.egress, config::parse_policy_rule));
-    TRY(change_list<PolicyRule>(change.ingress, wanted.ingress, config::parse_policy_rule));
+    TRY(change_list<PolicyRule>(change.ingress, wanted.ingress, config::parse_ingress_rule));
     TRY(change_list<config::PortSpan>(change.listen, wanted.listen, config::parse_listen_port));
     TRY(set_policy(engine.paths(), name, wanted));
     if (!is_engine_file(engine.paths(), container.definition_file)) return true;
@@ -62,7 +72,11 @@ Result<std::vector<PolicyAnswer>> test_policy(Engine& engine, const Container& c
                                               std::string_view peer) {
     const bool egress = direction == "egress";
     if (!egress && direction != "ingress") return error(Errc::invalid, "the direction must be egress or ingress");
-    const policy::Applied applied = TRY(running_policy(engine, container));
+    policy::Applied applied = TRY(running_policy(engine, container));
+    if (applied.build != policy::this_build()) {  // the maps of this build know nothing of it yet
+        TRY(set_policy(engine.paths(), container.name.str(), applied.rules));
+        applied = TRY(running_policy(engine, container));
+    }
     const PolicyRule asked = TRY(config::parse_policy_rule(peer));
     const auto span = TRY(one_port(asked));
     std::vector<config::Prefix> remotes{asked.prefix};
@@ -74,8 +88,8 @@ Result<std::vector<PolicyAnswer>> test_policy(Engine& engine, const Container& c
     const auto& rules = egress ? applied.rules.egress : applied.rules.ingress;
     std::vector<PolicyAnswer> out;
     for (const config::Prefix& remote : remotes) {
-        const auto verdict = TRY(programs.test(applied.policy, applied.flags(), egress ? POLICY_EGRESS : POLICY_INGRESS,
-                                               {remote, span.protocol, span.first}));
+        const auto verdict = TRY(programs.test({applied.owner, applied.policy, applied.flags()},
+                                               egress ? POLICY_EGRESS : POLICY_INGRESS, {remote, span.protocol, span.first}));
         out.push_back({remote, verdict.allowed, verdict.rule, rule_text(rules, verdict.rule), reason_text(verdict.reason)});
     }
     return out;

@@ -67,7 +67,8 @@ Result<> name_rules(const config::Paths& paths, std::vector<Traffic>& all) {
         question.protocol = one.key.protocol;
         question.port = one.key.port;
         const auto direction = one.key.direction == INSIGHT_OUT ? POLICY_EGRESS : POLICY_INGRESS;
-        const auto verdict = TRY(programs->test(found->second->policy, found->second->flags(), direction, question));
+        const auto verdict =
+            TRY(programs->test({found->second->owner, found->second->policy, found->second->flags()}, direction, question));
         if (verdict.allowed) one.rule = rule_text(rules, verdict.rule);
     }
     return {};

@@ -1,9 +1,11 @@
 // gantry-launch NAME         ExecStart= of ctr@NAME.service
 // gantry-launch --step ID NAME  a RUN step of the build ID (container/build_step.hpp)
+// gantry-launch --policies   ExecStart= of gantry-policy.service: the host's addresses have changed
 // gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
 #include "config/reader.hpp"
 #include "container/exit_note.hpp"
 #include "container/exit_status.hpp"
+#include "container/policy.hpp"
 #include "container/record.hpp"
 #include "launch/kernel.hpp"
 #include "launch/notify.hpp"
@@ -11,9 +13,12 @@
 #include "log/slots.hpp"
 #include "os/file.hpp"
 
+#include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 
 namespace gantry::launch {
@@ -77,11 +82,29 @@ int reap(const ContainerName& name) {
     return reaped.ok() ? 0 : 1;
 }
 
+// What PID 1's socket has to say is not read but thrown away: all there is is looked at. Addresses come in rows, so this goes
+// on until there is a moment without one.
+int follow_addresses() {
+    constexpr int quiet_ms = 200;
+    // sd_listen_fds(3): the first descriptor that is passed is 3.
+    pollfd socket{variable("LISTEN_PID") == std::to_string(getpid()) ? 3 : -1, POLLIN, 0};
+    for (;;) {
+        char message[8192];
+        while (socket.fd >= 0)
+            // ENOBUFS tells of messages that were lost, and is an error once.
+            if (recv(socket.fd, message, sizeof message, MSG_DONTWAIT) < 0 && errno != EINTR && errno != ENOBUFS) break;
+        const auto renewed = container::refresh_policies(config::Paths::from_environment());
+        if (!renewed.ok()) complain(renewed.error());
+        if (socket.fd < 0 || poll(&socket, 1, quiet_ms) <= 0) return renewed.ok() ? 0 : 1;
+    }
+}
+
 int run(const std::vector<std::string_view>& arguments) {
+    if (arguments.size() == 1 && arguments[0] == "--policies") return follow_addresses();
     const bool reaping = !arguments.empty() && arguments[0] == "--reap";
     const bool building = !arguments.empty() && arguments[0] == "--step";
     if (arguments.size() != (building ? 3U : reaping ? 2U : 1U)) {
-        complain(error(Errc::invalid, "usage: gantry-launch [--reap | --step ID] NAME"));
+        complain(error(Errc::invalid, "usage: gantry-launch --policies | [--reap | --step ID] NAME"));
         return 125;
     }
     const auto name = ContainerName::parse(arguments.back());

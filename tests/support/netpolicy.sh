@@ -18,6 +18,18 @@ $2
 name = \"pol\""
     systemctl start "ctr@$1"
 }
+# The same with the host's programs inside: the busybox of the test image knows no getaddrinfo(3).
+speaker() {  # NAME POLICY
+    define "$1" "command = [\"payload\", \"sleep\"]
+volumes = [\"/usr:/usr:ro\", \"/usr/lib:/lib:ro\", \"/usr/lib64:/lib64:ro\"]
+[network.policy]
+$2
+[[networks]]
+name = \"pol\""
+    systemctl start "ctr@$1"
+}
+# By name, in one go: what a speaker gets from there, or the error.
+fetch() { inside "$1" "python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=3).read().decode())' http://$2/hostname" 2>&1 | tail -n 3; }
 inside() { gantry exec "$1" sh -c "$2"; }
 address() { gantry inspect -f '{{(index .NetworkSettings.Networks "pol").IPAddress}}' "$1"; }
 address6() { gantry inspect -f '{{(index .NetworkSettings.Networks "pol").GlobalIPv6Address}}' "$1"; }
@@ -26,3 +38,37 @@ page() { inside "$1" "printf 'GET /hostname HTTP/1.0\r\n\r\n' | nc -w 2 $2 $3" 2
 reaches() { assert_contains "$(page "$@")" '200 OK'; }
 refused() { assert_lacks "$(page "$@")" '200 OK'; }
 end() { for name; do systemctl stop "ctr@$name"; rm "/etc/gantry/containers/$name.toml"; done; }
+
+# A world behind a router: two servers, on two ports each, and a resolver that has more names than servers.
+world_outside() {
+    ip netns add outside
+    ip link add out0 type veth peer name eth0 netns outside
+    ip addr add 198.51.100.1/24 dev out0
+    ip addr add 2001:db8:51::1/64 dev out0 nodad
+    ip link set out0 up
+    ip -n outside addr add 198.51.100.7/24 dev eth0
+    ip -n outside addr add 198.51.100.8/24 dev eth0
+    ip -n outside addr add 2001:db8:51::7/64 dev eth0 nodad
+    ip -n outside link set eth0 up
+    ip -n outside route add default via 198.51.100.1
+    ip -n outside route add default via 2001:db8:51::1
+    mkdir -p /run/outside && echo 'answered' >/run/outside/hostname
+    for port in 80 81; do
+        systemd-run --quiet --unit=outside-$port -p NetworkNamespacePath=/run/netns/outside -p WorkingDirectory=/run/outside \
+            python3 -m http.server --bind :: $port
+    done
+    ip link add up0 type bridge && ip addr add 192.0.2.53/24 dev up0 && ip link set up0 up
+    printf 'nameserver 192.0.2.53\n' >/etc/resolv.conf
+    outside_names >/run/names.conf
+    systemd-run --quiet --unit=upstream /usr/sbin/dnsmasq --conf-file=/run/names.conf --keep-in-foreground --pid-file= --bind-interfaces \
+        --listen-address=192.0.2.53 --no-hosts --no-resolv --user=nobody
+}
+outside_names() {
+    echo 'address=/api.example.com/198.51.100.7
+address=/api.example.com/2001:db8:51::7
+address=/a.wild.example.com/198.51.100.8
+host-record=edge.example.net,198.51.100.8
+cname=www.example.com,edge.example.net
+address=/rebind.example.com/192.0.2.53
+address=/metadata.example.com/169.254.169.254'
+}

@@ -34,8 +34,11 @@ std::string rules_text(const char* name, const std::optional<std::vector<PolicyR
     for (std::size_t i = 0; i < rules->size(); ++i) {
         const auto addresses = container::rule_addresses(grants, static_cast<std::uint32_t>(i + 1));
         text += fmt::format("  {} {}", i + 1, (*rules)[i].text);
-        if ((*rules)[i].peer == PolicyRule::Peer::container || (*rules)[i].peer == PolicyRule::Peer::label)
-            text += addresses.empty() ? " (nobody now)" : fmt::format(" ({})", fmt::join(addresses, ", "));
+        const auto peer = (*rules)[i].peer;
+        if (peer == PolicyRule::Peer::container || peer == PolicyRule::Peer::label || peer == PolicyRule::Peer::dns)
+            text += !addresses.empty()              ? fmt::format(" ({})", fmt::join(addresses, ", "))
+                    : peer == PolicyRule::Peer::dns ? " (not asked for yet)"
+                                                    : " (nobody now)";
         text += "\n";
     }
     return text;

@@ -31,6 +31,8 @@ TEST(PolicyRules, PeersPortsAndProtocols) {
         {"label:tier=db:5432/tcp", Peer::label, "tier=db", {{tcp, 5432, 5432}}},
         {"label:tier", Peer::label, "tier", {}},
         {"network:back:1/udp", Peer::network, "back", {{udp, 1, 1}}},
+        {"dns:API.Example.com.:443/tcp", Peer::dns, "api.example.com", {{tcp, 443, 443}}},
+        {"dns:*.example.com", Peer::dns, "*.example.com", {}},
         {"world/icmp", Peer::world, "", {{IPPROTO_ICMP, 0, 65535}, {IPPROTO_ICMPV6, 0, 65535}}},
         {"host:53/udp", Peer::host, "", {{udp, 53, 53}}},
     };
@@ -59,13 +61,17 @@ TEST(PolicyRules, WhatIsWrongIsTold) {
                                                          {"network:", "network"},
                                                          {"fd00::zz", "not an IP address"},
                                                          {"[fd00::1", "not an IP"},
-                                                         {"dns:example.com:443", "not there yet"},
+                                                         {"dns:", "DNS name"},
+                                                         {"dns:a..b:443", "DNS name"},
+                                                         {"dns:*:443", "DNS name"},
+                                                         {"dns:a.*.com", "DNS name"},
                                                          {"web\n:80", "neither"}};
     for (const auto& [text, why] : cases) {
         const auto rule = parse_policy_rule(text);
         ASSERT_FALSE(rule.ok()) << text;
         EXPECT_THAT(rule.error().message(), testing::HasSubstr(why)) << text;
     }
+    EXPECT_FALSE(parse_ingress_rule("dns:example.com:443").ok());
     EXPECT_FALSE(parse_listen_port("80/icmp").ok());
     EXPECT_FALSE(parse_listen_port("0/tcp").ok());
     EXPECT_EQ(listen_text(parse_listen_port("8000-8010/udp").value()), "8000-8010/udp");
