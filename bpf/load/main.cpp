@@ -1,18 +1,30 @@
-// gantry-bpf-load policy|route FOLDER: pins programs and maps in FOLDER. Run by the first start that needs them after a boot.
+// gantry-bpf-load guard|policy|route FOLDER: pins programs and maps in FOLDER. Run by the first start that needs them after a
+// boot.
+#include "guard/loader.hpp"
 #include "policy/loader.hpp"
 #include "route/loader.hpp"
 
 #include <cstdio>
 #include <string_view>
 
+namespace {
+
+struct Programs {
+    std::string_view name;
+    gantry::Result<> (*load)(const std::string& folder);
+};
+constexpr Programs known[] = {{"guard", gantry::guard::load}, {"policy", gantry::policy::load}, {"route", gantry::route::load}};
+
+}  // namespace
+
 int main(int count, char** arguments) {
-    const std::string_view which = count == 3 ? arguments[1] : "";
-    if (which != "policy" && which != "route") {
-        std::fputs("usage: gantry-bpf-load policy|route FOLDER\n", stderr);
-        return 2;
+    for (const Programs& programs : known) {
+        if (count != 3 || programs.name != arguments[1]) continue;
+        const auto loaded = programs.load(arguments[2]);
+        if (loaded.ok()) return 0;
+        fmt::print(stderr, "{}\n", loaded.error().message());
+        return 1;
     }
-    const auto loaded = which == "policy" ? gantry::policy::load(arguments[2]) : gantry::route::load(arguments[2]);
-    if (loaded.ok()) return 0;
-    fmt::print(stderr, "{}\n", loaded.error().message());
-    return 1;
+    std::fputs("usage: gantry-bpf-load guard|policy|route FOLDER\n", stderr);
+    return 2;
 }

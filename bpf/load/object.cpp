@@ -14,17 +14,30 @@ std::string log_text;  // what libbpf and the verifier said; one load at a time
 
 __attribute__((format(printf, 2, 0))) int keep(libbpf_print_level level, const char* format, va_list arguments) {
     if (level == LIBBPF_DEBUG) return 0;
-    char line[4096];
-    const int length = vsnprintf(line, sizeof line, format, arguments);
-    if (length > 0) log_text = std::string(line, std::min<std::size_t>(static_cast<std::size_t>(length), sizeof line - 1));
+    va_list again;
+    va_copy(again, arguments);
+    const int length = vsnprintf(nullptr, 0, format, again);
+    va_end(again);
+    if (length <= 0) return length;
+    std::string text(static_cast<std::size_t>(length) + 1, '\0');
+    vsnprintf(text.data(), text.size(), format, arguments);
+    text.pop_back();
+    log_text += text;
     return length;
 }
 
+// The verifier gives its reason in the line before it counts what it looked at; else the last line is as good as any.
+std::string_view reason() {
+    std::string_view said = log_text;
+    if (const auto counted = said.find("\nprocessed "); counted != std::string_view::npos) said = said.substr(0, counted);
+    while (said.ends_with('\n')) said.remove_suffix(1);
+    if (const auto line = said.rfind('\n'); line != std::string_view::npos) said = said.substr(line + 1);
+    return said.substr(0, 300);
+}
+
 Error failed(int number, const std::string& what) {
-    const auto last = log_text.find_last_not_of("\n");
-    std::string said = last == std::string::npos ? "" : log_text.substr(0, last + 1);
-    if (const auto line = said.rfind('\n'); line != std::string::npos) said = said.substr(line + 1);
-    return Error::from_errno(number, said.empty() ? what : fmt::format("{} ({})", what, said.substr(0, 300)));
+    const auto said = reason();
+    return Error::from_errno(number, said.empty() ? what : fmt::format("{} ({})", what, said));
 }
 
 }  // namespace

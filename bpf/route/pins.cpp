@@ -1,12 +1,8 @@
 #include "route/pins.hpp"
 
-#include "os/file.hpp"
+#include "load/pins.hpp"
 #include "os/netns.hpp"
 #include "route_build.hpp"
-
-#include <unistd.h>
-
-#include <cerrno>
 
 namespace gantry::route {
 
@@ -23,17 +19,7 @@ constexpr Hook hooks[] = {
     {"route_getpeername4", BPF_CGROUP_INET4_GETPEERNAME}, {"route_getpeername6", BPF_CGROUP_INET6_GETPEERNAME},
 };
 
-// bpffs has no files to remove but pins, and no folders below this one.
-Result<> remove_pins(const std::string& folder) {
-    const auto names = os::list_dir(folder);
-    if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
-    for (const auto& name : *names)
-        if (unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}/{}'", folder, name);
-    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", folder);
-    return {};
-}
-
-std::string pins_of(const std::string& folder) { return folder + "/route-" + build; }
+bpf::PinFolder pins_of(const std::string& folder) { return {folder, "route", build}; }
 
 }  // namespace
 
@@ -48,34 +34,19 @@ Result<Pins> Pins::open_in(const std::string& pins) {
     return opened;
 }
 
-Result<Pins> Pins::open(const std::string& folder) { return open_in(pins_of(folder)); }
+Result<Pins> Pins::open(const std::string& folder) { return open_in(pins_of(folder).path()); }
 
 Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock, const Making& making) {
-    const std::string pins = pins_of(folder), fresh = pins + "+new";
-    if (auto there = open(folder); there.ok() || there.error().code() != Errc::not_found) return there;
-    const os::Fd held = TRY(os::lock_file(lock));
-    // Whoever held the lock before may have made them.
-    if (auto there = open(folder); there.ok() || there.error().code() != Errc::not_found) return there;
-    TRY(os::make_dirs(folder, 0700));
-    TRY(remove_pins(fresh));
-    // A folder from which somebody removed a pin.
-    TRY(remove_pins(pins));
-    const auto make = [&]() -> Result<Pins> {
+    auto there = open(folder);
+    if (there.ok() || there.error().code() != Errc::not_found) return there;
+    const auto make = [&](const std::string& fresh) -> Result<> {
         TRY(making.load(fresh));
         Pins made = TRY(open_in(fresh));
-        TRY(making.fill(made, fresh));
-        if (rename(fresh.c_str(), pins.c_str()) != 0) return errno_error("rename '{}'", fresh);
-        return made;
+        return making.fill(made, fresh);
     };
-    auto made = make();
-    if (!made.ok()) {
-        [[maybe_unused]] const auto removed = remove_pins(fresh);
-        return made;
-    }
-    // Interfaces have the new programs by now: what other builds pinned serves nobody.
-    for (const auto& name : TRY(os::list_dir(folder)))
-        if (name.starts_with("route-") && folder + "/" + name != pins) TRY(remove_pins(folder + "/" + name));
-    return made;
+    TRY(bpf::make_pins(
+        pins_of(folder), lock, [&] { return open(folder).ok(); }, make));
+    return open(folder);
 }
 
 Result<> Pins::attach_host(int cgroup, const std::string& folder) {

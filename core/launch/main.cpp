@@ -86,6 +86,7 @@ int reap(const ContainerName& name) {
 // on until there is a moment without one.
 int follow_addresses() {
     constexpr int quiet_ms = 200;
+    const config::Paths paths = config::Paths::from_environment();
     // sd_listen_fds(3): the first descriptor that is passed is 3.
     pollfd socket{variable("LISTEN_PID") == std::to_string(getpid()) ? 3 : -1, POLLIN, 0};
     for (;;) {
@@ -93,9 +94,10 @@ int follow_addresses() {
         while (socket.fd >= 0)
             // ENOBUFS tells of messages that were lost, and is an error once.
             if (recv(socket.fd, message, sizeof message, MSG_DONTWAIT) < 0 && errno != EINTR && errno != ENOBUFS) break;
-        const auto renewed = container::refresh_policies(config::Paths::from_environment());
+        const auto renewed = container::refresh_policies(paths);
         if (!renewed.ok()) complain(renewed.error());
-        if (socket.fd < 0 || poll(&socket, 1, quiet_ms) <= 0) return renewed.ok() ? 0 : 1;
+        const bool somebody = container::has_policies(paths).value_or(true);
+        if (socket.fd < 0 || !somebody || poll(&socket, 1, quiet_ms) <= 0) return renewed.ok() ? 0 : 1;
     }
 }
 

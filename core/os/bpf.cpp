@@ -90,22 +90,23 @@ Result<> bpf_erase(int map, const void* key) {
     return {};
 }
 
+Result<bool> bpf_next_key(int map, const void* key, void* next) {
+    bpf_attr attributes = none();
+    attributes.map_fd = static_cast<std::uint32_t>(map);
+    attributes.key = address_of(key);
+    attributes.next_key = address_of(next);
+    if (call(BPF_MAP_GET_NEXT_KEY, attributes) == 0) return true;
+    if (errno == ENOENT) return false;
+    return errno_error("list a BPF map");
+}
+
 Result<> bpf_each_key(int map, std::size_t key_size, const std::function<Result<>(std::span<const std::byte> key)>& use) {
     // The next key is asked for before the one at hand is used: after an erasure the walk would begin again.
     std::vector<std::byte> key(key_size), next(key_size);
-    const auto step = [&](const std::byte* from) -> Result<bool> {
-        bpf_attr attributes = none();
-        attributes.map_fd = static_cast<std::uint32_t>(map);
-        attributes.key = from == nullptr ? 0 : address_of(from);
-        attributes.next_key = address_of(next.data());
-        if (call(BPF_MAP_GET_NEXT_KEY, attributes) == 0) return true;
-        if (errno == ENOENT) return false;
-        return errno_error("list a BPF map");
-    };
-    bool more = TRY(step(nullptr));
+    bool more = TRY(bpf_next_key(map, nullptr, next.data()));
     while (more) {
         key = next;
-        more = TRY(step(key.data()));
+        more = TRY(bpf_next_key(map, key.data(), next.data()));
         TRY(use(key));
     }
     return {};

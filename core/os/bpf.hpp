@@ -33,6 +33,8 @@ Result<> bpf_put(int map, const void* key, const void* value, std::uint64_t flag
 Result<bool> bpf_get(int map, const void* key, void* value);
 // A missing key is no error.
 Result<> bpf_erase(int map, const void* key);
+// The key behind another one in the map's own order, or the first where that is not there. False: there is none.
+Result<bool> bpf_next_key(int map, const void* key, void* next);
 // Every key, as bytes of key_size; use may erase the key it is given. Keys that come and go meanwhile may be missed or told
 // twice.
 Result<> bpf_each_key(int map, std::size_t key_size, const std::function<Result<>(std::span<const std::byte> key)>& use);

@@ -63,14 +63,17 @@ NetlinkMessage bridge_message(const NetworkPlan& network, unsigned index) {
 
 }  // namespace
 
-Result<Links> Links::open(unsigned port_limit) { return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), port_limit); }
+Result<Links> Links::open(Places places, unsigned port_limit) {
+    return Links(TRY(os::NetlinkSocket::open(NETLINK_ROUTE)), std::move(places), port_limit);
+}
 
 // Bridges are in every kernel that containers run on; what refuses to make one says so then.
 Result<> Links::probe() { return {}; }
 
-// All is in the firewall, or on the interface and goes with it.
+// All is in the firewall.
 Result<> Links::publish(const Attachment&) { return {}; }
-Result<> Links::forget(const Attachment&) { return {}; }
+// All else is on the interface, and goes with it.
+Result<> Links::forget(const Attachment& attachment) { return guard_.forget(route_, attachment.host_interface); }
 
 Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool mend) {
     const std::string name = network.bridge_name(index);
@@ -190,6 +193,7 @@ Result<> Links::settle_port(const NetworkPlan& network, const Port& end, unsigne
 Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     net::Inside inside = TRY(net::Inside::open(netns));
     TRY(make_veth(plan, wire, netns));
+    if (plan.network.guard) TRY(guard_.keep(route_, wire.host_interface, wire.mac, wire.addresses));
     const Port end{wire.host_interface, net::link_alias(plan.network.name, plan.container), wire.published};
     const unsigned index = TRY(place(plan.network, end));
     const std::string& bridge = plan.network.bridge;
@@ -201,6 +205,9 @@ Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
 }
 
 Result<> Links::reconnect(const NetworkPlan& network, const Attachment& attachment) {
+    // A note of an engine that knew no guard may have no MAC.
+    if (network.guard && !attachment.mac.empty())
+        TRY(guard_.keep(route_, attachment.host_interface, attachment.mac, attachment.addresses));
     const Port end{attachment.host_interface, "", !attachment.ports.empty()};
     const unsigned index = TRY(place(network, end));
     return settle_port(network, end, index);
@@ -232,10 +239,12 @@ Result<std::vector<PortLink>> Links::ports(const NetworkPlan& network) {
     return ports;
 }
 
-std::unique_ptr<driver::NetworkDriver> make_driver(std::string data_dir, const std::string& run_dir, unsigned port_limit) {
-    return std::make_unique<net::Driver>(std::move(data_dir), run_dir, [port_limit]() -> Result<std::unique_ptr<net::Fabric>> {
-        return std::unique_ptr<net::Fabric>(std::make_unique<Links>(TRY(Links::open(port_limit))));
-    });
+std::unique_ptr<driver::NetworkDriver> make_driver(std::string data_dir, Places places, unsigned port_limit) {
+    const std::string run_dir = places.run_dir;
+    return std::make_unique<net::Driver>(
+        std::move(data_dir), run_dir, [places = std::move(places), port_limit]() -> Result<std::unique_ptr<net::Fabric>> {
+            return std::unique_ptr<net::Fabric>(std::make_unique<Links>(TRY(Links::open(places, port_limit))));
+        });
 }
 
 }  // namespace gantry::bridge

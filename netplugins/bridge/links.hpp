@@ -2,13 +2,14 @@
 #pragma once
 
 #include "fabric.hpp"
+#include "guard.hpp"
 
 namespace gantry::bridge {
 
 class Links final : public net::Fabric {
 public:
     // port_limit: containers and trunks on one bridge; the kernel's own limit is 1023 (BR_MAX_PORTS, net/bridge/br_private.h).
-    static Result<Links> open(unsigned port_limit = 1023);
+    static Result<Links> open(Places places, unsigned port_limit = 1023);
 
     Result<> probe() override;
     Result<> ensure_network(const net::NetworkPlan& network, bool mend) override { return ensure_bridge(network, 0, mend); }
@@ -22,7 +23,8 @@ public:
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;
 
 private:
-    Links(os::NetlinkSocket route, unsigned port_limit) : Fabric(std::move(route)), port_limit_(port_limit) {}
+    Links(os::NetlinkSocket route, Places places, unsigned port_limit)
+        : Fabric(std::move(route)), guard_(std::move(places)), port_limit_(port_limit) {}
     // Makes a bridge of the network: settled, with the gateway's addresses (the first) or joined to the one before it (others),
     // and up last of all.
     Result<> ensure_bridge(const net::NetworkPlan& network, unsigned index = 0, bool mend = false);
@@ -41,11 +43,11 @@ private:
     Result<> settle_port(const net::NetworkPlan& network, const Port& end, unsigned index,
                          std::vector<os::NetlinkMessage> messages = {});
 
+    Guard guard_;
     unsigned port_limit_;
 };
 
 // The driver `bridge`. port_limit: see Links::open(); tests use a small one.
-std::unique_ptr<driver::NetworkDriver> make_driver(std::string data_dir, const std::string& run_dir,
-                                                   unsigned port_limit = 1023);
+std::unique_ptr<driver::NetworkDriver> make_driver(std::string data_dir, Places places, unsigned port_limit = 1023);
 
 }  // namespace gantry::bridge

@@ -52,8 +52,10 @@ Result<> take_option(NetworkPlan& plan, const std::string& key, const std::strin
         if (value != "published" && value != "all")
             return error(Errc::invalid, "option 'access': '{}' is neither published nor all", value);
         plan.open = value == "all";
+    } else if (key == "guard") {
+        plan.guard = TRY(parse_switch(key, value));
     } else if (key != "pool") {
-        return error(Errc::invalid, "option '{}' is not known to driver '{}' (bridge, masquerade, access, pool)", key,
+        return error(Errc::invalid, "option '{}' is not known to driver '{}' (bridge, masquerade, access, guard, pool)", key,
                      plan.driver);
     }
     return {};

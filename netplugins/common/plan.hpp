@@ -24,6 +24,7 @@ struct NetworkPlan {
     std::string bridge;  // the network's own interface: the first bridge (see bridge_name()), or what stands for it
     std::optional<Range> v4, v6;
     bool internal = false, isolated = true, masquerade = true, open = false;
+    bool guard = true;  // containers send with their own MAC and addresses only
     std::uint32_t mtu = 0;
 
     [[nodiscard]] const std::optional<Range>& range(Family family) const { return family == Family::v4 ? v4 : v6; }

@@ -132,8 +132,8 @@ Result<> Routes::fill(route::Pins& pins, const std::string& folder) {
 }
 
 Result<> Routes::attach(int program, const char* name, unsigned interface, os::InterfaceSide side) {
-    if (places_.filters) return attach_filter(route_, program, name, interface, side);
-    return attach_program(route_, program, name, interface, side);
+    if (places_.filters) return net::attach_filter(route_, program, name, interface, side);
+    return net::attach_program(route_, program, name, interface, side);
 }
 
 Result<> Routes::attach_network(route::Pins& pins, const std::string& bridge) {

@@ -1,6 +1,8 @@
 // What the network interface promises, asked of every driver, in a network namespace of the test program's own (main.cpp) whose
 // "containers" are more namespaces. Needs root. A new driver adds its line at the end.
 #include "driver/loader.hpp"
+#include "guard/loader.hpp"
+#include "guard/pins.hpp"
 #include "os/file.hpp"
 #include "os/mount.hpp"
 #include "route/loader.hpp"
@@ -76,11 +78,13 @@ protected:
         // Every test has its own "host".
         ASSERT_EQ(unshare(CLONE_NEWNET), 0) << "network drivers need root";
         // What a start would have gantry-bpf-load do, which is not installed here.
-        if (std::string_view(GetParam().driver) == "ebpf") {
+        if (GetParam().connects) {
+            const std::string pins = "/sys/fs/bpf/gantry", lock = folder_ + "/lock";
             ASSERT_EQ(mount("bpf", "/sys/fs/bpf", "bpf", 0, nullptr), 0) << strerror(errno);
             mounted_ = true;
-            EXPECT_GOOD(route::Pins::open_or_make("/sys/fs/bpf/gantry", folder_ + "/lock",
+            EXPECT_GOOD(route::Pins::open_or_make(pins, lock,
                                                   {route::load, [](route::Pins&, const std::string&) { return Result<>(); }}));
+            EXPECT_GOOD(guard::Pins::open_or_make(pins, lock, guard::load));
         }
         driver_ = load();
         if (GetParam().connects && !GetParam().own)

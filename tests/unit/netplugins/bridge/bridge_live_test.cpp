@@ -1,15 +1,33 @@
 // What only bridges can do wrong.
+#include "guard/loader.hpp"
 #include "host.hpp"
 #include "links.hpp"
 
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 namespace gantry::net {
 
 const char* const tested_driver = "bridge";
 
+namespace {
+
+bridge::Places places_in(const std::filesystem::path& folder) {
+    // A bpffs of each test's own, in a mount namespace of this program's.
+    static const bool alone = unshare(CLONE_NEWNS) == 0 && mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+    EXPECT_TRUE(alone) << strerror(errno);
+    if (!std::filesystem::exists(folder / "bpf")) {
+        std::filesystem::create_directory(folder / "bpf");
+        EXPECT_EQ(mount("bpf", (folder / "bpf").c_str(), "bpf", 0, nullptr), 0) << strerror(errno);
+    }
+    return {.run_dir = folder / "run", .pins = folder / "bpf/gantry", .load = guard::load};
+}
+
+}  // namespace
+
 std::unique_ptr<driver::NetworkDriver> make_tested_driver(const std::filesystem::path& folder) {
-    return bridge::make_driver(folder / "data", folder / "run");
+    return bridge::make_driver(folder / "data", places_in(folder));
 }
 
 namespace {
@@ -21,7 +39,7 @@ class BridgeLive : public LiveHost {};
 
 TEST_F(BridgeLive, MoreContainersThanABridgeHasPorts) {
     // The kernel's limit is tried once, for real, by ManyLive below; here the seams are tried with a limit of 8.
-    driver_ = bridge::make_driver(folder_ / "data", folder_ / "run", 8);
+    driver_ = bridge::make_driver(folder_ / "data", places_in(folder_), 8);
     const auto config = network();
     std::vector<os::Fd> containers;
     std::vector<std::string> addresses;

@@ -8,7 +8,7 @@
 
 #include <cerrno>
 
-namespace gantry::ebpf {
+namespace gantry::net {
 
 using os::InterfaceSide;
 using os::NetlinkMessage;
@@ -56,4 +56,4 @@ Result<> attach_filter(os::NetlinkSocket& route, int program, const std::string&
     return outcomes[1].result("attach a BPF program as a filter (CONFIG_NET_CLS_BPF)");
 }
 
-}  // namespace gantry::ebpf
+}  // namespace gantry::net

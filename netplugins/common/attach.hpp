@@ -7,13 +7,14 @@
 
 #include <string>
 
-namespace gantry::ebpf {
+namespace gantry::net {
 
 // Attached already is no error. The program stays until the interface goes. name: what `tc filter show` calls it.
 Result<> attach_program(os::NetlinkSocket& route, int program, const std::string& name, unsigned interface,
                         os::InterfaceSide side);
-// The way of older kernels alone.
+// By clsact alone: the way of older kernels, and the quick one. Attaching by tcx waits for an RCU grace period with the RTNL
+// lock held (tcx_prog_attach, kernel/bpf/tcx.c), 8 ms of a start; a packet costs some 40 ns less then.
 Result<> attach_filter(os::NetlinkSocket& route, int program, const std::string& name, unsigned interface,
                        os::InterfaceSide side);
 
-}  // namespace gantry::ebpf
+}  // namespace gantry::net

@@ -1,0 +1,48 @@
+#include "load/pins.hpp"
+
+#include "os/file.hpp"
+#include "os/lock.hpp"
+
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace gantry::bpf {
+
+// bpffs has no files to remove but pins, no links to follow, and no folders below this one.
+Result<> remove_pins(const std::string& folder) {
+    const auto names = os::list_dir(folder);
+    if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
+    for (const auto& name : *names)
+        if (unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}/{}'", folder, name);
+    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", folder);
+    return {};
+}
+
+Result<> make_pins(const PinFolder& pins, const std::string& lock, const std::function<bool()>& is_whole,
+                   const std::function<Result<>(const std::string& fresh)>& make) {
+    const std::string path = pins.path(), fresh = path + "+new";
+    struct statfs info {};
+    const std::string mount = pins.folder.substr(0, pins.folder.rfind('/'));
+    if (statfs(mount.c_str(), &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
+        return error(Errc::unsupported, "no bpffs is mounted on '{}'", mount);
+    const os::Fd held = TRY(os::lock_file(lock));
+    if (is_whole()) return {};
+    TRY(os::make_dirs(pins.folder, 0700));
+    TRY(remove_pins(fresh));
+    TRY(remove_pins(path));
+    auto made = make(fresh);
+    if (made.ok() && rename(fresh.c_str(), path.c_str()) != 0) made = errno_error("rename '{}'", fresh);
+    if (!made.ok()) {
+        [[maybe_unused]] const auto removed = remove_pins(fresh);
+        return made;
+    }
+    for (const auto& name : TRY(os::list_dir(pins.folder)))
+        if (name.starts_with(pins.name + "-") && pins.folder + "/" + name != path) TRY(remove_pins(pins.folder + "/" + name));
+    return {};
+}
+
+}  // namespace gantry::bpf

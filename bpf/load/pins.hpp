@@ -1,0 +1,27 @@
+// Folders of pins: FOLDER/NAME-BUILD has the programs and maps of one build of programs NAME, which all containers share.
+// Nothing here links libbpf. Root, in the host's mount namespace.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <functional>
+#include <string>
+
+namespace gantry::bpf {
+
+struct PinFolder {
+    std::string folder, name, build;
+    [[nodiscard]] std::string path() const { return folder + "/" + name + "-" + build; }
+};
+
+// Takes away a folder of pins; what is pinned lives on while something uses it. Idempotent.
+Result<> remove_pins(const std::string& folder);
+
+// Makes the folder, anew where a pin is missing in it, by one process at a time (lock: a file of the caller's). is_whole is
+// asked when it is this one's turn: whoever was before may have made it. make loads and fills in a folder that nobody else
+// sees, which then gets its name. Folders of other builds are removed after that: whatever still has those programs needs no
+// pin of them, or has the new ones from make. On error nothing is left.
+Result<> make_pins(const PinFolder& pins, const std::string& lock, const std::function<bool()>& is_whole,
+                   const std::function<Result<>(const std::string& fresh)>& make);
+
+}  // namespace gantry::bpf
