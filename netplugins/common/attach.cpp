@@ -51,9 +51,12 @@ Result<> attach_filter(os::NetlinkSocket& route, int program, const std::string&
             .put_u32(TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
     });
     const auto outcomes = TRY(route.exchange(messages));
-    if (!outcomes[0].ok() && outcomes[0].number != EEXIST)
-        return outcomes[0].error("make queueing discipline clsact (CONFIG_NET_SCH_INGRESS)");
-    return outcomes[1].result("attach a BPF program as a filter (CONFIG_NET_CLS_BPF)");
+    // Of a kind that the kernel does not know.
+    if (outcomes[0].number == ENOENT || outcomes[1].number == ENOENT)
+        return error(Errc::unsupported,
+                     "this kernel has no filters of BPF programs (CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_BPF)");
+    if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error("make queueing discipline clsact");
+    return outcomes[1].result("attach a BPF program as a filter");
 }
 
 }  // namespace gantry::net

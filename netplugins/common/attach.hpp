@@ -13,7 +13,8 @@ namespace gantry::net {
 Result<> attach_program(os::NetlinkSocket& route, int program, const std::string& name, unsigned interface,
                         os::InterfaceSide side);
 // By clsact alone: the way of older kernels, and the quick one. Attaching by tcx waits for an RCU grace period with the RTNL
-// lock held (tcx_prog_attach, kernel/bpf/tcx.c), 8 ms of a start; a packet costs some 40 ns less then.
+// lock held (tcx_entry_sync(), include/net/tcx.h), some 10 ms of a start; a packet costs some 40 ns less then.
+// Errc::unsupported: a kernel without.
 Result<> attach_filter(os::NetlinkSocket& route, int program, const std::string& name, unsigned interface,
                        os::InterfaceSide side);
 

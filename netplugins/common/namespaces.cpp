@@ -23,12 +23,12 @@ Result<std::int32_t> namespace_id(os::NetlinkSocket& route, int netns) {
     messages.emplace_back(RTM_GETNSID);
     messages.back().header(rtgenmsg{AF_UNSPEC}).put_u32(NETNSA_FD, static_cast<unsigned>(netns));
     std::int32_t id = any;
-    const auto outcomes = TRY_CONTEXT(
-        route.exchange(messages,
-                        [&](const NetlinkReply& reply) {
-                            id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
-                        }),
-        "{}", what);
+    const auto outcomes =
+        TRY_CONTEXT(route.exchange(messages,
+                                   [&](const NetlinkReply& reply) {
+                                       id = os::attribute_value<std::int32_t>(reply.attribute(sizeof(rtgenmsg), {NETNSA_NSID}));
+                                   }),
+                    "{}", what);
     // It has one already where another network of the container came first.
     if (!outcomes[0].ok() && outcomes[0].number != EEXIST) return outcomes[0].error(what);
     TRY(outcomes[1].result(what));

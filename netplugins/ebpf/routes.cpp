@@ -131,14 +131,19 @@ Result<> Routes::fill(route::Pins& pins, const std::string& folder) {
     return {};
 }
 
-Result<> Routes::attach(int program, const char* name, unsigned interface, os::InterfaceSide side) {
-    if (places_.filters) return net::attach_filter(route_, program, name, interface, side);
-    return net::attach_program(route_, program, name, interface, side);
+// often: at every start.
+Result<> Routes::attach(int program, const char* name, unsigned interface, os::InterfaceSide side, bool often) {
+    if (places_.ways == Places::Ways::tcx) return os::bpf_attach_interface(program, interface, side);
+    if (!often && places_.ways == Places::Ways::usual) return net::attach_program(route_, program, name, interface, side);
+    auto attached = net::attach_filter(route_, program, name, interface, side);
+    if (attached.ok() || attached.error().code() != Errc::unsupported || places_.ways == Places::Ways::filters) return attached;
+    return os::bpf_attach_interface(program, interface, side);
 }
 
 Result<> Routes::attach_network(route::Pins& pins, const std::string& bridge) {
-    TRY_CONTEXT(attach(pins.to_container(), "route_to_container", route_.interface_index(bridge), os::InterfaceSide::egress),
-                "interface '{}'", bridge);
+    TRY_CONTEXT(
+        attach(pins.to_container(), "route_to_container", route_.interface_index(bridge), os::InterfaceSide::egress, false),
+        "interface '{}'", bridge);
     return {};
 }
 
@@ -160,8 +165,8 @@ Result<> Routes::attach_wire(route::Pins& pins, const std::string& bridge, const
     }
     TRY(pins.put(index, wire));
     for (const auto& address : addresses) TRY(pins.put(route::address_of(address.bytes()), container));
-    TRY_CONTEXT(attach(pins.from_container(), "route_from_container", index, os::InterfaceSide::ingress), "interface '{}'",
-                host_interface);
+    TRY_CONTEXT(attach(pins.from_container(), "route_from_container", index, os::InterfaceSide::ingress, true),
+                "interface '{}'", host_interface);
     return {};
 }
 

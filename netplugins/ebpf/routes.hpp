@@ -21,7 +21,8 @@ struct Places {
     std::function<Result<>(const std::string& into)> load;
     // Root cgroup of those on this host whose connections to published ports are translated; empty: nobody's.
     std::string cgroup = "/sys/fs/cgroup";
-    bool filters = false;  // attach as on a kernel without tcx
+    // A container's pair has a filter, a network's interface tcx, where the kernel has both; tests try the others.
+    enum class Ways : std::uint8_t { usual, filters, tcx } ways = Ways::usual;
 };
 
 class Routes final : public net::Fabric {
@@ -47,7 +48,7 @@ private:
     Result<> attach_wire(route::Pins& pins, const std::string& bridge, const std::string& host_interface,
                          const std::string& mac, const std::vector<net::Address>& addresses);
     Result<> attach_network(route::Pins& pins, const std::string& bridge);
-    Result<> attach(int program, const char* name, unsigned interface, os::InterfaceSide side);
+    Result<> attach(int program, const char* name, unsigned interface, os::InterfaceSide side, bool often);
 
     Places places_;
     std::optional<route::Pins> pins_;

@@ -63,9 +63,9 @@ Result<> Links::remove_link(const Parent& parent, const std::string& network) {
     std::string alias;
     NetlinkMessage question = link_message(RTM_GETLINK, 0, 0, 0);
     question.put_text(IFLA_IFNAME, parent.link());
-    TRY(route_.request(std::move(question), fmt::format("look at interface '{}'", parent.link()), [&](const NetlinkReply& reply) {
-        alias = os::attribute_text(reply.attribute(sizeof(ifinfomsg), {IFLA_IFALIAS}));
-    }));
+    TRY(route_.request(
+        std::move(question), fmt::format("look at interface '{}'", parent.link()),
+        [&](const NetlinkReply& reply) { alias = os::attribute_text(reply.attribute(sizeof(ifinfomsg), {IFLA_IFALIAS})); }));
     if (alias != vlan_alias(network)) return {};
     NetlinkMessage removal = link_message(RTM_DELLINK, 0, 0, 0);
     removal.put_text(IFLA_IFNAME, parent.link());

@@ -86,7 +86,8 @@ Result<NetworkConfig> MacvlanDriver::network_create(const NetworkConfig& wanted,
     TRY(take_parent(plain));
     std::erase_if(config.options, [](const auto& option) { return option.first == "pool"; });
     // The link has its addresses already: only its administrator knows which are free.
-    if (config.subnets.empty()) return error(Errc::invalid, "driver 'macvlan' needs the subnet of the link, and a range that is free");
+    if (config.subnets.empty())
+        return error(Errc::invalid, "driver 'macvlan' needs the subnet of the link, and a range that is free");
     const net::NetworkPlan plan = TRY(net::plan_network(plain));
     for (const auto& other : others) {
         if (other.name == wanted.name) continue;
@@ -95,8 +96,8 @@ Result<NetworkConfig> MacvlanDriver::network_create(const NetworkConfig& wanted,
             if (!cidr.ok()) continue;  // another driver's, not ours to judge
             for (const auto& range : {plan.v4, plan.v6})
                 if (range && cidr->overlaps(range->cidr))
-                    return error(Errc::in_use, "subnet '{}' overlaps subnet '{}' of network '{}'", range->cidr.str(), subnet.cidr,
-                                 other.name);
+                    return error(Errc::in_use, "subnet '{}' overlaps subnet '{}' of network '{}'", range->cidr.str(),
+                                 subnet.cidr, other.name);
         }
     }
     for (auto& subnet : config.subnets)
@@ -133,7 +134,8 @@ Result<MacvlanDriver::Plan> MacvlanDriver::plan(const AttachRequest& request) {
     Plan plan;
     plan.parent = TRY(take_parent(plain.network));
     if (!request.ports.empty())
-        return error(Errc::unsupported, "driver 'macvlan' publishes no ports: the container is a host of the link, reachable as it is");
+        return error(Errc::unsupported,
+                     "driver 'macvlan' publishes no ports: the container is a host of the link, reachable as it is");
     plan.attach = TRY(net::plan_attach(plain));
     return plan;
 }

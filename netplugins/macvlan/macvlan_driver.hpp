@@ -1,4 +1,5 @@
-// Network driver `macvlan`: containers as hosts of a link that this one is on, by a card of the host or a VLAN of it. README.md has more.
+// Network driver `macvlan`: containers as hosts of a link that this one is on, by a card of the host or a VLAN of it. README.md
+// has more.
 #pragma once
 
 #include "journal.hpp"

@@ -147,20 +147,31 @@ TEST_F(EbpfLive, RemovedPinsComeBackWithTheNextStart) {
     EXPECT_TRUE(connect_from(two.get(), bare(first.addresses[0]), 80, server.get()).connected);
 }
 
-TEST_F(EbpfLive, AsFiltersOnAKernelWithoutTcx) {
-    ebpf::Places old = places(folder_);
-    old.filters = true;
-    driver_ = ebpf::make_driver(folder_ / "data", old);
-    const auto config = network();
-    const os::Fd one = new_netns(), two = new_netns();
-    const auto first = must_prepare(request("one", config), one.get());
-    const auto second = must_prepare(request("two", config), two.get());
-    EXPECT_THAT(run("tc filter show dev gantry0 egress"), HasSubstr("route_to_container"));
-    const os::Fd server = listen_in(two.get(), Protocol::tcp, 80);
-    for (const std::size_t family : {0U, 1U}) {
-        EXPECT_EQ(connect_from(one.get(), bare(second.addresses[family]), 80, server.get()).peer,
-                  bare(first.addresses[family]));
-        EXPECT_TRUE(connect_from(host(), bare(second.addresses[family]), 80, server.get()).connected);
+TEST_F(EbpfLive, OnKernelsThatHaveOneWayOfAttachingOnly) {
+    for (const auto ways : {ebpf::Places::Ways::filters, ebpf::Places::Ways::tcx}) {
+        ebpf::Places other = places(folder_);
+        other.ways = ways;
+        driver_ = ebpf::make_driver(folder_ / "data", other);
+        const auto config = network();
+        const os::Fd one = new_netns(), two = new_netns();
+        const auto first = must_prepare(request("one", config), one.get());
+        const auto second = must_prepare(request("two", config), two.get());
+        const bool filtered = run("tc filter show dev gantry0 egress").find("route_to_container") != std::string::npos;
+        EXPECT_EQ(filtered, ways == ebpf::Places::Ways::filters);
+        const os::Fd server = listen_in(two.get(), Protocol::tcp, 80);
+        // The second time with new programs, which take the place of those that are attached.
+        for (int round = 0; round < 2; ++round) {
+            for (const std::size_t family : {0U, 1U}) {
+                EXPECT_EQ(connect_from(one.get(), bare(second.addresses[family]), 80, server.get()).peer,
+                          bare(first.addresses[family]));
+                EXPECT_TRUE(connect_from(host(), bare(second.addresses[family]), 80, server.get()).connected);
+            }
+            run("rm -r " + (folder_ / "bpf/gantry").string());
+            EXPECT_TRUE(driver_->network_reload(config).ok());
+        }
+        for (const char* name : {"one", "two"}) EXPECT_TRUE(driver_->teardown(name, config, false).ok());
+        EXPECT_TRUE(driver_->network_remove(config).ok());
+        networks_.clear();
     }
 }
 

@@ -49,7 +49,8 @@ TEST_F(MacvlanLive, AContainerIsAHostOfTheLink) {
     const os::Fd server = listen_in(two.get(), Protocol::tcp, 80), gateway = listen_in(world.get(), Protocol::tcp, 80);
     for (const std::size_t family : {0U, 1U}) {
         // To each other, from the link, to the gateway; and nobody translates.
-        EXPECT_EQ(connect_from(one.get(), bare(second.addresses[family]), 80, server.get()).peer, bare(first.addresses[family]));
+        EXPECT_EQ(connect_from(one.get(), bare(second.addresses[family]), 80, server.get()).peer,
+                  bare(first.addresses[family]));
         EXPECT_TRUE(connect_from(world.get(), bare(second.addresses[family]), 80, server.get()).connected);
         EXPECT_EQ(connect_from(one.get(), first.gateways[family], 80, gateway.get()).peer, bare(first.addresses[family]));
     }
@@ -84,7 +85,8 @@ TEST_F(MacvlanLive, VlansAreMadeAndRemoved) {
         EXPECT_TRUE(driver_->leases(config)->empty());
         return;
     }
-    run("ip link add link cable name cable.5 type vlan id 5; ip addr add 198.51.100.1/24 dev cable.5; ip link set cable.5 up", world.get());
+    run("ip link add link cable name cable.5 type vlan id 5; ip addr add 198.51.100.1/24 dev cable.5; ip link set cable.5 up",
+        world.get());
     driver::NetworkConfig wanted = link({{"parent", "uplink"}, {"vlan", "5"}});
     wanted.subnets = {{.cidr = "198.51.100.0/24"}};
     const auto config = driver_->network_create(wanted, {}).value();
@@ -102,7 +104,8 @@ TEST_F(MacvlanLive, WrongOptionsAreNamed) {
     EXPECT_THAT(refusal({{"parent", "a/b"}}), HasSubstr("parent name 'a/b'"));
     EXPECT_THAT(refusal({{"parent", "x"}, {"vlan", "4095"}}), HasSubstr("option 'vlan': '4095'"));
     EXPECT_THAT(refusal({{"parent", "x"}, {"mode", "passthru"}}), HasSubstr("option 'mode': 'passthru'"));
-    EXPECT_THAT(refusal({{"parent", "x"}, {"masquerade", "false"}}), HasSubstr("option 'masquerade' is not known to driver 'macvlan'"));
+    EXPECT_THAT(refusal({{"parent", "x"}, {"masquerade", "false"}}),
+                HasSubstr("option 'masquerade' is not known to driver 'macvlan'"));
     const auto config = driver_->network_create(link({{"parent", "nosuch"}}), {}).value();
     EXPECT_EQ(driver_->prepare(request("one", config), new_netns().get()).error().message(),
               "parent 'nosuch': the host has no such interface");
