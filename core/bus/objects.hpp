@@ -23,6 +23,10 @@ using PolicyAnswers = std::vector<sdbus::Struct<std::string, bool, std::string, 
 using Flows = std::vector<sdbus::Struct<std::string, std::string, std::string, std::uint16_t, bool, std::string,
                                         std::map<std::string, std::uint64_t>>>;
 
+using PublishedPorts = std::vector<sdbus::Struct<std::string, std::string, uint16_t, uint16_t>>;
+using PortChecks =
+    std::vector<sdbus::Struct<std::string, uint16_t, uint16_t, std::string, std::string, std::string, bool, std::string>>;
+
 // Of an action "io.gantry1.ACTION".
 Permission permission(const std::string& action, std::map<std::string, std::string> details = {});
 
@@ -82,6 +86,9 @@ private:
     void GetNetworkPolicy(sdbus::Result<Texts, PolicyRules, PolicyRules, Texts>&& result) override;
     void TestNetworkPolicy(sdbus::Result<PolicyAnswers>&& result, std::string direction, std::string peer) override;
     void ListFlows(sdbus::Result<Flows>&& result) override;
+    void AddPorts(sdbus::Result<PublishedPorts>&& result, Texts ports, bool runtime) override;
+    void RemovePorts(Done result, Texts ports, bool runtime) override;
+    void CheckPorts(sdbus::Result<PortChecks>&& result, std::string source) override;
     void Commit(sdbus::Result<sdbus::ObjectPath>&& result, std::string name, std::string author, std::string message,
                 Texts changes, bool pause) override;
 

@@ -19,6 +19,7 @@ void declare_tree(Verb top, Context& context) {
     add_control_verbs(parents, context);
     add_change_verbs(parents, context);
     add_list_verbs(parents, context);
+    add_port_verb(parents, context);
     add_usage_verbs(parents, context);
     add_inspect_verbs(parents, context);
     add_log_verbs(parents, context);

@@ -33,11 +33,13 @@ struct Mount {  // [[mounts]]; --mount, -v, --tmpfs
     bool operator==(const Mount&) const = default;
 };
 
-struct Port {  // "[HOST_ADDRESS:][HOST_PORT[-END]:]CONTAINER_PORT[-END][/tcp|udp|sctp]"; --publish
+// "[HOST_ADDRESS:][HOST_PORT[-END]:]CONTAINER_PORT[-END][/tcp|udp|sctp]", or "published=...,target=..."; --publish
+struct Port {
     std::string host_address;
     std::uint16_t host_port = 0, host_port_end = 0;            // 0: any free one
     std::uint16_t container_port = 0, container_port_end = 0;  // a single port is a range that ends where it starts
     std::string protocol = "tcp";
+    std::optional<bool> bypass_firewall;  // open whatever the host's firewall says; absent: the engine's
     bool operator==(const Port&) const = default;
 };
 
@@ -145,8 +147,8 @@ struct Definition {
     std::vector<NetworkAttachment> networks;  // empty with NetworkMode::networks: the default network
     NetworkPolicy policy;                     // [network.policy]
     std::vector<Port> ports;
-    bool publish_all = false;         // -P
-    std::vector<std::string> expose;  // "80/tcp", shown only
+    bool publish_all = false;               // -P
+    std::vector<std::string> expose;        // "80/tcp", shown only
     std::vector<std::string> dns, dns_search, dns_options;
     std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address or "host-gateway"
 

@@ -3,6 +3,7 @@
 #include "base/reference.hpp"
 #include "config/definition.hpp"
 #include "config/engine_reading.hpp"
+#include "config/reader.hpp"
 #include "config/reading.hpp"
 #include "os/file.hpp"
 
@@ -33,6 +34,13 @@ void get_mirrors(const Item& item, std::vector<std::string>& out) {
     for (const std::string& mirror : out)
         if (!is_registry(std::string_view(mirror).substr(0, mirror.find('/'))))
             item.fail(fmt::format("'{}' is not a mirror's host[:port][/prefix]", printable(mirror)));
+}
+
+void get_host_address(const Item& item, std::string& out) {
+    std::string text;
+    if (!get(item, text)) return;
+    if (!text.empty() && !is_address(text, 0)) return item.fail(fmt::format("'{}' is not an IP address", printable(text)));
+    out = text;
 }
 
 struct Pool {
@@ -88,6 +96,8 @@ constexpr Key<Engine> storage_keys[] = {
 constexpr Key<Engine> network_keys[] = {
     {"default", [](const Item& i, Engine& e) { get_name(i, "network", e.default_network); }},
     {"address_pools", [](const Item& i, Engine& e) { get_pools(i, e.address_pools); }},
+    {"default_bind_address", [](const Item& i, Engine& e) { get_host_address(i, e.default_bind_address); }},
+    {"bypass_firewall", [](const Item& i, Engine& e) { get(i, e.bypass_firewall); }},
 };
 constexpr Key<Engine> pull_keys[] = {
     {"jobs", [](const Item& i, Engine& e) { get_count(i, 1, 64, e.pull_jobs); }},

@@ -77,6 +77,9 @@ struct Engine {
     std::uint64_t pull_stall_seconds = 30;       // a transfer below 1 KiB/s for so long is broken off and resumed
     std::uint32_t push_jobs = 5;                 // layers sent at once, per image (Docker's default)
     std::vector<std::pair<std::string, std::uint32_t>> address_pools{{"10.88.0.0/13", 16}, {"fd00:6761:6e74::/48", 64}};
+    // For ports that say nothing of it.
+    std::string default_bind_address;  // of the host; empty: all (Docker's "ip")
+    bool bypass_firewall = false;
     std::uint64_t idle_exit_seconds = 60;
     RegistryServer registry_server;
     Gc gc;

@@ -21,11 +21,49 @@ bool to_number(std::string_view text, T& out, int base = 10) {
     return failure == std::errc() && end == text.data() + text.size() && !text.empty() && text.front() != '-';
 }
 
+bool to_switch(std::string_view text, bool& out) {
+    out = text == "true";
+    return out || text == "false";
+}
+
 bool port_range(std::string_view text, std::uint16_t& first, std::uint16_t& last) {
     const std::size_t dash = text.find('-');
     if (!to_number(text.substr(0, dash), first) || first == 0) return false;
     last = first;
     return dash == std::string_view::npos || (to_number(text.substr(dash + 1), last) && last >= first);
+}
+
+// docker's long form, "published=8080,target=80,protocol=tcp", with the host's address ("host_ip", compose's name of it) and
+// what a [[ports]] table can say besides: brought into the short one, and that read.
+Result<Port> parse_long_port(std::string_view text) {
+    const auto bad = [&](std::string_view why) { return error(Errc::invalid, "port '{}': {}", shown(text), why); };
+    std::string published, target, protocol = "tcp", address;
+    std::optional<bool> bypass_firewall;
+    for (const std::string_view part : split(text, ',')) {
+        const std::size_t equals = part.find('=');
+        const std::string key(part.substr(0, equals)), value(equals == part.npos ? "true" : part.substr(equals + 1));
+        bool on = false;
+        if (key == "published") {
+            published = value;
+        } else if (key == "target") {
+            target = value;
+        } else if (key == "protocol") {
+            protocol = value;
+        } else if (key == "host_ip") {
+            address = value.find(':') == value.npos ? value : "[" + value + "]";
+        } else if (key == "bypass_firewall") {
+            if (!to_switch(value, on)) return bad("bypass_firewall is true or false");
+            bypass_firewall = on;
+        } else if (key != "mode") {  // of a swarm: nothing to choose here
+            return bad(fmt::format("'{}' is none of published, target, protocol, host_ip, bypass_firewall", key));
+        }
+    }
+    if (target.empty()) return bad("the container's port is missing (target=PORT)");
+    std::string plain = address.empty() ? "" : address + ":";
+    if (!published.empty() || !address.empty()) plain += published + ":";
+    Port port = TRY(parse_port(plain + target + "/" + protocol));
+    port.bypass_firewall = bypass_firewall;
+    return port;
 }
 
 }  // namespace
@@ -38,6 +76,7 @@ bool is_address(const std::string& text, int family) {
 
 Result<Port> parse_port(std::string_view text) {
     const auto bad = [&](std::string_view why) { return error(Errc::invalid, "port '{}': {}", shown(text), why); };
+    if (text.find('=') != text.npos) return parse_long_port(text);
     Port port;
     std::string_view rest = text;
     if (const std::size_t slash = rest.rfind('/'); slash != std::string_view::npos) {

@@ -24,7 +24,7 @@ Result<std::string> checked_definition(const Definition& definition, const std::
 std::vector<std::string> known_keys();
 
 // Pieces that the command line's flags share with the file's keys.
-Result<Port> parse_port(std::string_view text);
+Result<Port> parse_port(std::string_view text);  // short or long form, see Port
 Result<Device> parse_device(std::string_view text);
 Result<Ulimit> parse_ulimit(std::string_view text);  // "1024", "1024:2048", "unlimited", "-1"
 Result<std::pair<Restart, std::uint32_t>> parse_restart(std::string_view text);
@@ -38,8 +38,8 @@ Result<MountType> parse_mount_type(std::string_view text);
 bool is_propagation(std::string_view text);
 bool is_unit_name(std::string_view text);  // "x.service", "x.mount", ...: not a container's name
 Result<> check_mount(const Mount& mount);
-bool is_address(const std::string& text, int family);  // AF_INET, AF_INET6, 0 for either
-std::string port_text(const Port& port);
+bool is_address(const std::string& text, int family);     // AF_INET, AF_INET6, 0 for either
+std::string port_text(const Port& port);                  // short form: without what only the long one can say
 std::string restart_text(Restart restart, std::uint32_t max);
 
 // Where definitions are found: NAME.toml in these folders, first found wins. /etc, /run, /var/lib and /usr/lib, below

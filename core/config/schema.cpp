@@ -147,32 +147,6 @@ Result<std::string> parse_word(std::string_view text) {
     return std::string(text);
 }
 
-Result<std::string> parse_expose(std::string_view text) {
-    const Port port = TRY(parse_port(text));
-    if (port.host_port != 0 || !port.host_address.empty())
-        return error(Errc::invalid, "'{}' names a port of the host, which is for 'ports'", printable(text));
-    return port_text(port);
-}
-
-void get_ports(const Item& item, std::vector<Port>& out) {
-    each(item, [&](const Item& element) {
-        std::string text;
-        Port port;
-        if (!get_scalar(element, text)) return;
-        element.take(parse_port(text), port);
-        if (port.container_port != 0) out.push_back(std::move(port));
-    });
-}
-
-void get_expose(const Item& item, std::vector<std::string>& out) {
-    each(item, [&](const Item& element) {
-        std::string text, port;
-        if (!get_scalar(element, text)) return;
-        element.take(parse_expose(text), port);
-        if (!port.empty()) out.push_back(std::move(port));
-    });
-}
-
 void get_extra_hosts(const Item& item, std::vector<std::pair<std::string, std::string>>& out) {
     each(item, [&](const Item& element) {
         std::string text;
@@ -354,6 +328,7 @@ std::vector<std::string> known_keys() {
     collect(names, "network.", network_section_keys);
     collect(names, "network.policy.", policy_keys);
     collect(names, "networks.", network_keys);
+    collect(names, "ports.", port_keys);
     collect(names, "limits.", limit_keys);
     collect(names, "security.", security_keys);
     collect(names, "namespaces.", namespace_keys);

@@ -11,6 +11,7 @@ extern const std::span<const Key<Mount>> mount_keys;
 extern const std::span<const Key<NetworkAttachment>> network_keys;
 extern const std::span<const Key<Definition>> network_section_keys;
 extern const std::span<const Key<NetworkPolicy>> policy_keys;
+extern const std::span<const Key<Port>> port_keys;
 extern const std::span<const Key<Limits>> limit_keys;
 extern const std::span<const Key<Security>> security_keys;
 extern const std::span<const Key<Definition>> namespace_keys;
@@ -21,6 +22,10 @@ extern const std::span<const Key<Definition>> storage_keys;
 
 // The section [network], or the shorthand for its mode alone: `network = "host"`.
 void get_network(const Item& item, Definition& out);
+
+// `ports`: strings and tables; `expose`.
+void get_ports(const Item& item, std::vector<Port>& out);
+void get_expose(const Item& item, std::vector<std::string>& out);
 
 // What contradicts itself between keys, each with the place of one of them.
 void check_contradictions(const Definition& definition, Reading& reading);

@@ -1,7 +1,8 @@
-// `network`, [network] and [network.policy].
+// `network`, [network], [network.policy], `ports` and `expose`.
 #include "config/schema.hpp"
 
 #include "base/names.hpp"
+#include "config/reader.hpp"
 
 namespace gantry::config {
 
@@ -39,6 +40,25 @@ constexpr Key<NetworkPolicy> policy[] = {
     {"listen", [](const Item& i, NetworkPolicy& p) { get_rules<PortSpan>(i, p.listen, parse_listen_port); }},
 };
 
+constexpr Key<Port> port[] = {
+    {"publish",
+     [](const Item& i, Port& p) {
+         std::string text;
+         if (!get_scalar(i, text)) return;
+         const Port said = p;
+         i.take(parse_port(text), p);
+         p.bypass_firewall = said.bypass_firewall;
+     }},
+    {"bypass_firewall", [](const Item& i, Port& p) { get(i, p.bypass_firewall.emplace()); }},
+};
+
+Result<std::string> parse_expose(std::string_view text) {
+    const Port exposed = TRY(parse_port(text));
+    if (exposed.host_port != 0 || !exposed.host_address.empty() || exposed.bypass_firewall)
+        return error(Errc::invalid, "'{}' names a port of the host, which is for 'ports'", printable(text));
+    return port_text(exposed);
+}
+
 constexpr Key<Definition> network_section[] = {
     {"mode", [](const Item& i, Definition& d) { get_network_mode(i, d); }},
     {"policy", [](const Item& i, Definition& d) { read_section(i, std::span<const Key<NetworkPolicy>>(policy), d.policy); }},
@@ -47,7 +67,31 @@ constexpr Key<Definition> network_section[] = {
 }  // namespace
 
 const std::span<const Key<NetworkPolicy>> policy_keys = policy;
+const std::span<const Key<Port>> port_keys = port;
 const std::span<const Key<Definition>> network_section_keys = network_section;
+
+void get_ports(const Item& item, std::vector<Port>& out) {
+    each(item, [&](const Item& element) {
+        std::string text;
+        Port published;
+        if (element.node.is_table()) {
+            read_section(element, port_keys, published);
+            if (!element.reading.has(element.path + ".publish")) return element.fail("a port needs 'publish'");
+        } else if (get_scalar(element, text)) {
+            element.take(parse_port(text), published);
+        }
+        if (published.container_port != 0) out.push_back(std::move(published));
+    });
+}
+
+void get_expose(const Item& item, std::vector<std::string>& out) {
+    each(item, [&](const Item& element) {
+        std::string text, exposed;
+        if (!get_scalar(element, text)) return;
+        element.take(parse_expose(text), exposed);
+        if (!exposed.empty()) out.push_back(std::move(exposed));
+    });
+}
 
 void get_network(const Item& item, Definition& out) {
     if (item.node.is_table()) return read_section(item, network_section_keys, out);

@@ -112,6 +112,11 @@ public:
         raw(key, list_text(values, to_text));
     }
     void list(std::string_view key, const std::vector<std::string>& values) { list(key, values, same); }
+    // to_text gives TOML.
+    template <class List, class Text>
+    void raw_list(std::string_view key, const List& values, Text&& to_text) {
+        if (!values.empty()) raw(key, raw_list_text(values, to_text));
+    }
     void command(std::string_view key, const std::optional<std::vector<std::string>>& values) {
         if (values) raw(key, list_text(*values, same));
     }
@@ -124,9 +129,13 @@ private:
     static std::string same(const std::string& value) { return value; }
     template <class List, class Text>
     static std::string list_text(const List& values, Text&& to_text) {
+        return raw_list_text(values, [&](const auto& value) { return in_quotes(to_text(value)); });
+    }
+    template <class List, class Text>
+    static std::string raw_list_text(const List& values, Text&& to_text) {
         std::string line = "[", lines = "[\n";
         for (const auto& value : values) {
-            const std::string element = in_quotes(to_text(value));
+            const std::string element = to_text(value);
             line += (line.size() > 1 ? ", " : "") + element;
             lines += "    " + element + ",\n";
         }
@@ -174,9 +183,16 @@ std::string mode_of(const Definition& d) {
     return "";
 }
 
+// A string, or a table where that cannot say it.
+std::string port_value(const Port& port) {
+    std::string text = in_quotes(port_text(port));
+    if (!port.bypass_firewall) return text;
+    return fmt::format("{{ publish = {}, bypass_firewall = {} }}", text, *port.bypass_firewall);
+}
+
 void write_network(Writer& w, const Definition& d) {
     if (d.policy.empty()) w.string("network", mode_of(d));
-    w.list("ports", d.ports, port_text);
+    w.raw_list("ports", d.ports, port_value);
     w.flag("publish_all", d.publish_all);
     w.list("expose", d.expose);
     w.list("dns", d.dns);

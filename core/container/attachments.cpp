@@ -16,7 +16,7 @@ Result<driver::Protocol> protocol_of(std::string_view text) {
 }
 
 // "80", "80/udp", "8000-8010/tcp"
-Result<> add_exposed(std::string_view text, std::vector<driver::PublishedPort>& ports) {
+Result<> add_exposed(const config::Engine& engine, std::string_view text, std::vector<driver::PublishedPort>& ports) {
     const auto slash = text.find('/');
     const auto protocol =
         TRY_CONTEXT(protocol_of(slash == std::string_view::npos ? "" : text.substr(slash + 1)), "port '{}'", text);
@@ -35,18 +35,21 @@ Result<> add_exposed(std::string_view text, std::vector<driver::PublishedPort>& 
         const auto taken = [&](const driver::PublishedPort& other) {
             return other.protocol == protocol && other.container_port == port;
         };
-        if (!std::ranges::any_of(ports, taken)) ports.push_back({protocol, "", 0, static_cast<std::uint16_t>(port)});
+        if (std::ranges::any_of(ports, taken)) continue;
+        ports.push_back({protocol, engine.default_bind_address, 0, static_cast<std::uint16_t>(port), engine.bypass_firewall});
     }
     return {};
 }
 
-Result<> add_published(const config::Port& port, std::vector<driver::PublishedPort>& ports) {
+Result<> add_published(const config::Engine& engine, const config::Port& port, std::vector<driver::PublishedPort>& ports) {
     const auto protocol = TRY(protocol_of(port.protocol));
     const std::uint32_t last = std::max(port.container_port, port.container_port_end);
+    const std::string& address = port.host_address.empty() ? engine.default_bind_address : port.host_address;
     for (std::uint32_t inside = port.container_port; inside <= last; ++inside) {
         const std::uint32_t outside = port.host_port == 0 ? 0 : port.host_port + (inside - port.container_port);
         if (outside > 65535) return error(Errc::invalid, "published port {} is beyond 65535", outside);
-        ports.push_back({protocol, port.host_address, static_cast<std::uint16_t>(outside), static_cast<std::uint16_t>(inside)});
+        ports.push_back({protocol, address, static_cast<std::uint16_t>(outside), static_cast<std::uint16_t>(inside),
+                         port.bypass_firewall.value_or(engine.bypass_firewall)});
     }
     return {};
 }
@@ -61,13 +64,13 @@ std::vector<config::NetworkAttachment> effective_networks(const config::Engine& 
     return {attachment};
 }
 
-Result<std::vector<driver::PublishedPort>> published_ports(const config::Definition& definition,
+Result<std::vector<driver::PublishedPort>> published_ports(const config::Engine& engine, const config::Definition& definition,
                                                            const std::vector<std::string>& image_ports) {
     std::vector<driver::PublishedPort> ports;
-    for (const config::Port& port : definition.ports) TRY(add_published(port, ports));
+    for (const config::Port& port : definition.ports) TRY(add_published(engine, port, ports));
     if (!definition.publish_all) return ports;
-    for (const std::string& port : definition.expose) TRY(add_exposed(port, ports));
-    for (const std::string& port : image_ports) TRY(add_exposed(port, ports));
+    for (const std::string& port : definition.expose) TRY(add_exposed(engine, port, ports));
+    for (const std::string& port : image_ports) TRY(add_exposed(engine, port, ports));
     return ports;
 }
 
@@ -97,7 +100,7 @@ Result<std::vector<driver::AttachRequest>> attach_requests(const config::Paths& 
         request.mac = attachment.mac;
         for (const auto& [key, value] : attachment.options) request.options.emplace_back(key, value);
         request.default_route = !request.network.internal && !has_way_out;
-        if (request.default_route) request.ports = TRY(published_ports(definition, image_ports));
+        if (request.default_route) request.ports = TRY(published_ports(engine, definition, image_ports));
         has_way_out = has_way_out || request.default_route;
         for (const auto& other : requests) {
             if (other.network.name == request.network.name)

@@ -16,7 +16,8 @@ std::vector<config::NetworkAttachment> effective_networks(const config::Engine& 
 
 // Published ports one by one (ranges expanded; a host range for one port gives its first). image_ports: "80/tcp" of the
 // image's configuration, published on free ports with publish_all, as are the definition's exposed ones.
-Result<std::vector<driver::PublishedPort>> published_ports(const config::Definition& definition,
+// What a port leaves open the engine's configuration says.
+Result<std::vector<driver::PublishedPort>> published_ports(const config::Engine& engine, const config::Definition& definition,
                                                            const std::vector<std::string>& image_ports);
 
 // One request a network, in the definition's order, interfaces eth0, eth1, ... where it names none. The first network with a

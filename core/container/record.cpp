@@ -23,7 +23,8 @@ Json json_of(const driver::AttachStatus& status) {
         ports.push_back({{"protocol", static_cast<int>(port.protocol)},
                          {"host_address", port.host_address},
                          {"host_port", port.host_port},
-                         {"container_port", port.container_port}});
+                         {"container_port", port.container_port},
+                         {"bypass_firewall", port.bypass_firewall}});
     return {{"network", status.network},
             {"interface", status.interface},
             {"mac", status.mac},
@@ -59,7 +60,7 @@ driver::AttachStatus status_from(const Json& json) {
     for (const auto& port : json.at("ports"))
         status.ports.push_back({static_cast<driver::Protocol>(port.at("protocol").get<int>()),
                                 port.at("host_address").get<std::string>(), port.at("host_port").get<std::uint16_t>(),
-                                port.at("container_port").get<std::uint16_t>()});
+                                port.at("container_port").get<std::uint16_t>(), port.value("bypass_firewall", false)});
     return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include "driver/descriptor.hpp"
 #include "driver/object_file.hpp"
+#include "driver/older_network.hpp"
 #include "driver/older_storage.hpp"
 #include "os/file.hpp"
 
@@ -113,7 +114,9 @@ Result<std::unique_ptr<StorageDriver>> Loader::storage(const std::string& name) 
 
 Result<std::unique_ptr<NetworkDriver>> Loader::network(const std::string& name) {
     const Made made = TRY(create(name, GANTRY_DRIVER_NETWORK));
-    return std::unique_ptr<NetworkDriver>(static_cast<NetworkDriver*>(made.driver));
+    std::unique_ptr<NetworkDriver> driver(static_cast<NetworkDriver*>(made.driver));
+    if (made.abi_minor >= 3) return driver;
+    return adapt_older_network(std::move(driver));
 }
 
 std::vector<DriverInfo> Loader::list() {

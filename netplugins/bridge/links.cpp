@@ -72,6 +72,9 @@ Result<> Links::probe() { return {}; }
 
 // All is in the firewall.
 Result<> Links::publish(const Attachment&) { return {}; }
+
+Result<> Links::unpublish(const Attachment&) { return {}; }
+
 // All else is on the interface, and goes with it.
 Result<> Links::forget(const Attachment& attachment) { return guard_.forget(route_, attachment.host_interface); }
 

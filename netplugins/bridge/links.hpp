@@ -18,6 +18,7 @@ public:
     // A host end that lost its bridge is put back.
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
     Result<> publish(const net::Attachment& attachment) override;
+    Result<> unpublish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
     // On all bridges of the network (no trunks).
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;

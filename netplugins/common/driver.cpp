@@ -263,30 +263,44 @@ Result<> Driver::attach(const AttachRequest& request, const AttachPlan& plan, in
 
 Result<> Driver::publish(const AttachRequest& request, const AttachPlan& plan, Attachment& attachment, AttachStatus& status) {
     Firewall firewall = TRY(Firewall::open(journal_));
-    const std::string owner = owner_name(plan.network.name, plan.container);
-    attachment.ports = TRY(fixed_rules(request, attachment.addresses));
-    // Two starts can choose the same free port: the map refuses the second, which then chooses again.
-    Result<> done;
-    for (int attempt = 0; attempt < 8; ++attempt) {
-        const std::size_t fixed = attachment.ports.size();
-        status.ports.clear();
-        for (const auto& port : request.ports) {
-            status.ports.push_back(
-                port.host_port != 0 ? port : TRY(choose_port(port, attachment.addresses, firewall, owner, status.ports)));
-            if (port.host_port != 0) continue;
-            for (auto& rule : TRY(port_rules(status.ports.back(), attachment.addresses)))
-                attachment.ports.push_back(std::move(rule));
-        }
-        TRY(journal_.write(attachment));
-        done = firewall.publish(rules_of(plan.network), attachment);
-        const bool again = !done.ok() && done.error().code() == Errc::in_use && attachment.ports.size() > fixed;
-        if (!again) break;
-        attachment.ports.resize(fixed);
-    }
-    TRY(std::move(done));
+    const Attachment before = attachment;
+    status.ports = TRY(choose_and_publish(request, plan, firewall, before, attachment));
     TRY(ensure_forwarding(plan.network, firewall));
     forget_connections(attachment.ports);
     return {};
+}
+
+Result<std::vector<PublishedPort>> Driver::choose_and_publish(const AttachRequest& request, const AttachPlan& plan,
+                                                                    Firewall& firewall, const Attachment& before,
+                                                                    Attachment& added) {
+    const std::string owner = owner_name(plan.network.name, plan.container);
+    const std::vector<PortRule> fixed = TRY(fixed_rules(request, before.addresses));
+    for (const auto& rule : fixed)
+        for (const auto& own : before.ports)
+            if (own.protocol == rule.protocol && own.host == rule.host && own.host_port == rule.host_port)
+                return error(Errc::exists, "port {}/{} is published by it already", rule.host_port,
+                             protocol_name(rule.protocol));
+    // Two starts can choose the same free port: the map refuses the second, which then chooses again.
+    Result<> done;
+    std::vector<PublishedPort> published;
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        added.ports = fixed;
+        published.clear();
+        for (const auto& port : request.ports) {
+            published.push_back(port.host_port != 0 ? port
+                                                    : TRY(choose_port(port, before.addresses, firewall, owner, published)));
+            if (port.host_port != 0) continue;
+            for (auto& rule : TRY(port_rules(published.back(), before.addresses))) added.ports.push_back(std::move(rule));
+        }
+        Attachment whole = added;
+        whole.ports.insert(whole.ports.begin(), before.ports.begin(), before.ports.end());
+        TRY(journal_.write(whole));
+        done = firewall.publish(rules_of(plan.network), added);
+        if (done.ok()) return published;
+        if (done.error().code() != Errc::in_use || added.ports.size() == fixed.size()) break;
+    }
+    TRY(journal_.write(before));
+    return std::move(done).error();
 }
 
 // Everything outside the namespace but the lease.

@@ -12,6 +12,8 @@
 
 namespace gantry::net {
 
+class Firewall;
+
 class Driver final : public driver::NetworkDriver {
 public:
     using OpenFabric = std::function<Result<std::unique_ptr<Fabric>>()>;
@@ -28,6 +30,11 @@ public:
     Result<std::vector<driver::Lease>> leases(const driver::NetworkConfig& network) override;
     Result<std::vector<std::string>> recover(const driver::NetworkConfig& network, const std::vector<std::string>& alive,
                                              const std::vector<std::string>& known, bool dry_run) override;
+    Result<std::vector<driver::PublishedPort>> publish(const driver::AttachRequest& request) override;
+    Result<> unpublish(const std::string& container, const driver::NetworkConfig& network,
+                       const std::vector<driver::PublishedPort>& ports) override;
+    Result<std::vector<driver::PortCheck>> check_ports(const std::string& container, const driver::NetworkConfig& network,
+                                                       const std::string& source) override;
 
 private:
     Result<> attach(const driver::AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,
@@ -35,6 +42,10 @@ private:
     Result<> detach(const std::string& network, const std::string& container);
     Result<> publish(const driver::AttachRequest& request, const AttachPlan& plan, Attachment& attachment,
                      driver::AttachStatus& status);
+    // Puts request.ports into the firewall and the journal, beside those that `before` has. `added` gets them as its ports.
+    Result<std::vector<driver::PublishedPort>> choose_and_publish(const driver::AttachRequest& request, const AttachPlan& plan,
+                                                                  Firewall& firewall, const Attachment& before,
+                                                                  Attachment& added);
 
     // The network's interfaces are another driver's where its definition was changed: they are removed if nobody uses them.
     Result<> take_over(const NetworkPlan& plan, Fabric& fabric);

@@ -18,9 +18,9 @@ constexpr const char* table = "gantry";
 // NFTNL_UDATA_SET_ELEM_COMMENT (libnftnl/udata.h), which `nft list` shows: type, length, text with its NUL.
 constexpr char comment_type = 0;
 
-NetlinkMessage nft_message(int command, std::uint16_t flags) {
+NetlinkMessage nft_message(int command, std::uint16_t flags, std::uint8_t family = NFPROTO_INET) {
     NetlinkMessage message(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | command), flags);
-    return std::move(message.header(nfgenmsg{NFPROTO_INET, NFNETLINK_V0, 0}));
+    return std::move(message.header(nfgenmsg{family, NFNETLINK_V0, 0}));
 }
 
 NetlinkMessage batch_message(std::uint16_t type) {
@@ -30,7 +30,7 @@ NetlinkMessage batch_message(std::uint16_t type) {
 }
 
 NetlinkMessage element_message(int command, std::uint16_t flags, const Element& element) {
-    NetlinkMessage message = nft_message(command, flags);
+    NetlinkMessage message = nft_message(command, flags, element.table_family);
     message.put_text(NFTA_SET_ELEM_LIST_TABLE, table).put_text(NFTA_SET_ELEM_LIST_SET, element.set);
     message.nest(NFTA_SET_ELEM_LIST_ELEMENTS, [&](NetlinkMessage& list) {
         list.nest(NFTA_LIST_ELEM, [&](NetlinkMessage& item) {
@@ -69,18 +69,25 @@ Element port_element(const PortRule& rule, const std::string& owner) {
     return element;
 }
 
+Element guard_element(const PortRule& rule, const std::string& owner) {
+    Element element = port_element(rule, owner);
+    element.set = "guarded_" + element.set;
+    element.value.clear();
+    return element;
+}
+
 Element interface_element(const std::string& set, const std::string& interface) {
     std::string name = interface;
     name.resize(IFNAMSIZ, '\0');
-    return {set, name, "", ""};
+    return {set, name, "", "", NFPROTO_INET};
 }
 
 Element interface_element(const std::string& set, const std::string& in, const std::string& out) {
-    return {set, interface_element(set, in).key + interface_element(set, out).key, "", ""};
+    return {set, interface_element(set, in).key + interface_element(set, out).key, "", "", NFPROTO_INET};
 }
 
 Element family_element(const std::string& set, Family family) {
-    return {set, std::string(1, static_cast<char>(family == Family::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)), "", ""};
+    return {set, std::string(1, static_cast<char>(family == Family::v4 ? NFPROTO_IPV4 : NFPROTO_IPV6)), "", "", NFPROTO_INET};
 }
 
 NetlinkMessage batch_begin() { return batch_message(NFNL_MSG_BATCH_BEGIN); }
@@ -93,9 +100,9 @@ NetlinkMessage add_element(const Element& element, bool exclusive) {
 NetlinkMessage remove_element(const Element& element) { return element_message(NFT_MSG_DELSETELEM, 0, element); }
 NetlinkMessage get_element(const Element& element) { return element_message(NFT_MSG_GETSETELEM, 0, element); }
 
-NetlinkMessage get_set(const std::string& set) {
-    NetlinkMessage message = nft_message(NFT_MSG_GETSET, 0);
-    message.put_text(NFTA_SET_TABLE, table).put_text(NFTA_SET_NAME, set);
+NetlinkMessage get_set(const Element& element) {
+    NetlinkMessage message = nft_message(NFT_MSG_GETSET, 0, element.table_family);
+    message.put_text(NFTA_SET_TABLE, table).put_text(NFTA_SET_NAME, element.set);
     return message;
 }
 

@@ -10,9 +10,12 @@ namespace gantry::net {
 // One element: the bytes of its key and, in a map, of its value, padded to 4 bytes a field as nftables registers are.
 struct Element {
     std::string set, key, value, comment;
+    std::uint8_t table_family = 1;  // NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6
 };
 
 Element port_element(const PortRule& rule, const std::string& owner);
+// Of the set of ports that the host's firewall decides about.
+Element guard_element(const PortRule& rule, const std::string& owner);
 Element interface_element(const std::string& set, const std::string& interface);
 // For a set of pairs; an empty name is an interface that is not known.
 Element interface_element(const std::string& set, const std::string& in, const std::string& out);
@@ -24,8 +27,8 @@ os::NetlinkMessage batch_end();
 os::NetlinkMessage add_element(const Element& element, bool exclusive);
 os::NetlinkMessage remove_element(const Element& element);
 os::NetlinkMessage get_element(const Element& element);
-// ENOENT where the table has no such set, or is not there.
-os::NetlinkMessage get_set(const std::string& set);
+// The element's set: ENOENT where the table has no such set, or is not there.
+os::NetlinkMessage get_set(const Element& element);
 os::NetlinkMessage list_elements(const std::string& set);
 
 struct FoundElement {

@@ -37,6 +37,8 @@ public:
     virtual Result<> reconnect(const NetworkPlan& network, const Attachment& attachment) = 0;
     // The attachment's ports are in the firewall's table: what else there is to do for them.
     virtual Result<> publish(const Attachment& attachment) = 0;
+    // Takes that back, for the ports that the attachment has here; its wire stays.
+    virtual Result<> unpublish(const Attachment& attachment) = 0;
     // Removes what is kept for the attachment beside its interface, its ports too. Idempotent.
     virtual Result<> forget(const Attachment& attachment) = 0;
     // The host's ends of all containers on the network.

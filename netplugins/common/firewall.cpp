@@ -1,9 +1,11 @@
 #include "firewall.hpp"
 
+#include "detour.hpp"
 #include "ruleset.hpp"
 
 #include "os/file.hpp"
 
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netlink.h>
 
@@ -17,7 +19,7 @@ using os::NetlinkReply;
 
 namespace {
 
-constexpr std::array maps{"any4", "any6", "one4", "one6"};
+constexpr std::array port_sets{"any4", "any6", "one4", "one6", "guarded_any4", "guarded_any6", "guarded_one4", "guarded_one6"};
 
 std::vector<Element> network_elements(const NetworkRules& network) {
     std::vector<Element> elements{interface_element(bridges_set, network.bridge),
@@ -93,15 +95,24 @@ Result<std::string> Firewall::owner_of(const Element& element) {
 
 Result<> Firewall::publish(const NetworkRules& network, const Attachment& attachment) {
     const std::string owner = owner_name(attachment.network, attachment.container);
-    std::vector<Change> changes;
-    for (auto& element : network_elements(network)) changes.push_back({std::move(element), Change::add});
-    for (const auto& port : attachment.ports) changes.push_back({port_element(port, owner), Change::add_exclusive});
-    Outcome outcome = TRY(commit(changes));
-    for (int attempt = 0; attempt < 4 && outcome.number != 0; ++attempt) {
+    const bool guarded = std::ranges::any_of(attachment.ports, [](const PortRule& port) { return !port.bypass; });
+    for (int attempt = 0;; ++attempt) {
+        std::vector<Change> changes;
+        for (auto& element : network_elements(network)) changes.push_back({std::move(element), Change::add});
+        if (guarded)
+            for (auto& mark : TRY(detour_marks())) changes.push_back({std::move(mark), Change::add});
+        for (const auto& port : attachment.ports) {
+            changes.push_back({port_element(port, owner), Change::add_exclusive});
+            if (!port.bypass) changes.push_back({guard_element(port, owner), Change::add});
+        }
+        const Outcome outcome = TRY(commit(changes));
+        if (outcome.number == 0) return {};
+        const auto failed = [&] { return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall"); };
+        if (attempt == 4) return failed();
         if (outcome.number == ENOENT) {
-            TRY(make_if_missing());
+            TRY(make_missing(guarded));
         } else if (outcome.number != EEXIST || !outcome.refused) {
-            break;
+            return failed();
         } else if (const std::string other = TRY(owner_of(outcome.refused->element)); other == owner) {
             // Another start has made the table meanwhile and filled it from the journal, our note included.
             TRY(unpublish(attachment));
@@ -109,19 +120,25 @@ Result<> Firewall::publish(const NetworkRules& network, const Attachment& attach
             return error(Errc::in_use, "{} is already published by '{}'", refused_port(attachment, outcome.refused->element),
                          container_of(other));
         }
-        outcome = TRY(commit(changes));
     }
-    if (outcome.number != 0) return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
-    return {};
 }
 
 Result<> Firewall::unpublish(const Attachment& attachment) {
     const std::string owner = owner_name(attachment.network, attachment.container);
-    std::vector<Change> changes;
-    for (const auto& port : attachment.ports)
-        if (Element element = port_element(port, owner); TRY(owner_of(element)) == owner)
+    Outcome outcome;
+    // The second time, after one was found missing, each is looked for.
+    for (const bool look : {false, true}) {
+        std::vector<Change> changes;
+        for (const auto& port : attachment.ports) {
+            Element element = port_element(port, owner), guard = guard_element(port, owner);
+            if (TRY(owner_of(element)) != owner) continue;
             changes.push_back({std::move(element), Change::remove});
-    const Outcome outcome = TRY(commit(changes));
+            if (port.bypass || (look && TRY(owner_of(guard)).empty())) continue;
+            changes.push_back({std::move(guard), Change::remove});
+        }
+        outcome = TRY(commit(changes));
+        if (outcome.number != ENOENT) break;
+    }
     // Gone meanwhile (a flush): nothing is left to remove.
     if (outcome.number != 0 && outcome.number != ENOENT)
         return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
@@ -137,25 +154,46 @@ Result<> Firewall::check_free(const std::vector<PortRule>& ports, const std::str
     return {};
 }
 
-Result<> Firewall::make_if_missing() {
+Result<std::vector<Element>> Firewall::detour_marks() {
+    std::vector<Element> marks = TRY(Detour::open()).marks();
+    if (!marks.empty()) return marks;
+    TRY(make_missing(true));
+    return TRY(Detour::open()).marks();
+}
+
+Result<bool> Firewall::there(const Element& element) {
+    auto found = netfilter_.request(get_set(element), "look for the firewall's tables");
+    if (found.ok()) return true;
+    if (found.error().sys() == ENOENT) return false;
+    return std::move(found).error();
+}
+
+// Whoever held the lock before may have made them.
+Result<> Firewall::make_missing(bool guarded) {
     TRY(os::make_dirs(journal_->folder(), 0755));
     const os::Fd lock = TRY(os::lock_file(journal_->folder() + "/.firewall"));
-    // Whoever held the lock before may have made it.
-    auto there = netfilter_.request(get_set(bridges_set), "look for table 'inet gantry'");
-    if (there.ok()) return {};
-    if (there.error().sys() != ENOENT) return there;
-    TRY(load_ruleset());
-    return fill();
+    if (!TRY(there(interface_element(bridges_set, "")))) {
+        TRY(load_ruleset(ruleset_text, "table 'inet gantry'"));
+        guarded |= TRY(fill());
+    }
+    if (!guarded) return {};
+    Detour detour = TRY(Detour::open());
+    const auto marks = detour.marks();
+    bool whole = !marks.empty();
+    for (const auto& mark : marks) whole = whole && TRY(there(mark));
+    return whole ? Result<>() : detour.make();
 }
 
 Result<> Firewall::rebuild() {
     TRY(os::make_dirs(journal_->folder(), 0755));
     const os::Fd lock = TRY(os::lock_file(journal_->folder() + "/.firewall"));
-    TRY(load_ruleset());
-    return fill();
+    TRY(load_ruleset(ruleset_text, "table 'inet gantry'"));
+    const bool guarded = TRY(fill());
+    return guarded ? TRY(Detour::open()).make() : Result<>();
 }
 
-Result<> Firewall::fill() {
+Result<bool> Firewall::fill() {
+    bool guarded = false;
     std::vector<Change> changes;
     for (const Family family : {Family::v4, Family::v6})
         if (os::path_exists(fmt::format("{}/.closed{}", journal_->folder(), family == Family::v4 ? 4 : 6)))
@@ -166,8 +204,13 @@ Result<> Firewall::fill() {
         for (const auto& container : TRY(journal_->containers(network))) {
             const auto attachment = journal_->read(network, container);
             if (!attachment.ok()) continue;  // not ours to judge here: recover() reports it
-            for (const auto& port : attachment->ports)
-                changes.push_back({port_element(port, owner_name(network, container)), Change::add});
+            for (const auto& port : attachment->ports) {
+                const std::string owner = owner_name(network, container);
+                changes.push_back({port_element(port, owner), Change::add});
+                if (port.bypass) continue;
+                changes.push_back({guard_element(port, owner), Change::add});
+                guarded = true;
+            }
         }
     }
     // One refused element (two notes that claim the same port after a crash) must not undo the others.
@@ -177,7 +220,7 @@ Result<> Firewall::fill() {
         outcome = TRY(commit(changes));
     }
     if (outcome.number != 0) return os::NetlinkOutcome{outcome.number, outcome.words}.error("fill table 'inet gantry'");
-    return {};
+    return guarded;
 }
 
 Result<> Firewall::remove_network(const NetworkRules& network) {
@@ -196,7 +239,7 @@ Result<> Firewall::close(Family family) {
     const std::vector<Change> changes{{family_element("closed", family), Change::add}};
     Outcome outcome = TRY(commit(changes));
     if (outcome.number == ENOENT) {
-        TRY(make_if_missing());
+        TRY(make_missing(false));
         outcome = TRY(commit(changes));
     }
     if (outcome.number != 0) return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall");
@@ -205,10 +248,10 @@ Result<> Firewall::close(Family family) {
 
 Result<std::vector<std::string>> Firewall::owners() {
     std::vector<std::string> owners;
-    for (const char* map : maps) {
+    for (const char* set : port_sets) {
         const std::size_t before = owners.size();
         auto listed =
-            netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { owners.resize(before); },
+            netfilter_.dump([&] { return list_elements(set); }, "list published ports", [&] { owners.resize(before); },
                             [&](const NetlinkReply& reply) {
                                 for (auto& found : found_elements(reply)) owners.push_back(std::move(found.comment));
                             });
@@ -221,14 +264,14 @@ Result<std::vector<std::string>> Firewall::owners() {
 
 Result<> Firewall::remove_owner(const std::string& owner) {
     std::vector<Change> changes;
-    for (const char* map : maps) {
+    for (const char* set : port_sets) {
         const std::size_t before = changes.size();
         auto listed =
-            netfilter_.dump([&] { return list_elements(map); }, "list published ports", [&] { changes.resize(before); },
+            netfilter_.dump([&] { return list_elements(set); }, "list published ports", [&] { changes.resize(before); },
                             [&](const NetlinkReply& reply) {
                                 for (auto& found : found_elements(reply))
                                     if (found.comment == owner)
-                                        changes.push_back({Element{map, found.key, "", ""}, Change::remove});
+                                        changes.push_back({Element{set, found.key, "", "", NFPROTO_INET}, Change::remove});
                             });
         if (!listed.ok() && listed.error().sys() != ENOENT) return std::move(listed).error();
     }

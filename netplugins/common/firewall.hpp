@@ -1,4 +1,5 @@
-// The table `inet gantry`: what a network and a container put into its sets and maps, and getting the table back after a flush.
+// The table `inet gantry` and its detour (detour.hpp): what a network and a container put into its sets and maps, and getting
+// the table back after a flush.
 #pragma once
 
 #include "elements.hpp"
@@ -17,7 +18,7 @@ public:
     Result<> unpublish(const Attachment& attachment);
     // Errc::in_use if another container publishes one of these; changes nothing.
     Result<> check_free(const std::vector<PortRule>& ports, const std::string& owner);
-    // Replaces the table and fills it from the journal.
+    // Replaces the tables and fills them from the journal.
     Result<> rebuild();
     Result<> remove_network(const NetworkRules& network);
     // Forwarding of this family was off before: see chain closed_before.
@@ -40,8 +41,13 @@ private:
     };
     Result<Outcome> commit(const std::vector<Change>& changes);
     Result<std::string> owner_of(const Element& element);
-    Result<> fill();
-    Result<> make_if_missing();
+    Result<std::vector<Element>> detour_marks();
+    // Whether the element's set is.
+    Result<bool> there(const Element& element);
+    // guarded: there are ports that the host's firewall decides about, so that the detour is needed.
+    Result<> make_missing(bool guarded);
+    // Returns whether one of the journal's ports is guarded.
+    Result<bool> fill();
 
     os::NetlinkSocket netfilter_;
     const Journal* journal_;

@@ -37,6 +37,10 @@ Result<PortRule> parse_port(std::istringstream& words) {
     rule.host_port = TRY(parse_number(host_port));
     rule.target = TRY(Address::parse(target));
     rule.target_port = TRY(parse_number(target_port));
+    if (std::string word; words >> word) {
+        if (word != "bypass") return error(Errc::corrupt, "'{}' is not understood behind a port", word);
+        rule.bypass = true;
+    }
     return rule;
 }
 
@@ -59,8 +63,8 @@ std::string attachment_text(const Attachment& attachment) {
     if (!attachment.mac.empty()) text += fmt::format("mac {}\n", mac_text(attachment.mac));
     for (const auto& address : attachment.addresses) text += fmt::format("address {}\n", address.str());
     for (const auto& port : attachment.ports)
-        text += fmt::format("port {} {} {} {} {}\n", protocol_name(port.protocol), port.host ? port.host->str() : "*",
-                            port.host_port, port.target.str(), port.target_port);
+        text += fmt::format("port {} {} {} {} {}{}\n", protocol_name(port.protocol), port.host ? port.host->str() : "*",
+                            port.host_port, port.target.str(), port.target_port, port.bypass ? " bypass" : "");
     return text;
 }
 

@@ -174,7 +174,7 @@ Result<std::vector<PortRule>> port_rules(const PublishedPort& port, const std::v
     if (!port.host_address.empty()) host = TRY(Address::parse(port.host_address));
     for (const auto& address : addresses) {
         if (host && host->family != address.family) continue;
-        PortRule rule{port.protocol, host, port.host_port, address, port.container_port};
+        PortRule rule{port.protocol, host, port.host_port, address, port.container_port, port.bypass_firewall};
         if (host && host->value == 0) rule.host.reset();  // 0.0.0.0 and :: are every address of one family
         rules.push_back(rule);
     }

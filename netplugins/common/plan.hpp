@@ -42,6 +42,7 @@ struct PortRule {
     std::uint16_t host_port = 0;
     Address target;
     std::uint16_t target_port = 0;
+    bool bypass = false;  // the host's own firewall is not asked
     bool operator==(const PortRule&) const = default;
 };
 

@@ -14,7 +14,7 @@ delete table inet gantry
 table inet gantry {
     comment "made by gantry; `gantry network reload` puts it back"
 
-    set bridges_1 { type ifname; }                # every network's bridge
+    set bridges_2 { type ifname; }                # every network's bridge
     set same { type ifname . ifname; }            # (bridge, the same bridge), and (unknown, bridge)
     set isolated { type ifname; }                 # not reachable from other networks
     set internal { type ifname; }                 # no way in or out
@@ -28,6 +28,11 @@ table inet gantry {
     map any6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
     map one4 { type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }
     map one6 { type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service; }
+    # Those of them that are open from outside only where the host's own firewall lets them in (detour.hpp).
+    set guarded_any4 { type inet_proto . inet_service; }
+    set guarded_any6 { type inet_proto . inet_service; }
+    set guarded_one4 { type inet_proto . ipv4_addr . inet_service; }
+    set guarded_one6 { type inet_proto . ipv6_addr . inet_service; }
 
     chain early {
         type filter hook prerouting priority -300; policy accept;
@@ -36,20 +41,60 @@ table inet gantry {
         iifgroup 0x67616e74 notrack
         # route_localnet lets answers back to the host's 127.0.0.1; nothing a container sends there by itself may pass
         # (CVE-2020-8558).
-        iifname @bridges_1 ip daddr 127.0.0.0/8 drop
+        iifname @bridges_2 ip daddr 127.0.0.0/8 drop
     }
 
-    chain publish {
-        # The kernel routes no answer to ::1 that comes in by another interface: refused at once, "localhost" goes on to 127.0.0.1.
-        ip6 daddr ::1 return
+    chain publish_one {
         meta nfproto ipv4 dnat ip to meta l4proto . ip daddr . th dport map @one4
         meta nfproto ipv6 dnat ip6 to meta l4proto . ip6 daddr . th dport map @one6
+    }
+    chain publish_any {
         fib daddr type != local return
         meta nfproto ipv4 dnat ip to meta l4proto . th dport map @any4
         meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @any6
     }
-    chain outside { type nat hook prerouting priority -100; policy accept; jump publish; }
+    chain publish {
+        # The kernel routes no answer to ::1 that comes in by another interface: refused at once, "localhost" goes on to 127.0.0.1.
+        ip6 daddr ::1 return
+        jump publish_one
+        jump publish_any
+    }
+    chain outside {
+        type nat hook prerouting priority -100; policy accept;
+        # What the host's firewall has let in, and containers, which no firewall of the host takes for outsiders.
+        iifname "gtr-in1" goto publish
+        iifname @bridges_2 goto publish
+        meta l4proto . ip daddr . th dport @guarded_one4 return
+        meta l4proto . ip6 daddr . th dport @guarded_one6 return
+        jump publish_one
+        meta nfproto ipv4 meta l4proto . th dport @guarded_any4 return
+        meta nfproto ipv6 meta l4proto . th dport @guarded_any6 return
+        jump publish_any
+    }
     chain host { type nat hook output priority -100; policy accept; jump publish; }
+
+    # The last chain at input but one, so that whatever gets here was let in by all others. For the tables that send it on its
+    # way (detour.cpp) it is marked by its priority, which no queue will see; its mark is the only thing that goes along, and
+    # carries the connection's.
+    chain arrive {
+        type filter hook input priority 2147483645; policy accept;
+        ct state != new accept
+        iifname { "lo", "gtr-in1" } accept
+        meta l4proto . ip daddr . th dport @guarded_one4 goto detour
+        meta l4proto . ip6 daddr . th dport @guarded_one6 goto detour
+        fib daddr type != local accept
+        meta nfproto ipv4 meta l4proto . th dport @guarded_any4 goto detour
+        meta nfproto ipv6 meta l4proto . th dport @guarded_any6 goto detour
+    }
+    chain detour {
+        ct mark != 0 meta mark set ct mark
+        meta priority set 0x67616e74
+    }
+    # Back from it: the mark is the connection's again, and ours says that reverse paths lead back to that interface.
+    chain again {
+        type filter hook prerouting priority -190; policy accept;
+        iifname "gtr-in1" ct mark set meta mark meta mark set 0x67616e74
+    }
 
     chain leave {
         type nat hook postrouting priority 100; policy accept;
@@ -57,8 +102,8 @@ table inet gantry {
         # br_netfilter did the translation, and for the host's own packets, the interface they came in by is not known.
         iifname . oifname @same ct status dnat masquerade
         # From the host's loopback to a published port.
-        oifname @bridges_1 ip saddr 127.0.0.0/8 masquerade
-        oifname @bridges_1 return
+        oifname @bridges_2 ip saddr 127.0.0.0/8 masquerade
+        oifname @bridges_2 return
         meta nfproto ipv4 iifname @masquerade4 masquerade
         meta nfproto ipv6 iifname @masquerade6 masquerade
     }
@@ -73,17 +118,18 @@ table inet gantry {
         iifgroup 0x67616e74 oifgroup 0x67616e74 accept
         iifgroup 0x67616e74 drop
         ct state established,related accept
+        iifname "gtr-in1" meta mark set ct mark
         iifname . oifname @same accept
-        oifname @bridges_1 ct status dnat accept
-        oifname @bridges_1 jump into
-        iifname @bridges_1 jump out
+        oifname @bridges_2 ct status dnat accept
+        oifname @bridges_2 jump into
+        iifname @bridges_2 jump out
         meta nfproto @closed jump closed_before
     }
     chain into {
         oifname @internal drop
         iifname @internal reject with icmpx admin-prohibited
-        iifname @bridges_1 oifname @isolated reject with icmpx admin-prohibited
-        iifname @bridges_1 accept
+        iifname @bridges_2 oifname @isolated reject with icmpx admin-prohibited
+        iifname @bridges_2 accept
         oifname @open accept
         drop
     }
@@ -106,28 +152,69 @@ namespace {
 
 // One entry of the library, found at run time. The header's declaration gives the type.
 template <class Function>
-Function* find(void* library, const char* name) {
-    return reinterpret_cast<Function*>(dlsym(library, name));
+bool find(void* library, const char* name, Function*& found) {
+    found = reinterpret_cast<Function*>(dlsym(library, name));
+    return found != nullptr;
 }
 
 }  // namespace
 
-Result<> load_ruleset() {
-    const std::unique_ptr<void, int (*)(void*)> library(dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL), dlclose);
-    if (!library) return error(Errc::unavailable, "load libnftables: {}", dlerror());
-    auto* make = find<decltype(nft_ctx_new)>(library.get(), "nft_ctx_new");
-    auto* drop = find<decltype(nft_ctx_free)>(library.get(), "nft_ctx_free");
-    auto* run = find<decltype(nft_run_cmd_from_buffer)>(library.get(), "nft_run_cmd_from_buffer");
-    auto* keep_errors = find<decltype(nft_ctx_buffer_error)>(library.get(), "nft_ctx_buffer_error");
-    auto* errors = find<decltype(nft_ctx_get_error_buffer)>(library.get(), "nft_ctx_get_error_buffer");
-    if (!make || !drop || !run || !keep_errors || !errors) return error(Errc::unsupported, "libnftables lacks a function");
-    const std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context(make(NFT_CTX_DEFAULT), drop);
-    if (!context) return error(Errc::io, "make an nftables context");
-    keep_errors(context.get());
-    if (run(context.get(), ruleset_text) == 0) return {};
-    std::string reason = errors(context.get());
+struct Nft::Library {
+    std::unique_ptr<void, int (*)(void*)> handle{nullptr, dlclose};
+    decltype(nft_ctx_new)* make = nullptr;
+    decltype(nft_ctx_free)* drop = nullptr;
+    decltype(nft_run_cmd_from_buffer)* run = nullptr;
+    decltype(nft_ctx_buffer_error)*keep_errors = nullptr, *keep_output = nullptr;
+    decltype(nft_ctx_get_error_buffer)*errors = nullptr, *output = nullptr;
+    decltype(nft_ctx_output_set_flags)* set_flags = nullptr;
+    nft_ctx* context = nullptr;
+
+    Library() = default;
+    Library(const Library&) = delete;
+    Library& operator=(const Library&) = delete;
+    ~Library() {
+        if (context) drop(context);
+    }
+};
+
+Nft::Nft(std::unique_ptr<Library> library) : library_(std::move(library)) {}
+Nft::Nft(Nft&&) noexcept = default;
+Nft& Nft::operator=(Nft&&) noexcept = default;
+Nft::~Nft() = default;
+
+Result<Nft> Nft::open() {
+    auto library = std::make_unique<Library>();
+    library->handle.reset(dlopen("libnftables.so.1", RTLD_NOW | RTLD_LOCAL));
+    void* handle = library->handle.get();
+    if (!handle) return error(Errc::unavailable, "load libnftables: {}", dlerror());
+    if (!find(handle, "nft_ctx_new", library->make) || !find(handle, "nft_ctx_free", library->drop) ||
+        !find(handle, "nft_run_cmd_from_buffer", library->run) || !find(handle, "nft_ctx_buffer_error", library->keep_errors) ||
+        !find(handle, "nft_ctx_buffer_output", library->keep_output) ||
+        !find(handle, "nft_ctx_get_error_buffer", library->errors) ||
+        !find(handle, "nft_ctx_get_output_buffer", library->output) ||
+        !find(handle, "nft_ctx_output_set_flags", library->set_flags))
+        return error(Errc::unsupported, "libnftables lacks a function");
+    library->context = library->make(NFT_CTX_DEFAULT);
+    if (!library->context) return error(Errc::io, "make an nftables context");
+    library->keep_errors(library->context);
+    library->keep_output(library->context);
+    // Handles, by which rules are found again; no elements, of which there may be thousands.
+    library->set_flags(library->context, NFT_CTX_OUTPUT_HANDLE | NFT_CTX_OUTPUT_TERSE);
+    return Nft(std::move(library));
+}
+
+Result<std::string> Nft::run(const std::string& text, std::string_view what) {
+    const int status = library_->run(library_->context, text.c_str());
+    // Both buffers are emptied by asking for them.
+    std::string output = library_->output(library_->context), reason = library_->errors(library_->context);
+    if (status == 0) return output;
     reason = reason.substr(0, reason.find('\n'));
-    return error(Errc::io, "load table 'inet gantry': {}", reason.empty() ? "refused" : reason);
+    return error(Errc::io, "load {}: {}", what, reason.empty() ? "refused" : reason);
+}
+
+Result<> load_ruleset(const std::string& text, std::string_view what) {
+    TRY(TRY(Nft::open()).run(text, what));
+    return {};
 }
 
 }  // namespace gantry::net

@@ -243,6 +243,12 @@ Result<> Routes::publish(const Attachment& attachment) {
     return {};
 }
 
+Result<> Routes::unpublish(const Attachment& attachment) {
+    Attachment ports_only = attachment;
+    ports_only.addresses.clear();
+    return forget(ports_only);
+}
+
 Result<> Routes::forget(const Attachment& attachment) {
     if (!pins_) {
         auto there = route::Pins::open(places_.pins);

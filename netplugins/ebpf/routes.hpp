@@ -37,6 +37,7 @@ public:
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
     // For clients on the host, by its loopback address; all others go through the firewall's table.
     Result<> publish(const net::Attachment& attachment) override;
+    Result<> unpublish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;
 

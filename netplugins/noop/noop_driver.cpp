@@ -26,6 +26,8 @@ Result<> NoopDriver::validate(const driver::AttachRequest& request) {
     if (!request.ports.empty()) return error(Errc::unsupported, "network driver noop cannot publish ports");
     if (!request.ipv4.empty() || !request.ipv6.empty() || !request.mac.empty())
         return error(Errc::unsupported, "network driver noop gives out no addresses");
+    if (request.rate_up != 0 || request.rate_down != 0)
+        return error(Errc::unsupported, "network driver noop cannot limit rates");
     if (!request.options.empty())
         return error(Errc::invalid, "network driver noop has no option '{}'", request.options.front().first);
     return {};

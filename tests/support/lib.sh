@@ -166,7 +166,7 @@ host_picture() {
         sleep 0.1
     done
     echo "mounts:"; findmnt -rn -o TARGET,FSTYPE | grep -v '^/run/credentials' | sort
-    echo "links:"; ip -br link | awk '{print $1}' | grep -v '^gantry' | sort
+    echo "links:"; ip -br link | awk '{print $1}' | grep -v -e '^gantry' -e '^gtr-in[01]' | sort
     echo "netns:"; ls /run/netns 2>/dev/null || true
     echo "cgroups:"; find /sys/fs/cgroup/ctr.slice -mindepth 1 -type d 2>/dev/null | sort || true
     echo "units:"; systemctl list-units --all --plain --no-legend 'ctr@*' 'ctr-console@*' | awk '{print $1, $3}' | sort

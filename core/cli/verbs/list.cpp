@@ -1,4 +1,4 @@
-// ps, port.
+// ps.
 #include "cli/format/listing.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
@@ -205,37 +205,11 @@ Result<int> run_ps(Context& context, PsOptions& options) {
     return print(TRY(print_listing(listing, {options.format, options.quiet}, rows)));
 }
 
-struct PortOptions {
-    std::string container, port;
-};
-
-void declare_port(Verb& verb, PortOptions& options) {
-    verb.add_option("CONTAINER", options.container).required();
-    verb.add_option("PORT", options.port, "only this one, PORT[/PROTOCOL]");
-}
-
-Result<int> run_port(Context& context, PortOptions& options) {
-    auto* engine = TRY(context.engine());
-    const auto container = TRY(engine->container(options.container));
-    std::string out;
-    for (const auto& [inside, outside] : port_bindings(container)) {
-        if (options.port.empty())
-            out += fmt::format("{} -> {}\n", inside, outside);
-        else if (same_port(inside, options.port))
-            out += outside + "\n";
-    }
-    if (out.empty() && !options.port.empty())
-        return error(Errc::not_found, "no public port '{}' published for {}", options.port, options.container);
-    return print(out);
-}
-
 }  // namespace
 
 void add_list_verbs(Parents& parents, Context& context) {
     add_verb(parents.top, context, "ps", "List containers", declare_ps, run_ps);
     add_verb(parents.container, context, "ls", "List containers", declare_ps, run_ps).alias("ps").alias("list");
-    for (Verb* parent : {&parents.top, &parents.container})
-        add_verb(*parent, context, "port", "List the published ports of a container", declare_port, run_port);
 }
 
 }  // namespace gantry::cli

@@ -21,7 +21,8 @@ struct Parents {
 void add_run_verbs(Parents& parents, Context& context);       // run, create
 void add_control_verbs(Parents& parents, Context& context);   // start, stop, restart, kill, pause, unpause, wait
 void add_change_verbs(Parents& parents, Context& context);    // rm, rename, update
-void add_list_verbs(Parents& parents, Context& context);      // ps, port
+void add_list_verbs(Parents& parents, Context& context);      // ps
+void add_port_verb(Parents& parents, Context& context);       // port
 void add_usage_verbs(Parents& parents, Context& context);     // top, stats
 void add_inspect_verbs(Parents& parents, Context& context);   // inspect, everywhere
 void add_log_verbs(Parents& parents, Context& context);       // logs, events

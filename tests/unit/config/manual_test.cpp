@@ -45,6 +45,8 @@ TEST(Manual, shipped_configuration_is_right_and_says_the_defaults) {
     EXPECT_EQ(engine->storage_driver, standard.storage_driver);
     EXPECT_EQ(engine->default_network, standard.default_network);
     EXPECT_EQ(engine->address_pools, standard.address_pools);
+    EXPECT_EQ(engine->default_bind_address, standard.default_bind_address);
+    EXPECT_EQ(engine->bypass_firewall, standard.bypass_firewall);
     EXPECT_EQ(engine->pull_jobs, standard.pull_jobs);
     EXPECT_EQ(engine->push_jobs, standard.push_jobs);
     EXPECT_EQ(engine->search_registries, standard.search_registries);

@@ -18,6 +18,17 @@ TEST(Port, takes_dockers_forms) {
     EXPECT_EQ(port("[::1]:8080:80"), "[::1]:8080:80/tcp");
     EXPECT_EQ(port("8000-8010:80-90"), "8000-8010:80-90/tcp");
     EXPECT_EQ(port("0:80"), "80/tcp");
+    EXPECT_EQ(port("published=8080,target=80"), "8080:80/tcp");
+    EXPECT_EQ(port("target=80,protocol=udp,mode=host"), "80/udp");
+    EXPECT_EQ(port("host_ip=::1,published=8000-8001,target=80-81,protocol=sctp"), "[::1]:8000-8001:80-81/sctp");
+    EXPECT_EQ(port("host_ip=127.0.0.1,target=80"), "127.0.0.1::80/tcp");
+    EXPECT_EQ(port("published=80"), "port 'published=80': the container's port is missing (target=PORT)");
+    EXPECT_EQ(port("target=80,colour=red"),
+              "port 'target=80,colour=red': 'colour' is none of published, target, protocol, host_ip, bypass_firewall");
+    EXPECT_EQ(port("target=80,bypass_firewall=maybe"),
+              "port 'target=80,bypass_firewall=maybe': bypass_firewall is true or false");
+    EXPECT_EQ(parse_port("target=80,bypass_firewall=false")->bypass_firewall, std::optional(false));
+    EXPECT_EQ(parse_port("target=80")->bypass_firewall, std::nullopt);
     const auto single = parse_port("8080:80").value();
     EXPECT_EQ(single.host_port_end, 8080);
     EXPECT_EQ(single.container_port_end, 80);

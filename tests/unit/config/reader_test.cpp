@@ -101,6 +101,8 @@ TEST(Reader, refuses_contradictions_where_they_stand) {
         {"volumes = [\"/a:/x\", \"/b:/x/\"]", "two mounts have the target '/x'"},
         {"ports = [\"80:80\", \"80:81\"]", "want the same port of the host"},
         {"ports = [\"8000-8010:80-90\", \"1.2.3.4:8005:81\"]", "want the same port of the host"},
+        {"[[ports]]\nbypass_firewall = true", "web.toml:2:1: key 'ports[0]': a port needs 'publish'"},
+        {"[[ports]]\npublish = \"80:80\"\nbypass = true", "key 'bypass' is not known"},
         {"hostname = \"x1\"\n[namespaces]\nuts = \"host\"", "web.toml:2:1: key 'hostname'"},
         {"[namespaces]\nuts = \"container:db\"", "private or host only"},
         {"[security]\nprivileged = true\n[namespaces]\nuser = \"private\"", "key 'security.privileged'"},

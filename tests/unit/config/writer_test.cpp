@@ -34,7 +34,9 @@ Definition full() {
                 Mount{MountType::tmpfs, "", "/d", false, "rprivate", true, false, true, 4096, 0700, {"exec"}}};
     d.networks = {NetworkAttachment{"front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, {{"k", "v"}}},
                   NetworkAttachment{"back", "", "", "", "", {}, {}}};
-    d.ports = {parse_port("127.0.0.1:8000-8001:80-81/udp").value(), parse_port("[::1]::5/sctp").value()};
+    d.ports = {parse_port("127.0.0.1:8000-8001:80-81/udp").value(), parse_port("[::1]::5/sctp").value(),
+               parse_port("published=443,target=443,bypass_firewall=true").value(),
+               parse_port("target=444,bypass_firewall=false").value()};
     d.publish_all = true;
     d.expose = {"99/tcp"};
     d.dns = {"1.1.1.1"};

@@ -9,13 +9,14 @@
 // major version. The loader puts an adapter with the defaults of what was appended before drivers of earlier minor versions.
 //     1.1: StorageDriver::writable_files, layer_adopt
 //     1.2: StorageDriver::layer_files
+//     1.3: NetworkDriver::publish, unpublish, check_ports; PublishedPort::bypass_firewall, AttachRequest::rate_up and rate_down
 #pragma once
 
 #include <cstdint>
 
 #define GANTRY_DRIVER_MAGIC 0x47414e54525944ULL  // "GANTRYD"
 #define GANTRY_DRIVER_ABI_MAJOR 1
-#define GANTRY_DRIVER_ABI_MINOR 2
+#define GANTRY_DRIVER_ABI_MINOR 3
 #define GANTRY_DRIVER_STORAGE 1U
 #define GANTRY_DRIVER_NETWORK 2U
 #define GANTRY_DRIVER_SYMBOL "gantry_driver"

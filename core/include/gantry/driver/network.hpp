@@ -45,6 +45,9 @@ struct PublishedPort {
     std::string host_address;     // empty: every address, both families
     std::uint16_t host_port = 0;  // 0: one from the host's ephemeral range, told in AttachStatus::ports
     std::uint16_t container_port = 0;
+    // Reachable from outside even where the host's firewall drops or rejects what comes in for that port. Since 1.3, in what
+    // was padding: drivers that do not know it find the members where they were.
+    bool bypass_firewall = false;
 };
 
 struct AttachRequest {
@@ -56,6 +59,8 @@ struct AttachRequest {
     std::string ipv4, ipv6, mac;  // static; empty: a stable lease, a MAC derived from it
     std::vector<PublishedPort> ports;
     Options options;  // of the definition's [[networks]] entry
+    // Since 1.3: most bits a second that the container sends, and that it is sent, on this network; 0: no limit.
+    std::uint64_t rate_up = 0, rate_down = 0;
 };
 
 struct AttachStatus {
@@ -70,6 +75,15 @@ struct AttachStatus {
 
 struct Lease {
     std::string network, container, address;
+};
+
+// What became of a packet that came in for a published port as if from outside.
+struct PortCheck {
+    PublishedPort port;
+    std::string source, destination;  // addresses of the packet
+    std::string interface;            // of the host, by which it came in
+    bool open = false;
+    std::string decision;  // the rule that decided, or what else stopped it
 };
 
 class NetworkDriver {
@@ -100,6 +114,26 @@ public:
     // dry_run only reports. Returns one line per finding.
     virtual Result<std::vector<std::string>> recover(const NetworkConfig& network, const std::vector<std::string>& alive,
                                                      const std::vector<std::string>& known, bool dry_run) = 0;
+
+    // Since 1.3. Publishes request.ports for a container that is attached, beside the ports that it has: all or none. Returns
+    // them with every host_port known.
+    virtual Result<std::vector<PublishedPort>> publish(const AttachRequest& request) {
+        return error(Errc::unsupported, "network driver '{}' cannot publish ports of a running container",
+                     request.network.driver);
+    }
+    // Since 1.3. Takes back ports of an attached container: no new connection comes by them. Errc::not_found names one that it
+    // does not have, and changes nothing.
+    virtual Result<> unpublish(const std::string& /*container*/, const NetworkConfig& network,
+                               const std::vector<PublishedPort>& /*ports*/) {
+        return error(Errc::unsupported, "network driver '{}' cannot take back ports of a running container", network.driver);
+    }
+    // Since 1.3. Whether packets from outside get to the published ports of an attached container, tried with a real packet for
+    // each port and family, which the container does not see. source: the address that they come from, by the interface that
+    // leads there; empty: one somewhere in the world.
+    virtual Result<std::vector<PortCheck>> check_ports(const std::string& /*container*/, const NetworkConfig& network,
+                                                       const std::string& /*source*/) {
+        return error(Errc::unsupported, "network driver '{}' cannot check ports", network.driver);
+    }
 };
 
 }  // namespace gantry::driver
