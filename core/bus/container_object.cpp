@@ -96,8 +96,12 @@ void ContainerObject::Start(Done result) {
                [](systemd::Manager& manager, const std::string& unit) { return manager.start(unit); });
 }
 void ContainerObject::Stop(Done result) {
-    by_systemd(std::move(result), "stop",
-               [](systemd::Manager& manager, const std::string& unit) { return manager.stop(unit); });
+    // Of its sockets too: else the next connection would start it again.
+    const std::string socket = container::has_sockets(view_.definition) ? container::socket_name(view_.name) : "";
+    by_systemd(std::move(result), "stop", [socket](systemd::Manager& manager, const std::string& unit) -> gantry::Result<> {
+        TRY(manager.stop(unit));
+        return socket.empty() ? gantry::Result<>() : manager.stop(socket);
+    });
 }
 void ContainerObject::Restart(Done result) {
     by_systemd(std::move(result), "restart",

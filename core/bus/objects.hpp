@@ -81,6 +81,7 @@ private:
     void Update(Done result, std::string definition) override;
     void GetDefinition(sdbus::Result<std::string>&& result) override;
     void Connect(Done result, std::string network, std::string ipv4, std::string ipv6) override;
+    void ConnectWith(Done result, std::string network, TextMap options) override;
     void Disconnect(Done result, std::string network) override;
     void SetNetworkPolicy(sdbus::Result<bool>&& result, Texts egress, Texts ingress, Texts listen) override;
     void GetNetworkPolicy(sdbus::Result<Texts, PolicyRules, PolicyRules, Texts>&& result) override;

@@ -111,15 +111,21 @@ std::string status_text(const container::Container& container) {
 std::vector<std::pair<std::string, std::string>> port_bindings(const container::Container& container) {
     std::vector<std::pair<std::string, std::string>> bindings;
     if (!container.record) return bindings;
-    for (const auto& network : container.record->networks) {
-        for (const auto& port : network.status.ports) {
-            const std::string inside = fmt::format("{}/{}", port.container_port, protocol_name(port.protocol));
-            const bool any = port.host_address.empty();
-            if (any || port.host_address.find(':') == std::string::npos)
-                bindings.emplace_back(inside, endpoint(any ? "0.0.0.0" : port.host_address, port.host_port));
-            if (any || port.host_address.find(':') != std::string::npos)
-                bindings.emplace_back(inside, endpoint(any ? "::" : port.host_address, port.host_port));
-        }
+    const auto bind = [&](const std::string& inside, const std::string& address, std::uint16_t port) {
+        if (address.find(':') == std::string::npos)
+            bindings.emplace_back(inside, endpoint(address.empty() ? "0.0.0.0" : address, port));
+        if (address.empty() || address.find(':') != std::string::npos)
+            bindings.emplace_back(inside, endpoint(address.empty() ? "::" : address, port));
+    };
+    for (const auto& network : container.record->networks)
+        for (const auto& port : network.status.ports)
+            bind(fmt::format("{}/{}", port.container_port, protocol_name(port.protocol)), port.host_address, port.host_port);
+    // Those that systemd holds.
+    for (const config::Port& port : container.definition.ports) {
+        if (!port.socket) continue;
+        for (std::uint32_t at = 0; at <= std::uint32_t{port.host_port_end} - port.host_port; ++at)
+            bind(fmt::format("{}/{}", port.container_port + at, port.protocol), port.host_address,
+                 static_cast<std::uint16_t>(port.host_port + at));
     }
     return bindings;
 }

@@ -159,6 +159,12 @@ Result<config::NetworkAttachment> parse_network_flag(const std::string& text) {
             attachment.mac = value;
         else if (key == "interface")
             attachment.interface = value;
+        else if (key == "default-route")
+            attachment.default_route = value != "false";
+        else if (key == "rate-up")
+            attachment.rate_up = TRY_CONTEXT(config::parse_rate(value), "--network");
+        else if (key == "rate-down")
+            attachment.rate_down = TRY_CONTEXT(config::parse_rate(value), "--network");
         else if (key == "driver-opt") {
             const auto [name, setting] = split_once(value, '=');
             attachment.options[name] = setting;

@@ -23,12 +23,15 @@ void check_network(const Definition& d, Reading& reading) {
         if (!network.interface.empty() && !interfaces.insert(network.interface).second)
             reading.fail_at("networks", fmt::format("interface '{}' is named twice", network.interface));
     }
+    if (std::ranges::count_if(d.networks, &NetworkAttachment::default_route) > 1)
+        reading.fail_at("networks", "two networks are to have the default route");
     if (d.network_mode == NetworkMode::networks) return;
     const char* mode = d.network_mode == NetworkMode::host   ? "host"
                        : d.network_mode == NetworkMode::none ? "none"
                                                              : "container:NAME";
     const std::string clash = fmt::format("it cannot be combined with network = \"{}\"", mode);
-    if (!d.ports.empty()) reading.fail_at("ports", clash);
+    // Sockets are the host's and come in by themselves: the container needs no network for them.
+    if (!std::ranges::all_of(d.ports, &Port::socket)) reading.fail_at("ports", clash);
     if (d.publish_all) reading.fail_at("publish_all", clash);
     if (d.network_mode != NetworkMode::container) return;
     // The other container's files are shared with its network namespace.
@@ -40,9 +43,27 @@ void check_network(const Definition& d, Reading& reading) {
     if (!d.expose.empty()) reading.fail_at("expose", clash);
 }
 
+void check_sockets(const Definition& d, Reading& reading) {
+    bool any = false, stream = true;
+    for (const Port& port : d.ports) {
+        if (!port.socket) continue;
+        any = true;
+        stream = stream && port.protocol == "tcp";
+        const auto bad = [&](std::string_view why) { reading.fail_at("ports", fmt::format("'{}': {}", port_text(port), why)); };
+        if (port.host_port == 0) bad("a socket needs a port of the host");
+        if (port.protocol == "sctp") bad("a socket is tcp or udp");
+        if (port.bypass_firewall) bad("a socket is the host's, whose firewall nothing bypasses");
+    }
+    if (any && d.auto_remove) reading.fail_at("auto_remove", "its sockets would be left: they start it again");
+    if (!d.idle_stop) return;
+    if (!any || !stream) reading.fail_at("idle_stop", "it needs ports that are sockets, all of them tcp");
+    if (*d.idle_stop < std::chrono::seconds(1)) reading.fail_at("idle_stop", "less than a second");
+}
+
 void check_ports(const Definition& d, Reading& reading) {
     if (d.ports.size() > most_ports)
         return reading.fail_at("ports", fmt::format("more than {} entries, use ranges", most_ports));
+    check_sockets(d, reading);
     for (std::size_t i = 0; i < d.ports.size(); ++i)
         for (std::size_t j = 0; j < i; ++j) {
             const Port &a = d.ports[i], &b = d.ports[j];

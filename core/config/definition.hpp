@@ -40,6 +40,7 @@ struct Port {
     std::uint16_t container_port = 0, container_port_end = 0;  // a single port is a range that ends where it starts
     std::string protocol = "tcp";
     std::optional<bool> bypass_firewall;  // open whatever the host's firewall says; absent: the engine's
+    bool socket = false;                  // systemd holds the host's port and passes it: ctr@NAME.socket
     bool operator==(const Port&) const = default;
 };
 
@@ -49,6 +50,8 @@ struct NetworkAttachment {  // [[networks]]; --network NAME, --ip, --ip6, --mac-
     std::string interface;  // empty: eth0, eth1, ... in the order given
     std::string ipv4, ipv6, mac;
     std::vector<std::string> aliases;
+    bool default_route = false;                  // this one has it; where none says so, the first with a way out
+    std::uint64_t rate_up = 0, rate_down = 0;    // bits a second that it sends, and is sent; 0: no limit
     std::map<std::string, std::string> options;  // the driver's
     bool operator==(const NetworkAttachment&) const = default;
 };
@@ -148,6 +151,7 @@ struct Definition {
     NetworkPolicy policy;                     // [network.policy]
     std::vector<Port> ports;
     bool publish_all = false;               // -P
+    std::optional<Microseconds> idle_stop;  // with socket ports: stopped when it had no connection for so long
     std::vector<std::string> expose;        // "80/tcp", shown only
     std::vector<std::string> dns, dns_search, dns_options;
     std::vector<std::pair<std::string, std::string>> extra_hosts;  // name, address or "host-gateway"

@@ -39,6 +39,7 @@ Result<Port> parse_long_port(std::string_view text) {
     const auto bad = [&](std::string_view why) { return error(Errc::invalid, "port '{}': {}", shown(text), why); };
     std::string published, target, protocol = "tcp", address;
     std::optional<bool> bypass_firewall;
+    bool socket = false;
     for (const std::string_view part : split(text, ',')) {
         const std::size_t equals = part.find('=');
         const std::string key(part.substr(0, equals)), value(equals == part.npos ? "true" : part.substr(equals + 1));
@@ -51,11 +52,14 @@ Result<Port> parse_long_port(std::string_view text) {
             protocol = value;
         } else if (key == "host_ip") {
             address = value.find(':') == value.npos ? value : "[" + value + "]";
-        } else if (key == "bypass_firewall") {
-            if (!to_switch(value, on)) return bad("bypass_firewall is true or false");
-            bypass_firewall = on;
+        } else if (key == "bypass_firewall" || key == "socket") {
+            if (!to_switch(value, on)) return bad(key + " is true or false");
+            if (key == "socket")
+                socket = on;
+            else
+                bypass_firewall = on;
         } else if (key != "mode") {  // of a swarm: nothing to choose here
-            return bad(fmt::format("'{}' is none of published, target, protocol, host_ip, bypass_firewall", key));
+            return bad(fmt::format("'{}' is none of published, target, protocol, host_ip, bypass_firewall, socket", key));
         }
     }
     if (target.empty()) return bad("the container's port is missing (target=PORT)");
@@ -63,6 +67,7 @@ Result<Port> parse_long_port(std::string_view text) {
     if (!published.empty() || !address.empty()) plain += published + ":";
     Port port = TRY(parse_port(plain + target + "/" + protocol));
     port.bypass_firewall = bypass_firewall;
+    port.socket = socket;
     return port;
 }
 
@@ -124,6 +129,30 @@ std::string port_text(const Port& port) {
     if (port.host_port != 0) text += range(port.host_port, port.host_port_end);
     if (port.host_port != 0 || !port.host_address.empty()) text += ":";
     return text + range(port.container_port, port.container_port_end) + "/" + port.protocol;
+}
+
+Result<std::uint64_t> parse_rate(std::string_view text) {
+    const auto bad = [&] {
+        return error(Errc::invalid, "rate '{}' must be a number with bit, kbit, mbit or gbit, as in 100mbit", shown(text));
+    };
+    const std::size_t end = text.find_first_not_of("0123456789");
+    std::uint64_t number = 0, factor = 0;
+    if (!to_number(text.substr(0, end), number) || end == text.npos) return bad();
+    // tc(8), PARAMETERS: bits a second, in powers of 1000.
+    for (const auto& [unit, value] :
+         {std::pair("bit", 1U), std::pair("kbit", 1'000U), std::pair("mbit", 1'000'000U), std::pair("gbit", 1'000'000'000U)})
+        if (text.substr(end) == unit) factor = value;
+    constexpr std::uint64_t least = 8000, most = 1'000'000'000'000;  // a packet takes more than a second; a terabit
+    if (factor == 0 || number > most / factor) return bad();
+    if (number * factor < least) return error(Errc::invalid, "rate '{}' is less than 8kbit", shown(text));
+    return number * factor;
+}
+
+std::string rate_text(std::uint64_t rate) {
+    for (const auto& [unit, value] :
+         {std::pair("gbit", 1'000'000'000U), std::pair("mbit", 1'000'000U), std::pair("kbit", 1'000U)})
+        if (rate % value == 0) return fmt::format("{}{}", rate / value, unit);
+    return fmt::format("{}bit", rate);
 }
 
 Result<Device> parse_device(std::string_view text) {

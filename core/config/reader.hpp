@@ -40,6 +40,8 @@ bool is_unit_name(std::string_view text);  // "x.service", "x.mount", ...: not a
 Result<> check_mount(const Mount& mount);
 bool is_address(const std::string& text, int family);     // AF_INET, AF_INET6, 0 for either
 std::string port_text(const Port& port);                  // short form: without what only the long one can say
+Result<std::uint64_t> parse_rate(std::string_view text);  // "100mbit": bits a second
+std::string rate_text(std::uint64_t rate);
 std::string restart_text(Restart restart, std::uint32_t max);
 
 // Where definitions are found: NAME.toml in these folders, first found wins. /etc, /run, /var/lib and /usr/lib, below

@@ -268,6 +268,7 @@ constexpr Key<Definition> keys[] = {
          });
      }},
     {"ports", [](const Item& i, Definition& d) { get_ports(i, d.ports); }},
+    {"idle_stop", [](const Item& i, Definition& d) { get_duration(i, d.idle_stop); }},
     {"publish_all", [](const Item& i, Definition& d) { get(i, d.publish_all); }},
     {"expose", [](const Item& i, Definition& d) { get_expose(i, d.expose); }},
     {"dns", [](const Item& i, Definition& d) { get_list<std::string>(i, d.dns, parse_resolver); }},

@@ -47,14 +47,16 @@ constexpr Key<Port> port[] = {
          if (!get_scalar(i, text)) return;
          const Port said = p;
          i.take(parse_port(text), p);
-         p.bypass_firewall = said.bypass_firewall;
+         if (said.bypass_firewall) p.bypass_firewall = said.bypass_firewall;
+         p.socket = p.socket || said.socket;
      }},
     {"bypass_firewall", [](const Item& i, Port& p) { get(i, p.bypass_firewall.emplace()); }},
+    {"socket", [](const Item& i, Port& p) { get(i, p.socket); }},
 };
 
 Result<std::string> parse_expose(std::string_view text) {
     const Port exposed = TRY(parse_port(text));
-    if (exposed.host_port != 0 || !exposed.host_address.empty() || exposed.bypass_firewall)
+    if (exposed.host_port != 0 || !exposed.host_address.empty() || exposed.bypass_firewall || exposed.socket)
         return error(Errc::invalid, "'{}' names a port of the host, which is for 'ports'", printable(text));
     return port_text(exposed);
 }

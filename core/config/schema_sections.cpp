@@ -137,6 +137,11 @@ void get_mac(const Item& item, std::string& out) {
     out = text;
 }
 
+void get_rate(const Item& item, std::uint64_t& out) {
+    std::string text;
+    if (get(item, text)) item.take(parse_rate(text), out);
+}
+
 void get_interface(const Item& item, std::string& out) {
     std::string text;
     if (!get(item, text)) return;
@@ -185,6 +190,9 @@ constexpr Key<NetworkAttachment> networks[] = {
     {"ipv6", [](const Item& i, NetworkAttachment& n) { get_address(i, AF_INET6, n.ipv6); }},
     {"mac", [](const Item& i, NetworkAttachment& n) { get_mac(i, n.mac); }},
     {"aliases", [](const Item& i, NetworkAttachment& n) { get(i, n.aliases); }},
+    {"default_route", [](const Item& i, NetworkAttachment& n) { get(i, n.default_route); }},
+    {"rate_up", [](const Item& i, NetworkAttachment& n) { get_rate(i, n.rate_up); }},
+    {"rate_down", [](const Item& i, NetworkAttachment& n) { get_rate(i, n.rate_down); }},
     {"options", [](const Item& i, NetworkAttachment& n) { get(i, n.options); }},
 };
 

@@ -186,13 +186,16 @@ std::string mode_of(const Definition& d) {
 // A string, or a table where that cannot say it.
 std::string port_value(const Port& port) {
     std::string text = in_quotes(port_text(port));
-    if (!port.bypass_firewall) return text;
-    return fmt::format("{{ publish = {}, bypass_firewall = {} }}", text, *port.bypass_firewall);
+    if (!port.bypass_firewall && !port.socket) return text;
+    std::string more = port.bypass_firewall ? fmt::format(", bypass_firewall = {}", *port.bypass_firewall) : "";
+    if (port.socket) more += ", socket = true";
+    return fmt::format("{{ publish = {}{} }}", text, more);
 }
 
 void write_network(Writer& w, const Definition& d) {
     if (d.policy.empty()) w.string("network", mode_of(d));
     w.raw_list("ports", d.ports, port_value);
+    w.duration("idle_stop", d.idle_stop);
     w.flag("publish_all", d.publish_all);
     w.list("expose", d.expose);
     w.list("dns", d.dns);
@@ -311,6 +314,9 @@ void write_networks(Writer& w, const std::vector<NetworkAttachment>& networks) {
         w.string("ipv6", n.ipv6);
         w.string("mac", n.mac);
         w.list("aliases", n.aliases);
+        w.flag("default_route", n.default_route);
+        if (n.rate_up) w.string("rate_up", rate_text(n.rate_up));
+        if (n.rate_down) w.string("rate_down", rate_text(n.rate_down));
         w.table("networks.options", n.options);
     }
 }

@@ -67,7 +67,8 @@ std::vector<config::NetworkAttachment> effective_networks(const config::Engine& 
 Result<std::vector<driver::PublishedPort>> published_ports(const config::Engine& engine, const config::Definition& definition,
                                                            const std::vector<std::string>& image_ports) {
     std::vector<driver::PublishedPort> ports;
-    for (const config::Port& port : definition.ports) TRY(add_published(engine, port, ports));
+    for (const config::Port& port : definition.ports)
+        if (!port.socket) TRY(add_published(engine, port, ports));
     if (!definition.publish_all) return ports;
     for (const std::string& port : definition.expose) TRY(add_exposed(engine, port, ports));
     for (const std::string& port : image_ports) TRY(add_exposed(engine, port, ports));
@@ -79,8 +80,10 @@ Result<std::vector<driver::AttachRequest>> attach_requests(const config::Paths& 
                                                            const std::string& id, const config::Definition& definition,
                                                            const std::vector<std::string>& image_ports) {
     std::vector<driver::AttachRequest> requests;
+    const auto networks = effective_networks(engine, definition);
+    const bool chosen = std::ranges::any_of(networks, &config::NetworkAttachment::default_route);
     bool has_way_out = false;
-    for (const auto& attachment : effective_networks(engine, definition)) {
+    for (const auto& attachment : networks) {
         auto network = read_network(paths, attachment.name);
         if (!network.ok() && network.error().code() == Errc::not_found &&
             (attachment.name == engine.default_network || attachment.name == "bridge")) {
@@ -98,8 +101,13 @@ Result<std::vector<driver::AttachRequest>> attach_requests(const config::Paths& 
         request.ipv4 = attachment.ipv4;
         request.ipv6 = attachment.ipv6;
         request.mac = attachment.mac;
+        request.rate_up = attachment.rate_up;
+        request.rate_down = attachment.rate_down;
         for (const auto& [key, value] : attachment.options) request.options.emplace_back(key, value);
-        request.default_route = !request.network.internal && !has_way_out;
+        if (attachment.default_route && request.network.internal)
+            return error(Errc::invalid, "network '{}' is internal: it has no way out and cannot have the default route",
+                         attachment.name);
+        request.default_route = chosen ? attachment.default_route : !request.network.internal && !has_way_out;
         if (request.default_route) request.ports = TRY(published_ports(engine, definition, image_ports));
         has_way_out = has_way_out || request.default_route;
         for (const auto& other : requests) {

@@ -138,6 +138,7 @@ Result<> Engine::rename(const Container& container, const ContainerName& new_nam
             return error(Errc::in_use, "it is running, and systemd cannot rename the unit of a running process: stop it first");
         if (const auto others = TRY(referring(*this, container.name)); !others.empty())
             return error(Errc::in_use, "container '{}' refers to it by this name", others.front());
+        TRY(stop_sockets(*this, container));
         TRY(manager->reset_failed(unit_name(container.name)));
         TRY(os::make_dirs(rename_folder(paths())));
         TRY(os::write_file_atomic(rename_folder(paths()) + "/" + container.name.str(), new_name.str()));

@@ -49,6 +49,9 @@ Result<std::vector<std::string>> volume_users(const config::Paths& paths, std::s
 // What `systemctl set-property --runtime` and our own `update` wrote; the next container of this name must not inherit it.
 std::string runtime_property_folder(const ContainerName& name);
 
+// Its ports that systemd holds are closed: nobody starts it by connecting.
+Result<> stop_sockets(Engine& engine, const Container& container);
+
 // Rolls renames forward that a crash interrupted. Errc::not_found never.
 Result<std::vector<std::string>> finish_renames(Engine& engine, bool repair);
 

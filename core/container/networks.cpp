@@ -51,15 +51,34 @@ Result<> renew_policies(Engine& engine, const Record& record) {
     return refresh_policies(engine.paths(), record);
 }
 
+// Where the definition leaves it open, a running container's interfaces are not counted as at its start: some may have gone.
+std::string free_interface(const Record& record) {
+    for (unsigned number = 0;; ++number) {
+        std::string name = fmt::format("eth{}", number);
+        const auto taken = [&](const Record::Network& entry) { return entry.status.interface == name; };
+        if (std::ranges::none_of(record.networks, taken)) return name;
+    }
+}
+
+std::string own_name(const config::Definition& definition, const std::string& network) {
+    for (const auto& attachment : definition.networks)
+        if (attachment.name == network) return attachment.interface;
+    return "";
+}
+
 Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed,
                      const std::string& network) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
     for (auto& request :
          TRY(attach_requests(engine.paths(), engine.config(), find_driver, container.name, container.id, changed, {}))) {
         if (request.network.name != network) continue;
-        // Its first network has the default route and the published ports already.
-        request.ports.clear();
-        request.default_route = request.default_route && container.record->networks.empty();
+        // Another network has the default route and the published ports already.
+        const bool first = container.record->networks.empty();
+        if (request.default_route && !first && std::ranges::any_of(changed.networks, &config::NetworkAttachment::default_route))
+            return error(Errc::invalid, "the default route of a running container does not move: stop it first");
+        if (!first) request.ports.clear();
+        request.default_route = request.default_route && first;
+        if (own_name(changed, network).empty()) request.interface = free_interface(*container.record);
         driver::NetworkDriver* driver = TRY(engine.network_driver(request.network.driver));
         TRY(driver->validate(request));
         const os::Fd netns = TRY(open_netns(engine, container));
@@ -170,9 +189,10 @@ Result<> Engine::network_reload(std::string_view name) {
     return driver->network_reload(found.config).context(fmt::format("reload network '{}'", found.config.name));
 }
 
-Result<> Engine::network_connect(const Container& container, const config::NetworkAttachment& attachment) {
+Result<> Engine::network_connect(const Container& caller, const config::NetworkAttachment& attachment) {
     const auto all = [&]() -> Result<> {
-        const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
+        const os::Fd lock = TRY(lock_container(paths(), caller.name.str()));
+        const Container container = TRY(find_container(caller.name.str()));  // as it is now that no other changes it
         if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
         if (container.definition.network_mode != config::NetworkMode::networks)
             return error(Errc::invalid, "it shares another network namespace or has none, so it cannot be connected");
@@ -185,17 +205,19 @@ Result<> Engine::network_connect(const Container& container, const config::Netwo
         for (const auto& other : changed.networks)
             if (other.name == wanted.name) return error(Errc::exists, "it is connected already");
         changed.networks.push_back(wanted);
+        TRY(config::checked_definition(changed, caller.name.str()));
         if (!is_engine_file(paths(), container.definition_file))
             return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
         if (container.record) TRY(attach_live(*this, container, changed, wanted.name));
         return write_changed(*this, container, changed);
     };
-    return all().context(fmt::format("connect container '{}' to network '{}'", container.name.str(), attachment.name));
+    return all().context(fmt::format("connect container '{}' to network '{}'", caller.name.str(), attachment.name));
 }
 
-Result<> Engine::network_disconnect(const Container& container, std::string_view network_name) {
+Result<> Engine::network_disconnect(const Container& caller, std::string_view network_name) {
     const auto all = [&]() -> Result<> {
-        const os::Fd lock = TRY(lock_container(paths(), container.name.str()));
+        const os::Fd lock = TRY(lock_container(paths(), caller.name.str()));
+        const Container container = TRY(find_container(caller.name.str()));  // as it is now that no other changes it
         if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
         config::Definition changed = container.definition;
         changed.networks = effective_networks(config(), changed);
@@ -203,6 +225,7 @@ Result<> Engine::network_disconnect(const Container& container, std::string_view
         const auto taken = std::erase_if(changed.networks, [&](const auto& attachment) { return attachment.name == name; });
         if (taken == 0) return error(Errc::not_found, "it is not connected");
         if (changed.networks.empty()) changed.network_mode = config::NetworkMode::none;
+        TRY(config::checked_definition(changed, caller.name.str()));
         if (!is_engine_file(paths(), container.definition_file))
             return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
         if (container.record) TRY(detach_live(*this, container, changed, name));
@@ -211,7 +234,7 @@ Result<> Engine::network_disconnect(const Container& container, std::string_view
         return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false)
                           : Result<>();
     };
-    return all().context(fmt::format("disconnect container '{}' from network '{}'", container.name.str(), network_name));
+    return all().context(fmt::format("disconnect container '{}' from network '{}'", caller.name.str(), network_name));
 }
 
 }  // namespace gantry::container

@@ -106,6 +106,8 @@ Result<std::vector<driver::PublishedPort>> add_ports(Engine& engine, const Conta
         const os::Fd lock = TRY(lock_container(engine.paths(), caller.name.str()));
         const Container container = TRY(engine.find_container(caller.name.str()));  // as it is now that no other changes it
         TRY(check_changeable(engine, container, scope));
+        if (std::ranges::any_of(ports, &config::Port::socket))
+            return error(Errc::unsupported, "a socket is added to the definition, for the next start");
         config::Definition changed = container.definition;
         changed.ports.insert(changed.ports.end(), ports.begin(), ports.end());
         TRY(config::checked_definition(changed, container.name.str()));

@@ -56,10 +56,20 @@ Result<> stop_for_removal(Engine& engine, const Container& container, bool force
         if (!force) return error(Errc::in_use, "it is running: stop it first, or force the removal");
         TRY(manager->stop_now(unit));
     }
+    TRY(stop_sockets(engine, container));
     return manager->reset_failed(unit);
 }
 
 }  // namespace
+
+Result<> stop_sockets(Engine& engine, const Container& container) {
+    // What a definition that cannot be read has is not known.
+    if (!container.problem && !has_sockets(container.definition)) return {};
+    systemd::Manager* manager = TRY(engine.systemd());
+    const std::string unit = socket_name(container.name);
+    if (is_up(TRY(manager->state(unit)))) TRY(manager->stop(unit));
+    return manager->reset_failed(unit);
+}
 
 std::string runtime_property_folder(const ContainerName& name) {
     return "/run/systemd/system.control/" + unit_name(name) + ".d";

@@ -62,7 +62,7 @@ Result<> write_unit_section(UnitWriter& w, const ContainerName& name, const Defi
     for (const config::Mount& mount : d.mounts)
         if (mount.type == config::MountType::bind) w.line("RequiresMountsFor", TRY(unit_path(mount.source)));
     for (const std::string& file : d.env_files) w.line("RequiresMountsFor", TRY(unit_path(file)));
-    if (!d.ports.empty() || d.publish_all) {
+    if (!std::ranges::all_of(d.ports, &config::Port::socket) || d.publish_all) {
         w.line("Wants", "network-online.target");
         w.line("After", "network-online.target");
     }
@@ -71,6 +71,10 @@ Result<> write_unit_section(UnitWriter& w, const ContainerName& name, const Defi
         w.line("After", fmt::format("ctr-console@{}.service", name.str()));
     }
     if (has_health(d, facts)) w.line("Wants", fmt::format("ctr-health@{}.timer", name.str()));
+    // First the socket: one whose service runs already does not start (systemd.socket(5)).
+    if (has_sockets(d))
+        for (const char* key : {"Requires", "After"}) w.line(key, socket_name(name));
+    if (d.idle_stop) w.line("Wants", fmt::format("ctr-idle@{}.timer", name.str()));
     if (d.auto_remove) w.line("CollectMode", "inactive-or-failed");
     return {};
 }

@@ -102,6 +102,9 @@ UnitFacts FactsReader::facts(const ContainerName& name, const config::Definition
     UnitFacts facts;
     facts.id = definition.id.empty() ? derived_container_id(impl_->machine_id, name) : definition.id;
     facts.definition_file = definition_file;
+    if (has_sockets(definition))
+        if (const auto engine = config::load_engine(impl_->paths); engine.ok())
+            facts.bind_address = engine->default_bind_address;
     const auto digest = Digest::parse(impl_->image_id(definition));
     if (!digest.ok()) return facts;
     const Json image = read_json(fmt::format("{}/blobs/{}/{}", impl_->paths.images(), digest->algorithm(), digest->hex()));

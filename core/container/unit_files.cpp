@@ -20,8 +20,6 @@ std::string folder(std::string_view base, std::string_view unit) {
 constexpr std::string_view runtime_base = "/run/systemd/system", generator_base = "/run/systemd/generator.early";
 constexpr const char* file_name = "/10-gantry.conf";
 
-std::string health_timer(const ContainerName& name) { return fmt::format("ctr-health@{}.timer", name.str()); }
-
 Result<bool> write_changed(const std::string& path, std::string_view text) {
     const auto old = os::read_file(path);
     if (old.ok() && *old == text) return false;
@@ -49,25 +47,30 @@ Result<> remove_unit(const std::string& unit) {
 
 Result<bool> write_dropin(const ContainerName& name, std::string_view text) { return write_unit(unit_name(name), text); }
 
-Result<bool> write_health_dropin(const ContainerName& name, std::string_view text) {
-    if (!text.empty()) return write_unit(health_timer(name), text);
-    const bool existed = os::path_exists(folder(runtime_base, health_timer(name)));
-    TRY(remove_unit(health_timer(name)));
+Result<bool> write_companion_dropin(const std::string& unit, std::string_view text) {
+    if (!text.empty()) return write_unit(unit, text);
+    const bool existed = os::path_exists(folder(runtime_base, unit));
+    TRY(remove_unit(unit));
     return existed;
 }
 
 Result<> remove_dropin(const ContainerName& name) {
     auto first = remove_unit(unit_name(name));
-    auto second = remove_unit(health_timer(name));
-    return first.ok() ? std::move(second) : std::move(first);
+    for (const auto& [unit, text] : companion_dropins(name, {}, {})) {
+        auto removed = remove_unit(unit);
+        if (first.ok()) first = std::move(removed);
+    }
+    return first;
 }
 
 Result<bool> install_units(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
                            const std::string& definition_file) {
     const UnitFacts facts = FactsReader(paths).facts(name, definition, definition_file);
     const std::string text = TRY(unit_dropin(name, definition, facts));
-    const bool health = TRY(write_health_dropin(name, health_dropin(definition, facts)));
-    return TRY(write_dropin(name, text)) || health;
+    bool changed = TRY(write_dropin(name, text));
+    for (const auto& [unit, companion] : companion_dropins(name, definition, facts))
+        changed |= TRY(write_companion_dropin(unit, companion));
+    return changed;
 }
 
 Result<> date_definition(const ContainerName& name, const std::string& definition_file) {

@@ -20,6 +20,7 @@ struct UnitFacts {
     bool image_health = false;    // the image has a health check
     std::optional<config::Microseconds> image_interval, image_timeout, image_start_period;
     std::optional<std::uint32_t> image_retries;
+    std::string bind_address;  // the engine's, for socket ports that name none
 };
 
 // The facts as the generator and the command line both see them, read from the store's plain files (index.json and two blobs;
@@ -42,6 +43,18 @@ Result<std::string> unit_dropin(const ContainerName& name, const config::Definit
 // The drop-in of ctr-health@NAME.timer; empty where the container has no health check.
 std::string health_dropin(const config::Definition& definition, const UnitFacts& facts);
 
+// The drop-in of ctr@NAME.socket, which holds the ports that are sockets; empty where there are none.
+std::string socket_dropin(const config::Definition& definition, const UnitFacts& facts);
+[[nodiscard]] bool has_sockets(const config::Definition& definition);
+// The drop-in of ctr-idle@NAME.timer; empty where the container does not stop when idle.
+std::string idle_dropin(const config::Definition& definition);
+
+// All drop-ins of a container but that of its service: the unit's name and the text, which is empty where it has none.
+std::vector<std::pair<std::string, std::string>> companion_dropins(const ContainerName& name,
+                                                                   const config::Definition& definition,
+                                                                   const UnitFacts& facts);
+std::string socket_name(const ContainerName& name);
+
 // The part of it that SetUnitProperties can change at run time: the cgroup's (limits, weights, devices). Everything else of a
 // service (Restart=, timeouts, KillSignal=, Limit*=, OOMScoreAdjust=, dependencies, LogExtraFields=) systemd 252 only takes
 // from files. A limit that the definition does not have is lifted.
@@ -50,12 +63,12 @@ systemd::Properties runtime_properties(const config::Definition& definition);
 // /run/systemd/system/ctr@NAME.service.d/10-gantry.conf, and the generator's copy where there is one, which would win; returns
 // whether the text changed.
 Result<bool> write_dropin(const ContainerName& name, std::string_view text);
-// The same for ctr-health@NAME.timer; an empty text removes it.
-Result<bool> write_health_dropin(const ContainerName& name, std::string_view text);
-// Both, and the generator's copies.
+// The same for a companion's unit; an empty text removes it.
+Result<bool> write_companion_dropin(const std::string& unit, std::string_view text);
+// All of them, and the generator's copies.
 Result<> remove_dropin(const ContainerName& name);
 
-// All of the above in one: facts, both texts, written below root (/run/systemd). Returns whether anything changed.
+// All of the above in one: facts, all texts, written below root (/run/systemd). Returns whether anything changed.
 Result<bool> install_units(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
                            const std::string& definition_file);
 

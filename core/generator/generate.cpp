@@ -26,7 +26,9 @@ Result<> generate_one(container::FactsReader& facts, const ContainerName& name, 
     const container::UnitFacts known = facts.facts(name, definition, file);
     const std::string dropin = TRY_CONTEXT(container::unit_dropin(name, definition, known), "{}", file);
     TRY(write_unit(early, unit_name(name), dropin));
-    return write_unit(early, fmt::format("ctr-health@{}.timer", name.str()), container::health_dropin(definition, known));
+    for (const auto& [unit, companion] : container::companion_dropins(name, definition, known))
+        TRY(write_unit(early, unit, companion));
+    return {};
 }
 
 }  // namespace

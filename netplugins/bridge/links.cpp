@@ -5,6 +5,7 @@
 #include "inside.hpp"
 #include "messages.hpp"
 #include "multicast.hpp"
+#include "rate.hpp"
 
 #include "base/hash.hpp"
 #include "os/netns.hpp"
@@ -201,6 +202,9 @@ Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     const unsigned index = TRY(place(plan.network, end));
     const std::string& bridge = plan.network.bridge;
     TRY(inside.configure(plan, wire.addresses, route_.interface_mac(bridge)));
+    // Each direction where it is sent, so that what is over the rate waits in a queue and is not dropped on arrival.
+    if (plan.rate_down != 0) TRY(net::limit_rate(route_, wire.host_interface, plan.rate_down));
+    if (plan.rate_up != 0) TRY(inside.limit_rate(plan.interface, plan.rate_up));
     std::vector<NetlinkMessage> messages;
     for (const auto& address : wire.addresses)
         messages.push_back(net::neighbour_message(route_.interface_index(bridge), address, wire.mac));

@@ -20,6 +20,7 @@ public:
     Result<> publish(const net::Attachment& attachment) override;
     Result<> unpublish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
+    [[nodiscard]] bool limits_rates() const override { return true; }
     // On all bridges of the network (no trunks).
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;
 

@@ -198,6 +198,8 @@ Result<> Driver::validate(const AttachRequest& request) {
     const AttachPlan plan = TRY(plan_attach(request));
     if (plan.network.v6 && !kernel_has(Family::v6))
         return error(Errc::unsupported, "subnet '{}': this kernel has no IPv6", plan.network.v6->cidr.str());
+    if ((plan.rate_up != 0 || plan.rate_down != 0) && !TRY(open_fabric_())->limits_rates())
+        return error(Errc::unsupported, "network driver '{}' cannot limit rates", request.network.driver);
     TRY(leases_.check(plan));
     if (request.ports.empty()) return {};
     const auto rules = TRY(fixed_rules(request, some_addresses(plan.network)));
@@ -271,8 +273,7 @@ Result<> Driver::publish(const AttachRequest& request, const AttachPlan& plan, A
 }
 
 Result<std::vector<PublishedPort>> Driver::choose_and_publish(const AttachRequest& request, const AttachPlan& plan,
-                                                                    Firewall& firewall, const Attachment& before,
-                                                                    Attachment& added) {
+                                                              Firewall& firewall, const Attachment& before, Attachment& added) {
     const std::string owner = owner_name(plan.network.name, plan.container);
     const std::vector<PortRule> fixed = TRY(fixed_rules(request, before.addresses));
     for (const auto& rule : fixed)

@@ -41,6 +41,8 @@ public:
     virtual Result<> unpublish(const Attachment& attachment) = 0;
     // Removes what is kept for the attachment beside its interface, its ports too. Idempotent.
     virtual Result<> forget(const Attachment& attachment) = 0;
+    // Whether connect() heeds AttachPlan::rate_up and rate_down.
+    [[nodiscard]] virtual bool limits_rates() const { return false; }
     // The host's ends of all containers on the network.
     virtual Result<std::vector<PortLink>> ports(const NetworkPlan& network) = 0;
 

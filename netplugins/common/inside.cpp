@@ -1,6 +1,7 @@
 #include "inside.hpp"
 
 #include "messages.hpp"
+#include "rate.hpp"
 
 #include "os/netns.hpp"
 
@@ -61,6 +62,10 @@ Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& a
     const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "configure interface '{}'", plan.interface);
     for (std::size_t at = 0; at < outcomes.size(); ++at) TRY(outcomes[at].result(steps[at]));
     return {};
+}
+
+Result<> Inside::limit_rate(const std::string& interface, std::uint64_t rate) {
+    return net::limit_rate(route_, interface, rate);
 }
 
 }  // namespace gantry::net

@@ -17,6 +17,8 @@ public:
     static Result<Inside> open(int netns, Reach reach = Reach::link);
     // Loopback up, addresses, routes and, if the MAC is given, the gateways' neighbour entries.
     Result<> configure(const AttachPlan& plan, const std::vector<Address>& addresses, const std::string& gateway_mac);
+    // Of what the container sends; bits a second.
+    Result<> limit_rate(const std::string& interface, std::uint64_t rate);
 
 private:
     Inside(os::NetlinkSocket route, Reach reach) : route_(std::move(route)), reach_(reach) {}

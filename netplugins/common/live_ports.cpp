@@ -53,7 +53,7 @@ Result<std::vector<PublishedPort>> Driver::publish(const AttachRequest& request)
 }
 
 Result<> Driver::unpublish(const std::string& container, const NetworkConfig& network,
-                                 const std::vector<PublishedPort>& ports) {
+                           const std::vector<PublishedPort>& ports) {
     TRY(ContainerName::parse(container));
     TRY(ObjectName::parse("network", network.name));
     Attachment attachment = TRY(read_attached(journal_, network.name, container));

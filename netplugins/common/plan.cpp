@@ -158,6 +158,8 @@ Result<AttachPlan> plan_attach(const AttachRequest& request) {
     plan.interface = request.interface;
     plan.default_route = request.default_route && !plan.network.internal;
     TRY(check_interface_name("interface", plan.interface));
+    plan.rate_up = request.rate_up;
+    plan.rate_down = request.rate_down;
     plan.v4 = TRY(plan_static(plan.network, Family::v4, request.ipv4));
     plan.v6 = TRY(plan_static(plan.network, Family::v6, request.ipv6));
     if (!request.mac.empty()) plan.mac = TRY(parse_mac(request.mac));

@@ -52,6 +52,7 @@ struct AttachPlan {
     std::optional<Address> v4, v6;  // static ones
     std::string mac;                // six bytes, empty: from the address
     bool default_route = true;
+    std::uint64_t rate_up = 0, rate_down = 0;  // bits a second; 0: no limit
 };
 
 Result<NetworkPlan> plan_network(const driver::NetworkConfig& config);

@@ -94,7 +94,7 @@ Result<> check_one(const PortRule& rule, const Address& source, PortCheck& check
 }  // namespace
 
 Result<std::vector<PortCheck>> Driver::check_ports(const std::string& container, const NetworkConfig& network,
-                                                         const std::string& source) {
+                                                   const std::string& source) {
     TRY(ContainerName::parse(container));
     TRY(ObjectName::parse("network", network.name));
     const Attachment attachment = TRY(journal_.read(network.name, container));

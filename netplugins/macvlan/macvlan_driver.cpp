@@ -142,6 +142,8 @@ Result<MacvlanDriver::Plan> MacvlanDriver::plan(const AttachRequest& request) {
 
 Result<> MacvlanDriver::validate(const AttachRequest& request) {
     const Plan planned = TRY(plan(request));
+    if (planned.attach.rate_up != 0 || planned.attach.rate_down != 0)
+        return error(Errc::unsupported, "network driver 'macvlan' cannot limit rates");
     return leases_.check(planned.attach);
 }
 

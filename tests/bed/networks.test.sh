@@ -90,3 +90,66 @@ ports = ["8097:80"]'
     gantry system check --repair >/dev/null || true
     assert_picture "$before"
 }
+
+test_a_connection_has_the_name_the_address_and_the_rate_that_it_is_given() {
+    gantry network create wired >/dev/null
+    gantry network create fast --subnet 10.77.0.0/24 >/dev/null
+    gantry run -d --name surfer --network wired busybox payload sleep >/dev/null
+    gantry network connect --interface back0 --ip 10.77.0.9 --mac-address 02:00:00:00:77:09 --rate-up 8mbit --rate-down 16mbit fast surfer
+    assert_eq 10.77.0.9 "$(address surfer back0)"
+    assert_contains "$(inside surfer 'ip link show back0')" '02:00:00:00:77:09'
+    local pid veth file=/var/lib/gantry/containers/surfer.toml
+    pid=$(main_pid surfer)
+    veth=$(grep -l 'gantry fast/surfer' /sys/class/net/*/ifalias | cut -d/ -f5)
+    assert_match "$(nsenter -n -t "$pid" tc qdisc show dev back0)" 'tbf 1: root .*rate 8Mbit'
+    assert_contains "$(tc qdisc show dev "$veth")" 'rate 16Mbit'
+    assert_contains "$(cat $file)" 'rate_up = "8mbit"'
+    # The rate is held: two megabytes at 8 Mbit/s are two seconds.
+    ncat -l -p 9001 >/dev/null &
+    local start=$EPOCHREALTIME spent
+    head -c 2000000 /dev/zero | nsenter -n -t "$pid" ncat --send-only 10.77.0.1 9001
+    wait %% 2>/dev/null || true
+    spent=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN {print b - a}')
+    awk -v s="$spent" 'BEGIN {exit !(s > 1.5)}' || fail "2 MB went out in $spent s"
+    # The same after a restart, and the way out moves to the network that is to have it.
+    gantry stop -t 1 surfer >/dev/null
+    gantry network disconnect fast surfer
+    gantry network connect --interface back0 --ip 10.77.0.9 --default-route fast surfer
+    gantry start surfer >/dev/null
+    assert_contains "$(inside surfer 'ip route show default')" 'via 10.77.0.1 dev back0'
+    assert_status 1 gantry network connect --default-route bridge surfer
+    assert_contains "$output" 'default'
+    gantry rm -f surfer >/dev/null
+    gantry network rm wired fast >/dev/null
+}
+
+test_an_interface_that_went_makes_room_for_the_next() {
+    gantry network create n1 >/dev/null
+    gantry network create n2 >/dev/null
+    gantry network create n3 >/dev/null
+    gantry run -d --name shifter --network n1 busybox payload sleep >/dev/null
+    gantry network connect n2 shifter
+    gantry network disconnect n1 shifter
+    gantry network connect n3 shifter
+    assert_match "$(address shifter eth0)" '^10\.' 'the free name is taken'
+    assert_match "$(address shifter eth1)" '^10\.'
+    gantry rm -f shifter >/dev/null
+    gantry network rm n1 n2 n3 >/dev/null
+}
+
+test_many_changes_at_once_lose_none() {
+    local n
+    gantry run -d --name busy busybox payload sleep >/dev/null
+    for n in {1..12}; do gantry network create --subnet "10.66.$n.0/24" "many$n" >/dev/null; done
+    for n in {1..12}; do gantry network connect "many$n" busy & done
+    wait
+    assert_eq 13 "$(grep -c '^name = ' /var/lib/gantry/containers/busy.toml)"
+    assert_eq 13 "$(inside busy 'ls /sys/class/net' | grep -c eth)"
+    for n in {1..12}; do gantry network disconnect "many$n" busy & done
+    wait
+    assert_eq 1 "$(grep -c '^name = ' /var/lib/gantry/containers/busy.toml)"
+    assert_eq 1 "$(inside busy 'ls /sys/class/net' | grep -c eth)"
+    gantry rm -f busy >/dev/null
+    for n in {1..12}; do gantry network rm "many$n" >/dev/null; done
+    assert_eq 'no problems found' "$(gantry system check)"
+}

@@ -126,22 +126,30 @@ Result<int> run_stop(Context& context, StopOptions& options) {
         std::vector<std::string> units;
         std::map<std::string, std::string> given;
         int status = for_each_object(options.containers, [&](const std::string& name) -> Result<> {
-                         units.push_back(unit_name(TRY(engine->container(name)).name));
+                         const auto container = TRY(engine->container(name));
+                         units.push_back(unit_name(container.name));
                          given[units.back()] = name;
+                         // Else the next connection would start it again.
+                         if (container::has_sockets(container.definition))
+                             units.push_back(container::socket_name(container.name));
                          return {};
                      }).value_or(1);
         for (auto& [unit, stopped] : TRY(engine->systemd())->stop_all(units)) {
-            if (stopped.ok())
-                TRY(print(given[unit] + "\n"));
-            else {
-                complain(stopped.error().context(fmt::format("stop container '{}'", given[unit])));
+            if (!stopped.ok()) {
+                complain(
+                    stopped.error().context(fmt::format("stop container '{}'", given.contains(unit) ? given[unit] : unit)));
                 status = 1;
+            } else if (given.contains(unit)) {
+                TRY(print(given[unit] + "\n"));
             }
         }
         return status;
     }
     return on_units(context, options.containers, [&](systemd::Manager& systemd, const container::Container& container) {
-        return stop_unit(systemd, container, options).context(fmt::format("stop container '{}'", container.name.str()));
+        auto stopped = stop_unit(systemd, container, options);
+        if (stopped.ok() && container::has_sockets(container.definition))
+            stopped = systemd.stop(container::socket_name(container.name));
+        return std::move(stopped).context(fmt::format("stop container '{}'", container.name.str()));
     });
 }
 

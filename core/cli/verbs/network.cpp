@@ -3,6 +3,8 @@
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
 
+#include "config/reader.hpp"
+
 namespace gantry::cli {
 
 namespace {
@@ -183,9 +185,9 @@ Result<int> run_reload(Context& context, NamesOptions& options) {
 }
 
 struct ConnectOptions {
-    std::string network, container, ip, ip6;
+    std::string network, container, ip, ip6, mac, interface, rate_up, rate_down;
     std::vector<std::string> aliases, options;
-    bool force = false;
+    bool force = false, default_route = false;
 };
 
 void declare_connect(Verb& verb, ConnectOptions& options) {
@@ -193,7 +195,12 @@ void declare_connect(Verb& verb, ConnectOptions& options) {
     verb.add_option("CONTAINER", options.container).required();
     verb.add_option("--ip", options.ip, "IPv4 address").value("ADDRESS");
     verb.add_option("--ip6", options.ip6, "IPv6 address").value("ADDRESS");
+    verb.add_option("--mac-address", options.mac, "MAC address").value("ADDRESS");
+    verb.add_option("--interface", options.interface, "name of the interface in the container").value("NAME");
     verb.add_option("--alias", options.aliases, "further name on the network").value("NAME");
+    verb.add_flag("--default-route", options.default_route, "the way out leads over this network");
+    verb.add_option("--rate-up", options.rate_up, "most that the container sends a second, as 100mbit").value("RATE");
+    verb.add_option("--rate-down", options.rate_down, "most that it is sent").value("RATE");
     verb.add_option("--driver-opt", options.options, "option of the network driver, KEY=VALUE").value("KEY=VALUE");
 }
 
@@ -210,7 +217,12 @@ Result<int> run_connect(Context& context, ConnectOptions& options) {
     attachment.name = options.network;
     attachment.ipv4 = options.ip;
     attachment.ipv6 = options.ip6;
+    attachment.mac = options.mac;
+    attachment.interface = options.interface;
     attachment.aliases = options.aliases;
+    attachment.default_route = options.default_route;
+    if (!options.rate_up.empty()) attachment.rate_up = TRY_CONTEXT(config::parse_rate(options.rate_up), "--rate-up");
+    if (!options.rate_down.empty()) attachment.rate_down = TRY_CONTEXT(config::parse_rate(options.rate_down), "--rate-down");
     for (const auto& text : options.options) {
         const auto equals = text.find('=');
         if (equals == std::string::npos) return error(Errc::invalid, "--driver-opt: '{}' is not KEY=VALUE", text);

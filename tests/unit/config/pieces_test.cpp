@@ -24,11 +24,12 @@ TEST(Port, takes_dockers_forms) {
     EXPECT_EQ(port("host_ip=127.0.0.1,target=80"), "127.0.0.1::80/tcp");
     EXPECT_EQ(port("published=80"), "port 'published=80': the container's port is missing (target=PORT)");
     EXPECT_EQ(port("target=80,colour=red"),
-              "port 'target=80,colour=red': 'colour' is none of published, target, protocol, host_ip, bypass_firewall");
+              "port 'target=80,colour=red': 'colour' is none of published, target, protocol, host_ip, bypass_firewall, socket");
     EXPECT_EQ(port("target=80,bypass_firewall=maybe"),
               "port 'target=80,bypass_firewall=maybe': bypass_firewall is true or false");
     EXPECT_EQ(parse_port("target=80,bypass_firewall=false")->bypass_firewall, std::optional(false));
     EXPECT_EQ(parse_port("target=80")->bypass_firewall, std::nullopt);
+    EXPECT_TRUE(parse_port("published=80,target=80,socket")->socket);
     const auto single = parse_port("8080:80").value();
     EXPECT_EQ(single.host_port_end, 8080);
     EXPECT_EQ(single.container_port_end, 80);
@@ -101,4 +102,14 @@ TEST(DeviceRate, needs_device_and_rate) {
     for (const char* bad : {"/dev/sda", "sda:1", "/dev/sda:0", "/dev/sda:x"})
         EXPECT_FALSE(parse_device_rate(bad, true).ok()) << bad;
     EXPECT_FALSE(parse_device_rate("/dev/sda:1k", false).ok());
+}
+
+TEST(Pieces, Rates) {
+    EXPECT_EQ(parse_rate("100mbit").value(), 100'000'000U);
+    EXPECT_EQ(parse_rate("8kbit").value(), 8000U);
+    EXPECT_EQ(parse_rate("1gbit").value(), 1'000'000'000U);
+    EXPECT_EQ(parse_rate("12345bit").value(), 12345U);
+    for (const char* bad : {"", "100", "mbit", "1.5mbit", "100MB", "-1mbit", "1kbit", "99999999999gbit", "100mbit "})
+        EXPECT_FALSE(parse_rate(bad).ok()) << bad;
+    for (const char* text : {"100mbit", "8kbit", "40gbit", "12345bit"}) EXPECT_EQ(rate_text(parse_rate(text).value()), text);
 }

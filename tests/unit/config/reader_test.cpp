@@ -103,6 +103,15 @@ TEST(Reader, refuses_contradictions_where_they_stand) {
         {"ports = [\"8000-8010:80-90\", \"1.2.3.4:8005:81\"]", "want the same port of the host"},
         {"[[ports]]\nbypass_firewall = true", "web.toml:2:1: key 'ports[0]': a port needs 'publish'"},
         {"[[ports]]\npublish = \"80:80\"\nbypass = true", "key 'bypass' is not known"},
+        {"[[ports]]\npublish = \"80\"\nsocket = true", "a socket needs a port of the host"},
+        {"[[ports]]\npublish = \"80:80/sctp\"\nsocket = true", "a socket is tcp or udp"},
+        {"[[ports]]\npublish = \"80:80\"\nsocket = true\nbypass_firewall = true", "nothing bypasses"},
+        {"auto_remove = true\n[[ports]]\npublish = \"80:80\"\nsocket = true", "key 'auto_remove'"},
+        {"ports = [\"80:80\"]\nidle_stop = \"1m\"", "web.toml:3:1: key 'idle_stop': it needs ports that are sockets"},
+        {"idle_stop = \"1m\"\n[[ports]]\npublish = \"80:80/udp\"\nsocket = true", "all of them tcp"},
+        {"[[networks]]\nname = \"aa\"\nrate_up = \"10\"", "with bit, kbit, mbit or gbit"},
+        {"[[networks]]\nname = \"aa\"\ndefault_route = true\n[[networks]]\nname = \"bb\"\ndefault_route = true",
+         "two networks"},
         {"hostname = \"x1\"\n[namespaces]\nuts = \"host\"", "web.toml:2:1: key 'hostname'"},
         {"[namespaces]\nuts = \"container:db\"", "private or host only"},
         {"[security]\nprivileged = true\n[namespaces]\nuser = \"private\"", "key 'security.privileged'"},
@@ -116,6 +125,7 @@ TEST(Reader, refuses_contradictions_where_they_stand) {
     };
     for (const auto& [text, wanted] : cases) EXPECT_THAT(failure(head + text), HasSubstr(wanted)) << text;
     EXPECT_EQ(failure(head + "ports = [\"80:80\", \"80:80/udp\", \"1.1.1.1:81:1\", \"1.1.1.2:81:1\"]"), "");
+    EXPECT_EQ(failure(head + "network = \"none\"\nidle_stop = \"1m\"\n[[ports]]\npublish = \"80:80\"\nsocket = true"), "");
 }
 
 TEST(Reader, refuses_wrong_values_of_every_kind) {

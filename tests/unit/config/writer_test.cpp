@@ -32,11 +32,15 @@ Definition full() {
     d.mounts = {Mount{MountType::bind, "/a", "/b", true, "rshared", false, true, true, 0, 01777, {}},
                 Mount{MountType::volume, "data", "/c", false, "rprivate", true, false, false, 0, 01777, {}},
                 Mount{MountType::tmpfs, "", "/d", false, "rprivate", true, false, true, 4096, 0700, {"exec"}}};
-    d.networks = {NetworkAttachment{"front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, {{"k", "v"}}},
-                  NetworkAttachment{"back", "", "", "", "", {}, {}}};
+    d.networks = {
+        NetworkAttachment{
+            "front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, true, 100'000'000, 12345, {{"k", "v"}}},
+        NetworkAttachment{"back", "", "", "", "", {}, false, 0, 0, {}}};
     d.ports = {parse_port("127.0.0.1:8000-8001:80-81/udp").value(), parse_port("[::1]::5/sctp").value(),
                parse_port("published=443,target=443,bypass_firewall=true").value(),
-               parse_port("target=444,bypass_firewall=false").value()};
+               parse_port("target=444,bypass_firewall=false").value(),
+               parse_port("published=445,target=445,socket=true").value()};
+    d.idle_stop = std::chrono::minutes(10);
     d.publish_all = true;
     d.expose = {"99/tcp"};
     d.dns = {"1.1.1.1"};

@@ -173,6 +173,32 @@ TEST(Dropin, machine_containers_are_asked_to_halt) {
         EXPECT_THAT(dropin(plain, image), Not(HasSubstr("KillSignal"))) << plain;
 }
 
+TEST(SocketDropin, has_what_systemd_listens_at) {
+    EXPECT_EQ(socket_dropin(definition("ports = [\"8080:80\"]"), facts()), "");
+    const std::string ports =
+        "ports = [{ publish = \"8080:80\", socket = true }, \"8081:80\", "
+        "{ publish = \"[::1]:5300-5301:53-54/udp\", socket = true }, "
+        "{ publish = \"192.0.2.1:9000:90\", socket = true }]";
+    EXPECT_THAT(socket_dropin(definition(ports), facts()),
+                HasSubstr("[Socket]\nListenStream=8080\nListenDatagram=[::1]:5300\nListenDatagram=[::1]:5301\n"
+                          "ListenStream=192.0.2.1:9000\n"));
+    UnitFacts local = facts();
+    local.bind_address = "127.0.0.1";
+    EXPECT_THAT(socket_dropin(definition(ports), local), HasSubstr("ListenStream=127.0.0.1:8080\n"));
+    EXPECT_THAT(dropin(ports), HasSubstr("Requires=ctr@web.socket\nAfter=ctr@web.socket\n"));
+    EXPECT_THAT(dropin("ports = [\"8080:80\"]"), Not(HasSubstr("ctr@web.socket")));
+}
+
+TEST(IdleDropin, looks_ten_times_in_the_time) {
+    const std::string ports = "ports = [{ publish = \"8080:80\", socket = true }]\n";
+    EXPECT_EQ(idle_dropin(definition(ports)), "");
+    EXPECT_THAT(idle_dropin(definition(ports + "idle_stop = \"5m\"")),
+                HasSubstr("[Timer]\nOnActiveSec=\nOnActiveSec=30s\nOnUnitInactiveSec=30s\n"));
+    EXPECT_THAT(idle_dropin(definition(ports + "idle_stop = \"2s\"")), HasSubstr("OnUnitInactiveSec=1s\n"));
+    EXPECT_THAT(idle_dropin(definition(ports + "idle_stop = \"1h\"")), HasSubstr("OnUnitInactiveSec=60s\n"));
+    EXPECT_THAT(dropin(ports + "idle_stop = \"5m\""), HasSubstr("Wants=ctr-idle@web.timer\n"));
+}
+
 TEST(HealthDropin, has_the_times_of_definition_and_image) {
     UnitFacts image = facts();
     EXPECT_EQ(health_dropin(definition(""), image), "");
@@ -213,9 +239,9 @@ TEST(DropinFiles, are_written_once_and_in_both_places) {
     EXPECT_FALSE(write_dropin(name(), "text").value());
     EXPECT_EQ(os::read_file(root + "/run/systemd/system/ctr@web.service.d/10-gantry.conf").value(), "text");
     EXPECT_EQ(os::read_file(root + "/run/systemd/generator.early/ctr@web.service.d/10-gantry.conf").value(), "text");
-    EXPECT_TRUE(write_health_dropin(name(), "timer").value());
-    EXPECT_TRUE(write_health_dropin(name(), "").value());
-    EXPECT_FALSE(write_health_dropin(name(), "").value());
+    EXPECT_TRUE(write_companion_dropin("ctr-health@web.timer", "timer").value());
+    EXPECT_TRUE(write_companion_dropin("ctr-health@web.timer", "").value());
+    EXPECT_FALSE(write_companion_dropin("ctr-health@web.timer", "").value());
     EXPECT_TRUE(remove_dropin(name()).ok());
     EXPECT_FALSE(os::path_exists(root + "/run/systemd/system/ctr@web.service.d"));
     EXPECT_FALSE(os::path_exists(root + "/run/systemd/generator.early/ctr@web.service.d"));

@@ -1,6 +1,7 @@
-// Published ports of a container that exists.
+// Networks and published ports of a container that exists.
 #include "bus/objects.hpp"
 
+#include "base/text.hpp"
 #include "config/policy.hpp"
 #include "container/ports.hpp"
 
@@ -22,7 +23,44 @@ std::string protocol_of(const driver::PublishedPort& port) {
     return config::protocol_text(static_cast<std::uint8_t>(port.protocol));
 }
 
+Result<config::NetworkAttachment> attachment_from(const std::string& network, const TextMap& options) {
+    config::NetworkAttachment attachment;
+    attachment.name = network;
+    for (const auto& [key, value] : options) {
+        if (key == "ipv4")
+            attachment.ipv4 = value;
+        else if (key == "ipv6")
+            attachment.ipv6 = value;
+        else if (key == "mac")
+            attachment.mac = value;
+        else if (key == "interface")
+            attachment.interface = value;
+        else if (key == "aliases")
+            for (const auto alias : split(value, ',')) attachment.aliases.emplace_back(alias);
+        else if (key == "default_route")
+            attachment.default_route = value == "true";
+        else if (key == "rate_up")
+            attachment.rate_up = TRY_CONTEXT(config::parse_rate(value), "option '{}'", key);
+        else if (key == "rate_down")
+            attachment.rate_down = TRY_CONTEXT(config::parse_rate(value), "option '{}'", key);
+        else
+            return error(Errc::invalid, "option '{}' is not known", key);
+    }
+    return attachment;
+}
+
 }  // namespace
+
+void ContainerObject::ConnectWith(Done result, std::string network, TextMap options) {
+    Permission needed = permission("network.connect");
+    needed.details["network"] = network;
+    answer<>(host_, getObject(), std::move(result), std::move(needed), containers_kind,
+             [name = view_.name, network, options](container::Engine& engine) -> Result<Nothing> {
+                 const auto attachment = TRY(attachment_from(network, options));
+                 TRY(engine.network_connect(TRY(engine.container(name.str())), attachment));
+                 return Nothing{};
+             });
+}
 
 void ContainerObject::AddPorts(sdbus::Result<PublishedPorts>&& result, Texts ports, bool runtime) {
     answer<PublishedPorts>(
