@@ -73,7 +73,9 @@ Result<> write_files(Engine& engine, const ContainerName& name, const config::De
     const auto write = [&]() -> Result<> {
         TRY(os::make_dirs(file.substr(0, file.rfind('/'))));
         // The environment of a definition may hold secrets.
-        TRY(os::write_file_atomic(file, config::write_definition(definition), 0600, !definition.auto_remove));
+        const std::string text = config::write_definition(definition);
+        TRY(config::parse_definition(text, "options"));  // what contradicts itself would be a container that nobody can start
+        TRY(os::write_file_atomic(file, text, 0600, !definition.auto_remove));
         return date_definition(name, file);
     };
     if (auto written = write(); !written.ok()) {

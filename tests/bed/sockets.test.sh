@@ -107,4 +107,8 @@ test_made_by_the_command_line_and_removed_with_its_socket() {
     gantry rm -f s6 >/dev/null
     socket_is s6 inactive || fail 'its socket is left'
     assert_eq '' "$(ls -d /run/systemd/system/ctr@s6.socket.d 2>/dev/null || true)"
+    # What a definition may not say is refused before anything is there.
+    assert_status 1 gantry create --name s7 --rm -p published=8080,target=80,socket=true busybox true
+    assert_contains "$output" 'auto_remove'
+    assert_status 1 gantry inspect s7
 }
