@@ -99,7 +99,7 @@ std::string tables_text(unsigned index, bool v6) {
             "  comment \"made by gantry, with table inet gantry\"\n"
             "  set {1} {{ type mark; }}\n"
             "  chain arrive {{\n"
-            "    type filter hook input priority 2147483646; policy accept;\n"
+            "    type filter hook input priority 2147483645; policy accept;\n"
             "    meta priority {2:#x} dup to {3} device \"{4}\" drop\n"
             "  }}\n"
             "}}\n",

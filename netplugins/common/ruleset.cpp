@@ -73,11 +73,12 @@ table inet gantry {
     }
     chain host { type nat hook output priority -100; policy accept; jump publish; }
 
-    # The last chain at input but one, so that whatever gets here was let in by all others. For the tables that send it on its
+    # The last chain at input but one, so that whatever gets here was let in by all others. Before a connection is confirmed, which
+    # for IPv6 is at 2147483646 (nf_conntrack_proto.c): one that is would be known when it comes in again, and not translated. For the tables that send it on its
     # way (detour.cpp) it is marked by its priority, which no queue will see; its mark is the only thing that goes along, and
     # carries the connection's.
     chain arrive {
-        type filter hook input priority 2147483645; policy accept;
+        type filter hook input priority 2147483644; policy accept;
         ct state != new accept
         iifname { "lo", "gtr-in1" } accept
         meta l4proto . ip daddr . th dport @guarded_one4 goto detour

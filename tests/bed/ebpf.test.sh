@@ -233,6 +233,7 @@ test_a_network_of_ipv6_alone() {
     gantry run -d --name s1 --network six -p 8086:80 busybox sh -c 'httpd -f -p 80 -h /etc' >/dev/null
     gantry run -d --name s2 --network six busybox payload sleep >/dev/null
     inside s2 'ping -c 1 -W 2 s1.six.ctr' >/dev/null
+    eventually 5 gantry exec s1 sh -c 'netstat -ltn | grep -q :80'
     assert_eq '' "$(inside s2 'ip -4 -o addr show eth0')"
     assert_eq 200 "$(ip netns exec world curl -sS -m 3 -o /dev/null -w '%{http_code}' 'http://[2001:db8::1]:8086/hostname')"
     gantry rm -f s1 s2 >/dev/null

@@ -96,6 +96,20 @@ test_an_open_host_has_open_ports_and_sees_clients() {
     closed 192.0.2.1 8080
 }
 
+test_a_table_that_somebody_deleted_comes_back_for_both_families() {
+    serve first 'ports = ["8071:80"]'
+    # Connection tracking's hooks go and come with it, and so does their order among those of the tables that stay.
+    nft delete table inet gantry
+    serve second 'ports = ["8072:80"]'
+    local port
+    for port in 8071 8072; do
+        assert_eq 192.0.2.2 "$(who 192.0.2.1 $port)" $port
+        assert_eq 2001:db8::2 "$(who 2001:db8::1 $port)" $port
+    done
+    unserve first
+    unserve second
+}
+
 test_ufw_keeps_closed_what_it_did_not_open() {
     serve p2 'ports = ["8080:80", { publish = "8081:80", bypass_firewall = true }]'
     ufw_like
