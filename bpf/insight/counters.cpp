@@ -1,5 +1,6 @@
 #include "insight/counters.hpp"
 
+#include "base/clock.hpp"
 #include "insight_build.hpp"
 #include "os/file.hpp"
 
@@ -8,19 +9,12 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <ctime>
 
 namespace gantry::insight {
 
 namespace {
 
 constexpr std::uint64_t watched_ns = 2'000'000'000;
-
-std::uint64_t monotonic_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 Result<os::Fd> open_pin(const std::string& folder, const char* name) {
     auto opened = os::bpf_open(fmt::format("{}/{}", pins(folder), name));

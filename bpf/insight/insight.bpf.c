@@ -15,6 +15,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../address.bpf.h"
 #include "insight.h"
 
 #define PASS 1
@@ -75,12 +76,6 @@ static __always_inline __u64 container_cgroup(struct __sk_buff *skb) {
             if (bpf_skb_ancestor_cgroup_id(skb, level) == c->slice) c->level = level + 1;
     }
     return c->level ? bpf_skb_ancestor_cgroup_id(skb, c->level) : 0;
-}
-
-static __always_inline void mapped(__u8 *address, __be32 v4) {
-    __builtin_memset(address, 0, 10);
-    address[10] = address[11] = 0xff;
-    __builtin_memcpy(address + 12, &v4, 4);
 }
 
 static __always_inline struct insight_peer *peer_of(const struct insight_peer_key *key, __u64 now) {

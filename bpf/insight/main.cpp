@@ -3,14 +3,13 @@
 // What another build left is taken away in either case: with its programs, what they counted.
 #include "insight/counters.hpp"
 #include "load/object.hpp"
+#include "load/pins.hpp"
 #include "os/file.hpp"
 
 #include "insight.skel.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 
 using namespace gantry;
@@ -21,15 +20,8 @@ Result<> stop(const std::string& folder) {
     const auto names = os::list_dir(folder);
     if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
     FirstError first;
-    for (const std::string& name : *names) {
-        if (!name.starts_with("insight-")) continue;
-        const std::string at = folder + "/" + name;
-        const auto pinned = os::list_dir(at);
-        if (!pinned.ok()) continue;
-        for (const std::string& pin : *pinned)
-            if (unlink((at + "/" + pin).c_str()) != 0 && errno != ENOENT) first.note(errno_error("remove '{}/{}'", at, pin));
-        if (rmdir(at.c_str()) != 0 && errno != ENOENT) first.note(errno_error("remove '{}'", at));
-    }
+    for (const std::string& name : *names)
+        if (name.starts_with("insight-")) first.note(bpf::remove_pins(folder + "/" + name));
     return first.result();
 }
 

@@ -2,6 +2,7 @@
 
 #include "os/file.hpp"
 #include "os/lock.hpp"
+#include "os/process.hpp"
 
 #include <linux/magic.h>
 #include <sys/statfs.h>
@@ -11,6 +12,20 @@
 #include <cstdio>
 
 namespace gantry::bpf {
+
+Result<> check_bpffs(const std::string& mount) {
+    struct statfs info {};
+    if (statfs(mount.c_str(), &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
+        return error(Errc::unsupported, "no bpffs is mounted on '{}'", mount);
+    return {};
+}
+
+Result<> load_programs(const std::string& programs, const std::string& into) {
+    const os::Finished loaded = TRY(os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", programs, into}, "", 65536}));
+    if (loaded.status == 0) return {};
+    const std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
+    return error(Errc::unsupported, "{}", said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
+}
 
 // bpffs has no files to remove but pins, no links to follow, and no folders below this one.
 Result<> remove_pins(const std::string& folder) {
@@ -25,10 +40,7 @@ Result<> remove_pins(const std::string& folder) {
 Result<> make_pins(const PinFolder& pins, const std::string& lock, const std::function<bool()>& is_whole,
                    const std::function<Result<>(const std::string& fresh)>& make) {
     const std::string path = pins.path(), fresh = path + "+new";
-    struct statfs info {};
-    const std::string mount = pins.folder.substr(0, pins.folder.rfind('/'));
-    if (statfs(mount.c_str(), &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
-        return error(Errc::unsupported, "no bpffs is mounted on '{}'", mount);
+    TRY(check_bpffs(pins.folder.substr(0, pins.folder.rfind('/'))));
     const os::Fd held = TRY(os::lock_file(lock));
     if (is_whole()) return {};
     TRY(os::make_dirs(pins.folder, 0700));

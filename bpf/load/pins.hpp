@@ -14,6 +14,14 @@ struct PinFolder {
     [[nodiscard]] std::string path() const { return folder + "/" + name + "-" + build; }
 };
 
+// Errc::unsupported where no bpffs is mounted there.
+Result<> check_bpffs(const std::string& mount);
+
+// Runs gantry-bpf-load, which links libbpf, in a process of its own: once a boot, where it would cost every start some
+// milliseconds. programs: "policy", "route", "guard"; into: the folder to pin them in. Errc::unsupported with what the kernel
+// said.
+Result<> load_programs(const std::string& programs, const std::string& into);
+
 // Takes away a folder of pins; what is pinned lives on while something uses it. Idempotent.
 Result<> remove_pins(const std::string& folder);
 

@@ -11,6 +11,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../address.bpf.h"
+
 #define UDP_HEADER 8       // RFC 768
 #define EXTENSION_LIMIT 8  // IPv6 extension headers that are walked
 
@@ -29,12 +31,6 @@ struct packet {
     __u8 error;     // an ICMP error
     __u8 link;      // neighbour discovery, multicast groups
 };
-
-static __always_inline void mapped(__u8 *address, __be32 v4) {
-    __builtin_memset(address, 0, 10);
-    address[10] = address[11] = 0xff;
-    __builtin_memcpy(address + 12, &v4, 4);
-}
 
 static __always_inline int read_ports(struct __sk_buff *skb, struct packet *packet, __u32 at, int out) {
     __be16 ports[2];

@@ -231,8 +231,6 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
         still_allowed(state, flow, &packet)) {
         remember(skb, state->policy);
         flow->last_ns = now;
-        __sync_fetch_and_add(&flow->packets[direction], 1);
-        __sync_fetch_and_add(&flow->bytes[direction], skb->len);
         return direction == POLICY_INGRESS && from_resolver(skb, state, &packet) ? (int)packet.at + UDP_HEADER : ALLOW;
     }
 
@@ -253,12 +251,9 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
             if (packet.resets) return DENY;
             return denied(state->owner, direction, packet.remote, packet.protocol, port, verdict.reason);
         }
-        verdict = reverse;
     }
     if (packet.fragment) return ALLOW;
-    struct policy_flow first = {.first_ns = now, .last_ns = now, .rule = verdict.rule, .policy = state->policy, .direction = (__u8)direction};
-    first.packets[direction] = 1;
-    first.bytes[direction] = skb->len;
+    const struct policy_flow first = {.last_ns = now, .policy = state->policy, .direction = (__u8)direction};
     bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
     remember(skb, state->policy);
     return ALLOW;

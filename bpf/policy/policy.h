@@ -97,13 +97,10 @@ struct policy_flow_key {
     __u8 unused[3];
 };
 struct policy_flow {
-    __u64 first_ns, last_ns;  // CLOCK_MONOTONIC
-    __u64 packets[2];         // by direction
-    __u64 bytes[2];
-    __u32 rule;       // 0: no policy for that direction
-    __u32 policy;     // that allowed it
-    __u8 direction;   // of its first packet
-    __u8 unused[7];
+    __u64 last_ns;   // CLOCK_MONOTONIC
+    __u32 policy;    // that allowed it
+    __u8 direction;  // of its first packet
+    __u8 unused[3];
 };
 
 // storage of a TCP socket

@@ -1,5 +1,7 @@
 #include "policy/programs.hpp"
 
+#include "base/clock.hpp"
+#include "load/pins.hpp"
 #include "os/file.hpp"
 #include "policy_build.hpp"
 
@@ -10,7 +12,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 
 namespace gantry::policy {
 
@@ -25,16 +26,6 @@ constexpr Hook hooks[] = {
     {"policy_connect4", BPF_CGROUP_INET4_CONNECT}, {"policy_connect6", BPF_CGROUP_INET6_CONNECT},
     {"policy_bind4", BPF_CGROUP_INET4_BIND},       {"policy_bind6", BPF_CGROUP_INET6_BIND},
 };
-
-// bpffs has no files to remove but pins, and no links to follow.
-Result<> remove_pins(const std::string& folder) {
-    const auto names = os::list_dir(folder);
-    if (!names.ok()) return names.error().code() == Errc::not_found ? Result<>() : Result<>(names.error());
-    for (const auto& name : *names)
-        if (unlink((folder + "/" + name).c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}/{}'", folder, name);
-    if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return errno_error("remove '{}'", folder);
-    return {};
-}
 
 void append(std::vector<std::byte>& frame, std::uint64_t value, unsigned bytes) {
     for (unsigned i = bytes; i-- > 0;) frame.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
@@ -124,12 +115,12 @@ Result<Programs> Programs::open(const std::string& folder, const std::function<R
     if (there.error().code() != Errc::not_found) return std::move(there).error();
     TRY(os::make_dirs(folder, 0700));
     const std::string mine = fmt::format("{}-{}", pins, getpid());
-    TRY(remove_pins(mine));
+    TRY(bpf::remove_pins(mine));
     auto loaded = load(mine);
     // A folder with pins in it is not replaced: the other process was first.
     if (loaded.ok() && rename(mine.c_str(), pins.c_str()) != 0 && errno != ENOTEMPTY && errno != EEXIST)
         loaded = errno_error("rename '{}'", mine);
-    const auto removed = remove_pins(mine);
+    const auto removed = bpf::remove_pins(mine);
     TRY(std::move(loaded));
     TRY(removed);
     TRY(programs.open_all(pins));
@@ -139,7 +130,7 @@ Result<Programs> Programs::open(const std::string& folder, const std::function<R
 Result<> Programs::attach(int cgroup, const std::string& container, const policy_state& state) {
     // The new ones decide before those of before go: a container that runs is never without.
     const std::string links = links_of(container), fresh = links + "+new";
-    TRY(remove_pins(fresh));
+    TRY(bpf::remove_pins(fresh));
     TRY(os::make_dirs(fresh, 0700));
     const auto all = [&]() -> Result<> {
         for (const Hook& hook : hooks) {
@@ -152,9 +143,9 @@ Result<> Programs::attach(int cgroup, const std::string& container, const policy
     };
     auto attached = all();
     if (!attached.ok()) [[maybe_unused]]
-        const auto removed = remove_pins(fresh);
+        const auto removed = bpf::remove_pins(fresh);
     TRY(std::move(attached));
-    TRY(remove_pins(links));
+    TRY(bpf::remove_pins(links));
     if (rename(fresh.c_str(), links.c_str()) != 0) return errno_error("rename '{}'", fresh);
     return {};
 }
@@ -166,8 +157,8 @@ bool Programs::attached(const std::string& container) const {
 
 Result<> Programs::detach(const std::string& container) {
     FirstError first;
-    first.note(remove_pins(links_of(container) + "+new"));
-    first.note(remove_pins(links_of(container)));
+    first.note(bpf::remove_pins(links_of(container) + "+new"));
+    first.note(bpf::remove_pins(links_of(container)));
     return first.result();
 }
 
@@ -218,9 +209,7 @@ Result<Verdict> Programs::test(const policy_state& state, policy_direction direc
 }
 
 Result<std::vector<Programs::Learned>> Programs::learned(std::uint32_t owner) {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    const auto now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec);
+    const std::uint64_t now_ns = monotonic_ns();
     std::vector<Learned> out;
     TRY(os::bpf_each_key(answers_.get(), sizeof(policy_answer_key), [&](std::span<const std::byte> bytes) -> Result<> {
         policy_answer_key key{};
@@ -239,7 +228,9 @@ Result<std::vector<Programs::Learned>> Programs::learned(std::uint32_t owner) {
     return out;
 }
 
-Result<> Programs::remove_build(const std::string& other) { return remove_pins(fmt::format("{}/policy-{}", folder_, other)); }
+Result<> Programs::remove_build(const std::string& other) {
+    return bpf::remove_pins(fmt::format("{}/policy-{}", folder_, other));
+}
 
 Result<> Programs::forget(std::uint32_t owner) {
     TRY(erase_where<policy_answer_key>(answers_.get(), [&](const auto& key) { return key.owner == owner; }));

@@ -61,7 +61,6 @@ public:
     };
     Result<std::vector<Learned>> learned(std::uint32_t owner);
 
-    [[nodiscard]] int flows() const { return flows_.get(); }
     [[nodiscard]] int denials() const { return denials_.get(); }
     // Entries of flows, denials and answers that a container left.
     Result<> forget(std::uint32_t owner);

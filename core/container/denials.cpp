@@ -75,13 +75,11 @@ Result<std::vector<Denial>> unreported_denials(const config::Paths& paths, const
 
 std::string denial_text(const Denial& denial, const PeerNames& names) {
     const bool listening = denial.counted.reason == POLICY_NOT_LISTENED;
-    const std::string protocol = config::protocol_text(denial.key.protocol);
     return fmt::format(
         "{}{} {} denied: {} ({} times so far)", direction_text(denial.key.direction),
         listening ? ""
                   : fmt::format(" {} {}", denial.key.direction == POLICY_EGRESS ? "to" : "from", names.of(denial.key.remote)),
-        denial.key.port == 0 ? protocol : fmt::format("{}/{}", denial.key.port, protocol), reason_text(denial.counted.reason),
-        denial.counted.count);
+        port_text(denial.key.protocol, denial.key.port), reason_text(denial.counted.reason), denial.counted.count);
 }
 
 Result<bool> has_policies(const config::Paths& paths) {
@@ -99,6 +97,11 @@ const char* reason_text(std::uint32_t reason) {
     case POLICY_NOT_LISTENED: return "not a port to listen on";
     default: return "";
     }
+}
+
+std::string port_text(std::uint8_t protocol, std::uint16_t port) {
+    const std::string name = config::protocol_text(protocol);
+    return port == 0 ? name : fmt::format("{}/{}", port, name);
 }
 
 const char* direction_text(std::uint8_t direction) { return direction == POLICY_EGRESS ? "egress" : "ingress"; }

@@ -1,16 +1,14 @@
 #include "container/policy_peers.hpp"
 
+#include "load/pins.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
-#include "os/process.hpp"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/membarrier.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -117,16 +115,8 @@ bool is_ending(const config::Paths& paths, const std::string& name) {
 }
 
 Result<policy::Programs> policy_programs(const config::Paths& paths) {
-    struct statfs info {};
-    if (statfs("/sys/fs/bpf", &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
-        return error(Errc::unsupported, "no bpffs is mounted on '/sys/fs/bpf'");
-    return policy::Programs::open(paths.bpf, [](const std::string& into) -> Result<> {
-        const os::Finished loaded = TRY(os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", "policy", into}, "", 65536}));
-        if (loaded.status == 0) return {};
-        std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
-        return error(Errc::unsupported, "{}",
-                     said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
-    });
+    TRY(bpf::check_bpffs("/sys/fs/bpf"));
+    return policy::Programs::open(paths.bpf, [](const std::string& into) { return bpf::load_programs("policy", into); });
 }
 
 Result<> apply_policy(const config::Paths& paths, const Record& record, const NetworkPolicy& rules, const std::string& cgroup,

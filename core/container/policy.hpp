@@ -83,6 +83,8 @@ private:
 };
 // "no rule for this peer"
 const char* reason_text(std::uint32_t reason);
+// "80/tcp"; "icmp", which has no ports
+std::string port_text(std::uint8_t protocol, std::uint16_t port);
 // "egress", "ingress"
 const char* direction_text(std::uint8_t direction);
 // As it was written; empty for 0 and for what the policy does not have. number: counted from 1.

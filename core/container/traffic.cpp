@@ -1,5 +1,6 @@
 #include "container/traffic.hpp"
 
+#include "base/clock.hpp"
 #include "base/names.hpp"
 #include "os/file.hpp"
 #include "os/netns.hpp"
@@ -9,18 +10,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 
 namespace gantry::container {
 
 namespace {
-
-std::uint64_t monotonic_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
-}
 
 void add(Traffic& traffic, const os::TcpConnection& connection, std::uint64_t now) {
     insight_peer& counters = traffic.counters;

@@ -2,22 +2,13 @@
 #include "links.hpp"
 
 #include "gantry/driver/abi.hpp"
-#include "os/process.hpp"
+#include "load/pins.hpp"
 
 namespace {
 
-using gantry::Errc;
 using gantry::Result;
 
-// Once a boot: libbpf and what it needs would cost every start some milliseconds.
-Result<> load(const std::string& into) {
-    const gantry::os::Finished loaded =
-        TRY(gantry::os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", "guard", into}, "", 65536}));
-    if (loaded.status == 0) return {};
-    const std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
-    return gantry::error(Errc::unsupported, "{}",
-                         said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
-}
+Result<> load(const std::string& into) { return gantry::bpf::load_programs("guard", into); }
 
 void* create_bridge(const gantry::driver::HostContext* host) {
     // As the loader will use it: through its interface.

@@ -1,23 +1,13 @@
 #include "routes.hpp"
 
 #include "gantry/driver/abi.hpp"
-#include "os/process.hpp"
+#include "load/pins.hpp"
 
 namespace {
 
-using gantry::Errc;
 using gantry::Result;
 
-// Once a boot: libbpf and what it needs would cost every start some milliseconds.
-Result<> load(const std::string& into) {
-    const gantry::os::Finished loaded =
-        TRY(gantry::os::run({{GANTRY_LIBEXECDIR "/gantry-bpf-load", "route", into}, "", 65536}));
-    if (loaded.status == 0) return {};
-    std::string_view said = loaded.errors;
-    said = said.substr(0, said.find('\n'));
-    return gantry::error(Errc::unsupported, "{}",
-                         said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : std::string(said));
-}
+Result<> load(const std::string& into) { return gantry::bpf::load_programs("route", into); }
 
 void* create_ebpf(const gantry::driver::HostContext* host) {
     // As the loader will use it: through its interface.

@@ -5,17 +5,16 @@
 #include "forwarding.hpp"
 #include "inside.hpp"
 #include "messages.hpp"
+#include "load/pins.hpp"
 
 #include "os/file.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
-#include <linux/magic.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <sys/statfs.h>
 
 #include <cerrno>
 
@@ -41,13 +40,8 @@ constexpr const char* driver_name = "ebpf";
 // times the kernel's 64 kB the throughput is twice what it was. (A packet can be made of 17 fragments of 32 kB.)
 constexpr std::uint32_t burst = 192U << 10;
 
-Result<> check_bpffs(const std::string& pins) {
-    struct statfs info {};
-    const std::string mount = pins.substr(0, pins.rfind('/'));
-    if (statfs(mount.c_str(), &info) != 0 || static_cast<std::uint64_t>(info.f_type) != BPF_FS_MAGIC)
-        return error(Errc::unsupported, "no bpffs is mounted on '{}'", mount);
-    return {};
-}
+// places_.pins is a folder right below the mount.
+Result<> check_bpffs(const std::string& pins) { return bpf::check_bpffs(pins.substr(0, pins.rfind('/'))); }
 
 // The host's end of a wire, or the end of a network's pair: up, and no part of IPv6.
 NetlinkMessage up_message(const std::string& interface, const std::string& alias = "") {

@@ -1,4 +1,5 @@
 // net flows: what containers talk to, now and as it happens.
+#include "base/clock.hpp"
 #include "base/units.hpp"
 #include "cli/format/listing.hpp"
 #include "cli/interrupt.hpp"
@@ -59,22 +60,11 @@ const Listing event_listing{{{"Container", "CONTAINER"},
                             "",
                             "Peer"};
 
-std::string port_text(std::uint8_t protocol, std::uint16_t port) {
-    const std::string name = config::protocol_text(protocol);
-    return port == 0 ? name : fmt::format("{}/{}", port, name);
-}
-
 std::string milliseconds(std::uint64_t ns) { return fmt::format("{:.2f}ms", static_cast<double>(ns) / 1e6); }
 
-timespec clock_now(clockid_t clock) {
-    timespec now{};
-    clock_gettime(clock, &now);
-    return now;
-}
-
 std::string age_text(std::uint64_t last_ns) {
-    const std::int64_t seconds = clock_now(CLOCK_MONOTONIC).tv_sec - static_cast<std::int64_t>(last_ns / 1'000'000'000);
-    return fmt::format("{}s", std::max<std::int64_t>(seconds, 0));
+    const std::uint64_t now_ns = monotonic_ns();
+    return fmt::format("{}s", now_ns < last_ns ? 0 : now_ns / 1'000'000'000 - last_ns / 1'000'000'000);
 }
 
 Json denial_row(const container::Denial& denial, const container::PeerNames& names) {
@@ -89,7 +79,7 @@ Json denial_row(const container::Denial& denial, const container::PeerNames& nam
             {"Open", ""},
             {"Packets", count},
             {"Peer", denial.counted.reason == POLICY_NOT_LISTENED ? "" : names.of(denial.key.remote)},
-            {"Port", port_text(denial.key.protocol, denial.key.port)},
+            {"Port", container::port_text(denial.key.protocol, denial.key.port)},
             {"Received", ""},
             {"Retransmits", ""},
             {"Sent", ""},
@@ -110,7 +100,7 @@ Json traffic_row(const container::Traffic& traffic) {
             {"Open", tcp ? std::to_string(traffic.open) : ""},
             {"Packets", std::to_string(counted.packets[0] + counted.packets[1])},
             {"Peer", traffic.peer},
-            {"Port", port_text(traffic.key.protocol, traffic.key.port)},
+            {"Port", container::port_text(traffic.key.protocol, traffic.key.port)},
             {"Received", human_size(counted.bytes[INSIGHT_IN])},
             {"Retransmits", tcp ? std::to_string(counted.retransmits) : ""},
             {"Sent", human_size(counted.bytes[INSIGHT_OUT])},
@@ -129,9 +119,10 @@ const char* event_text(std::uint32_t kind) {
 
 // The wall clock's time of a moment of CLOCK_MONOTONIC.
 std::string time_text(std::uint64_t at_ns) {
-    const timespec wall = clock_now(CLOCK_REALTIME), monotonic = clock_now(CLOCK_MONOTONIC);
-    const std::int64_t since_boot = monotonic.tv_sec * 1'000'000'000LL + monotonic.tv_nsec;
-    const std::int64_t at = wall.tv_sec * 1'000'000'000LL + wall.tv_nsec - since_boot + static_cast<std::int64_t>(at_ns);
+    timespec wall{};
+    clock_gettime(CLOCK_REALTIME, &wall);
+    const std::int64_t ago = static_cast<std::int64_t>(monotonic_ns()) - static_cast<std::int64_t>(at_ns);
+    const std::int64_t at = wall.tv_sec * 1'000'000'000LL + wall.tv_nsec - ago;
     const time_t seconds = at / 1'000'000'000;
     tm local{};
     localtime_r(&seconds, &local);
@@ -146,7 +137,7 @@ Json event_row(const container::TrafficEvent& one) {
             {"Direction", container::traffic_direction(event.peer.direction)},
             {"Event", event_text(event.kind)},
             {"Peer", one.peer},
-            {"Port", port_text(event.peer.protocol, event.peer.port)},
+            {"Port", container::port_text(event.peer.protocol, event.peer.port)},
             {"Received", closed ? human_size(event.bytes[INSIGHT_IN]) : ""},
             {"Retransmits", closed ? std::to_string(event.retransmits) : ""},
             {"Sent", closed ? human_size(event.bytes[INSIGHT_OUT]) : ""},

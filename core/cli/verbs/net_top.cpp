@@ -122,7 +122,6 @@ private:
 
 Json row_of(const Line& line) {
     const auto& key = line.last.key;
-    const std::string protocol = config::protocol_text(key.protocol);
     return {{"Connections", fmt::format("{:.1f}", line.opened)},
             {"Container", line.last.container},
             {"Direction", container::traffic_direction(key.direction)},
@@ -130,7 +129,7 @@ Json row_of(const Line& line) {
             {"Packets", fmt::format("{:.1f}", line.packets)},
             {"Peer", line.last.peer},
             {"Plot", plot(line.bytes)},
-            {"Port", key.port == 0 ? protocol : fmt::format("{}/{}", key.port, protocol)},
+            {"Port", container::port_text(key.protocol, key.port)},
             {"Received", human_size(static_cast<std::uint64_t>(line.received))},
             {"Retransmits", key.protocol == 6 ? fmt::format("{:.1f}", line.retransmits) : ""},
             {"Sent", human_size(static_cast<std::uint64_t>(line.sent))}};
