@@ -74,6 +74,9 @@ function(gantry_driver name kind)
   install(TARGETS ${kind}_${name} DESTINATION ${GANTRY_DRIVERDIR}/${kind})
 endfunction()
 
+# What the unit tests need: not every program that is installed (./dev build asan).
+add_custom_target(unit_tests)
+
 # gantry_test(NAME SOURCES... LINK libs...): a GoogleTest program, run by ctest.
 function(gantry_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
@@ -82,4 +85,5 @@ function(gantry_test name)
   target_precompile_headers(test_${name} REUSE_FROM gantry_pch)
   target_compile_definitions(test_${name} PRIVATE GANTRY_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GANTRY_BUILD_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND test_${name})
+  add_dependencies(unit_tests test_${name})
 endfunction()

@@ -216,8 +216,10 @@ TEST_P(StorageContent, WritableFilesShowTheContainersOwnAndTheLayersBelow) {
 
 TEST_P(StorageContent, TheFilesOfASingleLayer) {
     two_layers();
-    EXPECT_EQ(GOT(os::read_file_at(GOT(driver_->layer_files(key(1))).get(), "etc/motd")), "one");
-    EXPECT_EQ(GOT(os::read_file_at(GOT(driver_->layer_files(key(2))).get(), "etc/motd")), "two");
+    const auto first = GOT(driver_->layer_files(key(1)));
+    const auto second = GOT(driver_->layer_files(key(2)));
+    EXPECT_EQ(GOT(os::read_file_at(first.get(), "etc/motd")), "one");
+    EXPECT_EQ(GOT(os::read_file_at(second.get(), "etc/motd")), "two");
 }
 
 TEST_P(StorageContent, AnAdoptedLayerShowsWhatTheContainerShowed) {

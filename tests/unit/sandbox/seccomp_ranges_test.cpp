@@ -110,8 +110,8 @@ TEST(SeccompRanges, DecidesTheSameForAnyRules) {
             if (random() % 4 == 0)
                 arguments.push_back({static_cast<unsigned>(random() % 6), static_cast<scmp_compare>(SCMP_CMP_NE + random() % 7),
                                      random() % 64, random() % 64});
-            const std::uint32_t actions[] = {SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(1U + random() % 3U), SCMP_ACT_KILL_PROCESS,
-                                             SCMP_ACT_LOG};
+            const std::uint32_t actions[] = {SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(static_cast<unsigned>(1 + random() % 3)),
+                                             SCMP_ACT_KILL_PROCESS, SCMP_ACT_LOG};
             rules.emplace_back(actions[random() % 4], static_cast<int>(random() % 470), arguments);
         }
         const std::string program = compiled(rules, round % 2 == 0 ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(1));

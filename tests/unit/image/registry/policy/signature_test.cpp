@@ -22,7 +22,7 @@ namespace {
 using Key = std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)>;
 
 Key new_key(const std::string& kind) {
-    EVP_PKEY* key = kind == "ec" ? EVP_EC_gen("P-256")
+    EVP_PKEY* key = kind == "ec" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")
                     : kind == "ed"
                         ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
                         : EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(kind == "rsa" ? 2048 : 1024));
