@@ -125,7 +125,7 @@ network = "default"'
         start_refused $name 'cannot be loaded'
         head -c 20000 /tmp/kept.so >"$folder/$file.so"
         start_refused $name 'cannot be loaded'
-        cp "$(ldconfig -p | sed -n 's/.*libfmt.so.9 .*=> //p' | head -n 1)" "$folder/$file.so"
+        cp "$(ldconfig -p | sed -n 's/.*libnl-3.so.200 .*=> //p' | head -n 1)" "$folder/$file.so"
         start_refused $name 'exports no symbol'
         rm "$folder/$file.so"
         cp "$folder/${file%/*}/noop.so" "$folder/$file.so"  # another driver's name in the descriptor

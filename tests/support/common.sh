@@ -6,6 +6,17 @@ export CCACHE_DIR=${CCACHE_DIR:-/var/cache/ccache-gantry}
 export CCACHE_SLOPPINESS=${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$top} CCACHE_NOHASHDIR=1
 
+# The Debian that this is (bookworm, trixie): what is built here runs in beds and machines of the same.
+suite=${GANTRY_SUITE:-$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")}
+
+# packages_of FILE GROUP...: the packages of these groups, out of lines "GROUP PACKAGE[@SUITE] WHY".
+packages_of() {
+    local file=$1
+    shift
+    awk -v groups="$*" -v suite="$suite" 'BEGIN {n = split(groups, names, " "); for (i = 1; i <= n; i++) wanted[names[i]] = 1}
+        /^#/ || !($1 in wanted) {next} split($2, part, "@") == 1 || part[2] == suite {print part[1]}' "$file" | sort -u
+}
+
 say() { printf '\e[2m-- %s\e[0m\n' "$*" >&2; }
 die() {
     printf 'dev: %s\n' "$*" >&2

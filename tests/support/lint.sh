@@ -32,7 +32,7 @@ lint_main() {
         shift
         [ $# -gt 0 ] || mapfile -d '' -t files < <(git ls-files -z 'core/*.cpp' 'plugins/*.cpp' 'netplugins/*.cpp')
         [ $# = 0 ] || files=("$@")
-        build_tree asan && printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P 2 clang-tidy-16 -quiet -p "$top/build-asan" \
+        build_tree asan && printf '%s\0' "${files[@]}" | xargs -0 -n 4 -P 2 "clang-tidy-$clang_version" -quiet -p "$top/build-asan" \
             -checks='-*,bugprone-*,-bugprone-easily-swappable-parameters,clang-analyzer-*,performance-*' || bad=1
     fi
     return $bad

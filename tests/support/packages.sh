@@ -2,10 +2,10 @@
 
 # need_packages GROUP...: installs what packages.txt lists for these groups and the machine lacks. Asks the network only then.
 need_packages() {
-    local group wanted missing
-    wanted=$(for group; do awk -v g="$group" '$1 == g {print $2}' "$support/packages.txt"; done)
+    local wanted missing
+    wanted=$(packages_of "$support/packages.txt" "$@")
     # shellcheck disable=SC2086  # package names are words
-    missing=$(comm -23 <(sort -u <<<"$wanted") \
+    missing=$(comm -23 <(echo "$wanted") \
         <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | awk '$1 == "installed" {print $2}' | sort -u))
     [ -n "$missing" ] || return 0
     # shellcheck disable=SC2086

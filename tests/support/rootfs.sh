@@ -2,8 +2,8 @@
 
 # rootfs VARIANT: prints the folder; makes it when missing. Its name is a digest of all that goes into it.
 rootfs() {
-    local variant=$1 suite=${GANTRY_SUITE:-bookworm} packages key folder
-    packages=$(awk -v v="$variant" '/^#/ || !NF {next} $1 == "base" || $1 == v {print $2}' "$support/rootfs.txt" | sort -u)
+    local variant=$1 packages key folder
+    packages=$(packages_of "$support/rootfs.txt" base "$variant")
     key=$(cat - "$support/rootfs-finish.sh" <<<"$suite $packages" | sha256sum | cut -c1-16)
     folder=$cache/rootfs-$variant-$key
     [ -d "$folder" ] || make_rootfs "$folder" "$suite" "$packages" >&2 || return 1
