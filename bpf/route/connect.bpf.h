@@ -5,14 +5,6 @@
 //
 // What a socket was connected to is remembered under its cookie, for getpeername(2) and recvmsg(2). Hooks: Linux 5.8 (getpeername).
 
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __uint(max_entries, 1 << 20);
-    __type(key, struct route_port);
-    __type(value, struct route_endpoint);
-} ports SEC(".maps");
-
 // The cookie of the host's network namespace.
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -33,17 +25,6 @@ struct {
     __type(value, struct route_endpoint);  // as the program said it
 } peers SEC(".maps");
 
-static __always_inline int is_v4(const struct route_address *address) {
-    const __u32 *words = (const __u32 *)address->bytes;
-    return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline int is_loopback(const struct route_address *address) {
-    const __u32 *words = (const __u32 *)address->bytes;
-    if (is_v4(address)) return address->bytes[12] == 127;
-    return words[0] == 0 && words[1] == 0 && words[2] == 0 && words[3] == bpf_htonl(1);
-}
-
 // The container behind a published port of the loopback; 0: there is none. v6: not mapped ones, of which the socket can have no other.
 static __always_inline const struct route_endpoint *behind(struct bpf_sock_addr *context, const struct route_endpoint *to) {
     const __u32 zero = 0;
@@ -60,6 +41,7 @@ static __always_inline const struct route_endpoint *behind(struct bpf_sock_addr 
 
 static __always_inline void remember(struct bpf_sock_addr *context, const struct route_endpoint *real, const struct route_endpoint *said) {
     struct peer peer = {.socket = bpf_get_socket_cookie(context), .endpoint = *real};
+    peer.endpoint.flags = 0;
     bpf_map_update_elem(&peers, &peer, said, BPF_ANY);
 }
 

@@ -1,6 +1,7 @@
 #include "route/pins.hpp"
 
 #include "load/pins.hpp"
+#include "os/file.hpp"
 #include "os/netns.hpp"
 #include "route_build.hpp"
 
@@ -25,11 +26,15 @@ bpf::PinFolder pins_of(const std::string& folder) { return {folder, "route", bui
 
 Result<Pins> Pins::open_in(const std::string& pins) {
     Pins opened;
+    opened.folder_ = pins;
     opened.from_container_ = TRY(os::bpf_open(pins + "/route_from_container"));
     opened.to_container_ = TRY(os::bpf_open(pins + "/route_to_container"));
+    opened.from_outside_ = TRY(os::bpf_open(pins + "/route_from_outside"));
+    opened.let_in_ = TRY(os::bpf_open(pins + "/route_let_in"));
     opened.wires_ = TRY(os::bpf_open(pins + "/wires"));
     opened.containers_ = TRY(os::bpf_open(pins + "/containers"));
     opened.ports_ = TRY(os::bpf_open(pins + "/ports"));
+    opened.flows_ = TRY(os::bpf_open(pins + "/flows"));
     opened.host_ = TRY(os::bpf_open(pins + "/host"));
     return opened;
 }
@@ -61,6 +66,20 @@ Result<> Pins::attach_host(int cgroup, const std::string& folder) {
     return {};
 }
 
+// A number that the kernel gives to no second interface before it has given all of them.
+std::string Pins::outside_pin(std::uint32_t interface) const { return fmt::format("{}/link_outside_{}", folder_, interface); }
+
+bool Pins::is_attached_outside(std::uint32_t interface) const { return os::path_exists(outside_pin(interface)); }
+
+// Pinned links: with the programs of another build theirs go, too (bpf::make_pins).
+Result<> Pins::attach_outside(std::uint32_t interface, bool let_in) {
+    if (is_attached_outside(interface)) return {};
+    const auto link = os::bpf_link_interface((let_in ? let_in_ : from_outside_).get(), interface, os::InterfaceSide::ingress);
+    // Another start is faster.
+    const auto pinned = link.ok() ? os::bpf_pin(link->get(), outside_pin(interface)) : Result<>(link.error());
+    return !pinned.ok() && pinned.error().code() == Errc::exists ? Result<>() : pinned;
+}
+
 Result<> Pins::put(std::uint32_t interface, const route_wire& wire) { return os::bpf_put(wires_.get(), &interface, &wire); }
 
 Result<> Pins::put(const route_address& address, const route_container& container) {
@@ -87,6 +106,12 @@ Result<> Pins::erase(const route_port& port, const route_endpoint& endpoint) {
     if (!TRY(os::bpf_get(ports_.get(), &port, &found)) || std::memcmp(&found, &endpoint, sizeof found) != 0) return {};
     return os::bpf_erase(ports_.get(), &port);
 }
+
+Result<> Pins::put(const route_flow& flow, const route_endpoint& endpoint) {
+    return os::bpf_put(flows_.get(), &flow, &endpoint);
+}
+
+Result<> Pins::erase(const route_flow& flow) { return os::bpf_erase(flows_.get(), &flow); }
 
 route_address address_of(std::string_view bytes) {
     route_address address{};

@@ -29,8 +29,17 @@ public:
     // folder.
     Result<> attach_host(int cgroup, const std::string& folder);
 
+    // Connections to published ports are translated where they come in by this interface: those that bypass the host's
+    // firewall, and all that are known. let_in: those that the firewall has let in come by it. Attached already is no error.
+    // Errc::unsupported: Linux before 6.6.
+    Result<> attach_outside(std::uint32_t interface, bool let_in);
+    [[nodiscard]] bool is_attached_outside(std::uint32_t interface) const;
+
     [[nodiscard]] int from_container() const { return from_container_.get(); }
     [[nodiscard]] int to_container() const { return to_container_.get(); }
+
+    [[nodiscard]] int from_outside() const { return from_outside_.get(); }
+    [[nodiscard]] int let_in() const { return let_in_.get(); }
 
     Result<> put(std::uint32_t interface, const route_wire& wire);
     Result<> put(const route_address& address, const route_container& container);
@@ -40,11 +49,16 @@ public:
     Result<> put(const route_port& port, const route_endpoint& endpoint);
     // Only if it leads there; a missing one is no error.
     Result<> erase(const route_port& port, const route_endpoint& endpoint);
+    // What is known of a client's connection, with the server as the client names it.
+    Result<> put(const route_flow& flow, const route_endpoint& endpoint);
+    Result<> erase(const route_flow& flow);
 
 private:
     static Result<Pins> open_in(const std::string& pins);
+    [[nodiscard]] std::string outside_pin(std::uint32_t interface) const;
 
-    os::Fd from_container_, to_container_, wires_, containers_, ports_, host_;
+    std::string folder_;  // where they are pinned
+    os::Fd from_container_, to_container_, from_outside_, let_in_, wires_, containers_, ports_, flows_, host_;
 };
 
 // From the 4 or 16 bytes of the wire.

@@ -11,10 +11,12 @@
 // Helpers: bpf-helpers(7). bpf_redirect_peer: Linux 5.10.
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include <linux/tcp.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -36,6 +38,14 @@ struct {
     __type(key, struct route_address);
     __type(value, struct route_container);
 } containers SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __uint(max_entries, 1 << 20);
+    __type(key, struct route_port);
+    __type(value, struct route_endpoint);
+} ports SEC(".maps");
 
 static __always_inline void mapped(struct route_address *address, __be32 v4) {
     __u32 *words = (__u32 *)address->bytes;
@@ -80,11 +90,23 @@ static __always_inline int read_packet(struct __sk_buff *skb, const struct route
     return 1;
 }
 
-static __always_inline int is_multicast(const struct route_address *address) {
+static __always_inline int is_v4(const struct route_address *address) {
     const __u32 *words = (const __u32 *)address->bytes;
-    if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) return address->bytes[12] >= 224;
+    return words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline int is_loopback(const struct route_address *address) {
+    const __u32 *words = (const __u32 *)address->bytes;
+    if (is_v4(address)) return address->bytes[12] == 127;
+    return words[0] == 0 && words[1] == 0 && words[2] == 0 && words[3] == bpf_htonl(1);
+}
+
+static __always_inline int is_multicast(const struct route_address *address) {
+    if (is_v4(address)) return address->bytes[12] >= 224;
     return address->bytes[0] == 0xff;
 }
+
+#include "published.bpf.h"
 
 // On the host's end of a container's pair, ingress.
 SEC("tc") int route_from_container(struct __sk_buff *skb) {
@@ -99,6 +121,8 @@ SEC("tc") int route_from_container(struct __sk_buff *skb) {
     }
     // Groups and broadcasts end here: there is no link that others are on.
     if (is_multicast(&to)) return TC_ACT_SHOT;
+    const int answered = answer_client(skb, wire->network);
+    if (answered != -1) return answered;
     return (int)bpf_redirect(wire->network, BPF_F_INGRESS);
 }
 

@@ -27,15 +27,25 @@ struct route_container {
     __u8 header[12];  // of the frames to it: its MAC, and the gateway's as their source
 };
 
-// map `ports`: published ports, as clients on the host name them.
+// map `ports`: published ports, as clients name them.
 struct route_port {
     struct route_address address;  // 0.0.0.0 (mapped) or ::: every address of the family
     __u16 port;                    // network order
     __u8 protocol;
     __u8 unused;
 };
+enum {
+    route_bypass = 1,  // a published port: the host's own firewall is not asked
+    route_leave = 2,   // a connection: left to the firewall's table
+};
 struct route_endpoint {
     struct route_address address;
     __u16 port;  // network order
-    __u16 unused;
+    __u16 flags;
+};
+
+// maps `flows` and `answers`: a TCP connection from outside, with the server as the client names it, and as the container's.
+struct route_flow {
+    struct route_address client, server;
+    __u16 client_port, server_port;  // network order
 };

@@ -21,6 +21,9 @@ bpf_attr none() {
 
 std::uint64_t address_of(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
+// Of linux/bpf.h of Linux 6.6; Debian 12 has that of 6.1.
+constexpr unsigned tcx_ingress = 46, tcx_egress = 47, before_others = 1U << 3;
+
 }  // namespace
 
 Result<Fd> bpf_open(const std::string& path) {
@@ -50,14 +53,24 @@ Result<Fd> bpf_link_cgroup(int program, int cgroup, bpf_attach_type type) {
 }
 
 Result<> bpf_attach_interface(int program, unsigned interface, InterfaceSide side) {
-    // Of linux/bpf.h of Linux 6.6; Debian 12 has that of 6.1.
-    constexpr unsigned tcx_ingress = 46, tcx_egress = 47, before = 1U << 3;
     bpf_attr attributes = none();
     attributes.target_fd = interface;  // target_ifindex
     attributes.attach_bpf_fd = static_cast<std::uint32_t>(program);
     attributes.attach_type = side == InterfaceSide::ingress ? tcx_ingress : tcx_egress;
-    attributes.attach_flags = before;
+    attributes.attach_flags = before_others;
     if (call(BPF_PROG_ATTACH, attributes) == 0 || errno == EEXIST) return {};
+    if (errno == EINVAL || errno == EOPNOTSUPP) return error(Errc::unsupported, "this kernel has no tcx (Linux 6.6)");
+    return errno_error("attach a BPF program to an interface");
+}
+
+Result<Fd> bpf_link_interface(int program, unsigned interface, InterfaceSide side) {
+    bpf_attr attributes = none();
+    attributes.link_create.prog_fd = static_cast<std::uint32_t>(program);
+    attributes.link_create.target_fd = interface;  // target_ifindex
+    attributes.link_create.attach_type = side == InterfaceSide::ingress ? tcx_ingress : tcx_egress;
+    attributes.link_create.flags = before_others;
+    const long fd = call(BPF_LINK_CREATE, attributes);
+    if (fd >= 0) return Fd(static_cast<int>(fd));
     if (errno == EINVAL || errno == EOPNOTSUPP) return error(Errc::unsupported, "this kernel has no tcx (Linux 6.6)");
     return errno_error("attach a BPF program to an interface");
 }

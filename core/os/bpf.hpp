@@ -27,6 +27,10 @@ Result<Fd> bpf_link_cgroup(int program, int cgroup, bpf_attach_type type);
 enum class InterfaceSide : std::uint8_t { ingress, egress };
 Result<> bpf_attach_interface(int program, unsigned interface, InterfaceSide side);
 
+// The same, before all that is attached there, until the link has no descriptor and no pin any more. Errc::exists where the
+// program is attached already; Errc::unsupported: Linux before 6.6.
+Result<Fd> bpf_link_interface(int program, unsigned interface, InterfaceSide side);
+
 // key and value as the map has them. flags: BPF_ANY, BPF_NOEXIST (else Errc::exists), BPF_EXIST.
 Result<> bpf_put(int map, const void* key, const void* value, std::uint64_t flags = BPF_ANY);
 // False where the key is not there.

@@ -22,8 +22,8 @@ using os::NetlinkMessage;
 
 namespace {
 
-constexpr const char* enter = "gtr-in0";  // packets leave the host's stack here
-constexpr const char* again = "gtr-in1";  // and come in again here
+constexpr const char* enter = "gtr-in0";      // packets leave the host's stack here
+constexpr const char* again = Detour::again;  // and come in again here
 // "gant": the mark of a packet that came in again, the table of routes for it, and the priority in ruleset.cpp.
 constexpr std::uint32_t number = 0x67616e74;
 constexpr std::uint32_t largest_mtu = 65535;  // ETH_MAX_MTU: whatever came in in one piece goes through in one

@@ -15,6 +15,9 @@ namespace gantry::net {
 
 class Detour {
 public:
+    // The interface by which packets come in that the host's firewall has let in.
+    static constexpr const char* again = "gtr-in1";
+
     // Where the host has it; else make() is needed first.
     static Result<Detour> open();
     // The interfaces, their routes and the two tables, `ip gantry` and `ip6 gantry`, as far as they are missing; the tables are

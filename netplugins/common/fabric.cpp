@@ -63,6 +63,10 @@ Result<> settle_interface(const std::string& name) {
     return {};
 }
 
+Result<bool> Fabric::translates(const PortRule& /*port*/, unsigned /*interface*/) { return false; }
+
+Result<> Fabric::leave_to_table(const ProbePacket& /*packet*/, bool /*leave*/) { return {}; }
+
 Result<> Fabric::make_veth(const AttachPlan& plan, const Wire& wire, int netns, const std::string& host_mac,
                            std::uint32_t burst) {
     NetlinkMessage message = link_message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);

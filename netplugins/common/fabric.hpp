@@ -14,6 +14,8 @@ struct PortLink {
     unsigned index = 0;
 };
 
+struct ProbePacket;
+
 struct Wire {
     std::string host_interface;  // the name to give the host's end
     std::string mac;             // six bytes, of the container's end
@@ -41,6 +43,10 @@ public:
     virtual Result<> unpublish(const Attachment& attachment) = 0;
     // Removes what is kept for the attachment beside its interface, its ports too. Idempotent.
     virtual Result<> forget(const Attachment& attachment) = 0;
+    // Whether programs, and not the firewall's table, translate what comes in by the interface for a port that is published so.
+    virtual Result<bool> translates(const PortRule& port, unsigned interface);
+    // Leaves that one packet to the table all the same; or no longer.
+    virtual Result<> leave_to_table(const ProbePacket& packet, bool leave);
     // Whether connect() heeds AttachPlan::rate_up and rate_down.
     [[nodiscard]] virtual bool limits_rates() const { return false; }
     // The host's ends of all containers on the network.

@@ -1,5 +1,6 @@
 // Whether published ports are reached from outside: one packet for each, and what became of it.
 #include "driver.hpp"
+#include "fabric.hpp"
 #include "trace.hpp"
 
 #include "base/names.hpp"
@@ -64,7 +65,7 @@ std::uint16_t random_port() {
     return static_cast<std::uint16_t>(49152 + number % 16384);  // RFC 6335's dynamic ports
 }
 
-Result<> check_one(const PortRule& rule, const Address& source, PortCheck& check) {
+Result<> check_one(Fabric& fabric, const PortRule& rule, const Address& source, PortCheck& check) {
     if (rule.host && is_loopback(*rule.host)) {
         check.destination = rule.host->str();
         check.decision = "its address is the host's loopback, which nobody outside reaches";
@@ -82,10 +83,19 @@ Result<> check_one(const PortRule& rule, const Address& source, PortCheck& check
     const ProbePacket packet{rule.protocol, source, rule.host ? *rule.host : *way->own, random_port(), rule.host_port};
     check.destination = packet.destination.str();
     check.interface = way->name;
+    const bool translated = TRY(fabric.translates(rule, way->interface));
+    if (translated && rule.bypass) {
+        check.open = true;
+        check.decision = "nothing is in its way";  // a program takes it where it comes in
+        return {};
+    }
     const std::string mac = TRY(os::NetlinkSocket::open(NETLINK_ROUTE)).interface_mac(way->name);
     PacketTrace trace = TRY(PacketTrace::open(packet, rule.target, rule.target_port));
-    TRY(receive_frame(way->interface, probe_frame(packet, mac)));
-    const auto outcome = TRY(trace.read());
+    TRY(fabric.leave_to_table(packet, true));
+    const auto sent = receive_frame(way->interface, probe_frame(packet, mac));
+    auto read = sent.ok() ? trace.read(translated) : Result<PacketTrace::Outcome>(sent.error());
+    TRY(fabric.leave_to_table(packet, false));
+    const auto outcome = TRY(std::move(read));
     check.open = outcome.reached;
     check.decision = outcome.decision;
     return {};
@@ -100,6 +110,7 @@ Result<std::vector<PortCheck>> Driver::check_ports(const std::string& container,
     const Attachment attachment = TRY(journal_.read(network.name, container));
     std::optional<Address> from;
     if (!source.empty()) from = TRY(Address::parse(source));
+    const auto fabric = TRY(open_fabric_());
     std::vector<PortCheck> checks;
     for (const PortRule& rule : attachment.ports) {
         if (from && from->family != rule.target.family) continue;
@@ -107,7 +118,7 @@ Result<std::vector<PortCheck>> Driver::check_ports(const std::string& container,
         PortCheck check;
         check.port = {rule.protocol, rule.host ? rule.host->str() : "", rule.host_port, rule.target_port, rule.bypass};
         check.source = sender.str();
-        TRY_CONTEXT(check_one(rule, sender, check), "port {}/{}", rule.host_port, protocol_name(rule.protocol));
+        TRY_CONTEXT(check_one(*fabric, rule, sender, check), "port {}/{}", rule.host_port, protocol_name(rule.protocol));
         checks.push_back(std::move(check));
     }
     return checks;

@@ -148,19 +148,20 @@ std::string PacketTrace::describe(const Step& step) {
     return fmt::format("{}: rule with handle {}", place, step.rule);
 }
 
-Result<PacketTrace::Outcome> PacketTrace::read() {
+Result<PacketTrace::Outcome> PacketTrace::read(bool translated) {
     const auto taken = TRY(steps());
     if (taken.empty()) return error(Errc::unsupported, "the packet left no trace: nftables does not see it, or another traces");
     // Who let it in: the last rule of others, else the last policy, after the host's addresses were looked up (chain
     // `outside`).
     const Step *rule = nullptr, *policy = nullptr, *last = nullptr;
     bool let_in = false;  // by the host's input chains: what comes after is the way to the container
+    const auto reached = [&] {
+        const Step* decided = rule ? rule : policy;
+        return Outcome{true, decided ? describe(*decided) : "nothing is in its way"};
+    };
     for (const Step& step : taken) {
         if (step.table == check_table) {
-            if (step.chain == "there") {
-                const Step* decided = rule ? rule : policy;
-                return Outcome{true, decided ? describe(*decided) : "nothing is in its way"};
-            }
+            if (step.chain == "there") return reached();
             if (step.chain == "here")
                 return Outcome{false,
                                "nothing translates it, it ends at the host itself: `gantry network reload` puts rules back"};
@@ -175,6 +176,7 @@ Result<PacketTrace::Outcome> PacketTrace::read() {
         if (step.table == "gantry" && step.family != NFPROTO_INET) continue;  // the original of what goes on in again
         if (step.verdict == NF_DROP && step.type != NFT_TRACETYPE_RETURN) return Outcome{false, describe(step)};
         let_in = let_in || step.is("gantry", "detour");
+        if (let_in && translated) return reached();
         if (let_in) continue;
         if (step.table == "gantry" && (step.chain == "outside" || step.chain.starts_with("publish"))) rule = policy = nullptr;
         if (step.table == "gantry" || step.verdict != NF_ACCEPT) continue;

@@ -26,8 +26,9 @@ public:
         bool reached = false;
         std::string decision;  // the rule that decided, "table inet filter, chain input: tcp dport 80 drop"
     };
-    // After the packet has been sent.
-    Result<Outcome> read();
+    // After the packet has been sent. translated: programs take over what the host's firewall has let in, so that nothing
+    // behind it decides.
+    Result<Outcome> read(bool translated = false);
 
 private:
     struct Step;

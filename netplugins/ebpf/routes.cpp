@@ -1,10 +1,12 @@
 #include "routes.hpp"
 
 #include "attach.hpp"
+#include "detour.hpp"
 #include "driver.hpp"
 #include "forwarding.hpp"
 #include "inside.hpp"
 #include "messages.hpp"
+#include "probe_packet.hpp"
 #include "load/pins.hpp"
 
 #include "os/file.hpp"
@@ -16,7 +18,9 @@
 #include <linux/veth.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <set>
 
 namespace gantry::ebpf {
 
@@ -52,6 +56,11 @@ NetlinkMessage up_message(const std::string& interface, const std::string& alias
     return message;
 }
 
+bool has_tcp(const Attachment& attachment) {
+    return std::ranges::any_of(attachment.ports,
+                               [](const net::PortRule& rule) { return rule.protocol == driver::Protocol::tcp; });
+}
+
 // A worker of the kernel has yet to see the carrier before packets leave by an interface (net/core/link_watch.c): asking for
 // the link makes it happen now (Linux 6.8; before, soon).
 NetlinkMessage settle_message(const std::string& interface) {
@@ -60,12 +69,14 @@ NetlinkMessage settle_message(const std::string& interface) {
     return message;
 }
 
-// What of the published ports a client finds at the loopback address.
+// What of the published ports the programs translate: TCP, and UDP at the loopback address. SCTP has no hook at connect(2), and
+// its checksum (CRC-32C, RFC 9260) is of the whole packet.
 std::vector<std::pair<route_port, route_endpoint>> entries_of(const Attachment& attachment) {
     std::vector<std::pair<route_port, route_endpoint>> entries;
     for (const auto& rule : attachment.ports) {
-        if (rule.protocol == driver::Protocol::sctp) continue;  // has no such hook
-        if (rule.host && (rule.host->family != Family::v4 || rule.host->value >> 24 != 127)) continue;
+        if (rule.protocol == driver::Protocol::sctp) continue;
+        const bool loopback = !rule.host || (rule.host->family == Family::v4 && rule.host->value >> 24 == 127);
+        if (rule.protocol == driver::Protocol::udp && !loopback) continue;
         const Address everywhere{rule.target.family, 0};
         route_port port{};
         port.address = route::address_of((rule.host ? *rule.host : everywhere).bytes());
@@ -74,6 +85,7 @@ std::vector<std::pair<route_port, route_endpoint>> entries_of(const Attachment& 
         route_endpoint endpoint{};
         endpoint.address = route::address_of(rule.target.bytes());
         endpoint.port = htons(rule.target_port);
+        endpoint.flags = rule.bypass ? route_bypass : 0;
         entries.emplace_back(port, endpoint);
     }
     return entries;
@@ -110,6 +122,7 @@ Result<> Routes::fill(route::Pins& pins, const std::string& folder) {
         const os::Fd cgroup = TRY(os::open(places_.cgroup, O_RDONLY | O_DIRECTORY));
         TRY_CONTEXT(pins.attach_host(cgroup.get(), folder), "cgroup '{}'", places_.cgroup);
     }
+    bool published = false;
     const Journal journal(places_.run_dir + "/net");
     for (const auto& network : TRY(journal.networks())) {
         const auto rules = journal.read_network(network);
@@ -120,9 +133,10 @@ Result<> Routes::fill(route::Pins& pins, const std::string& folder) {
             if (!attachment.ok() || route_.interface_index(attachment->host_interface) == 0) continue;
             TRY(attach_wire(pins, rules->bridge, attachment->host_interface, attachment->mac, attachment->addresses));
             for (const auto& [port, endpoint] : entries_of(*attachment)) TRY(pins.put(port, endpoint));
+            published = published || has_tcp(*attachment);
         }
     }
-    return {};
+    return published ? attach_outside(pins) : Result<>();
 }
 
 // often: at every start.
@@ -234,7 +248,58 @@ Result<> Routes::publish(const Attachment& attachment) {
     if (entries.empty()) return {};
     route::Pins* const pinned = TRY(pins());
     for (const auto& [port, endpoint] : entries) TRY(pinned->put(port, endpoint));
+    return has_tcp(attachment) ? attach_outside(*pinned) : Result<>();
+}
+
+Result<std::vector<unsigned>> Routes::outside_interfaces() {
+    std::set<unsigned> own{route_.interface_index("lo"), route_.interface_index(net::Detour::again)}, found;
+    const Journal journal(places_.run_dir + "/net");
+    for (const auto& network : TRY(journal.networks()))
+        if (const auto rules = journal.read_network(network); rules.ok()) own.insert(route_.interface_index(rules->bridge));
+    const auto make = [] {
+        NetlinkMessage message(RTM_GETADDR);
+        message.header(ifaddrmsg{});
+        return message;
+    };
+    TRY(route_.dump(
+        make, "list this host's addresses", [&] { found.clear(); },
+        [&](const NetlinkReply& reply) {
+            const auto* header = reply.header<ifaddrmsg>();
+            if (header && !own.contains(header->ifa_index)) found.insert(header->ifa_index);
+        }));
+    std::vector<unsigned> interfaces;
+    for (const unsigned index : found)
+        if (char name[IF_NAMESIZE]; if_indextoname(index, name) && !route_.interface_mac(name).empty())
+            interfaces.push_back(index);
+    return interfaces;
+}
+
+Result<> Routes::attach_outside(route::Pins& pins) {
+    std::vector<std::pair<unsigned, bool>> wanted;
+    for (const unsigned interface : TRY(outside_interfaces())) wanted.emplace_back(interface, false);
+    if (const unsigned again = route_.interface_index(net::Detour::again)) wanted.emplace_back(again, true);
+    for (const auto& [interface, let_in] : wanted) {
+        auto attached = pins.attach_outside(interface, let_in);
+        // One without them, or that is gone meanwhile, has the firewall's table.
+        if (!attached.ok() && attached.error().code() == Errc::unsupported) return {};
+        if (!attached.ok() && attached.error().sys() != ENODEV) return attached;
+    }
     return {};
+}
+
+Result<bool> Routes::translates(const net::PortRule& port, unsigned interface) {
+    if (port.protocol != driver::Protocol::tcp) return false;
+    const route::Pins* const pinned = TRY(pins());
+    const unsigned again = route_.interface_index(net::Detour::again);
+    return pinned->is_attached_outside(interface) && (port.bypass || (again != 0 && pinned->is_attached_outside(again)));
+}
+
+Result<> Routes::leave_to_table(const net::ProbePacket& packet, bool leave) {
+    if (packet.protocol != driver::Protocol::tcp) return {};
+    const route_flow flow{route::address_of(packet.source.bytes()), route::address_of(packet.destination.bytes()),
+                          htons(packet.source_port), htons(packet.destination_port)};
+    route::Pins* const pinned = TRY(pins());
+    return leave ? pinned->put(flow, route_endpoint{{}, 0, route_leave}) : pinned->erase(flow);
 }
 
 Result<> Routes::unpublish(const Attachment& attachment) {

@@ -35,11 +35,13 @@ public:
     Result<> connect(const net::AttachPlan& plan, const net::Wire& wire, int netns) override;
     // The program on the host's end, and the entries of the maps.
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
-    // For clients on the host, by its loopback address; all others go through the firewall's table.
+    // For clients on the host, by its loopback address, and TCP of those outside; all others go through the firewall's table.
     Result<> publish(const net::Attachment& attachment) override;
     Result<> unpublish(const net::Attachment& attachment) override;
     Result<> forget(const net::Attachment& attachment) override;
     Result<std::vector<net::PortLink>> ports(const net::NetworkPlan& network) override;
+    Result<bool> translates(const net::PortRule& port, unsigned interface) override;
+    Result<> leave_to_table(const net::ProbePacket& packet, bool leave) override;
 
 private:
     Routes(os::NetlinkSocket route, Places places) : Fabric(std::move(route)), places_(std::move(places)) {}
@@ -48,6 +50,10 @@ private:
     Result<> fill(route::Pins& pins, const std::string& folder);
     Result<> attach_wire(route::Pins& pins, const std::string& bridge, const std::string& host_interface,
                          const std::string& mac, const std::vector<net::Address>& addresses);
+    // The programs for clients outside, where the kernel can attach them.
+    Result<> attach_outside(route::Pins& pins);
+    // Interfaces of the host that others are behind: Ethernet, with an address, and no network's own.
+    Result<std::vector<unsigned>> outside_interfaces();
     Result<> attach_network(route::Pins& pins, const std::string& bridge);
     Result<> attach(int program, const char* name, unsigned interface, os::InterfaceSide side, bool often);
 

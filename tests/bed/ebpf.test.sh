@@ -101,6 +101,148 @@ P
     assert_eq 000 "$(fetch http://127.0.0.1:8080/hostname 2>/dev/null)"
 }
 
+# outside ADDRESS:PORT [SECONDS [FLAG...]]: what a client outside gets
+outside() { ip netns exec world curl -sS -m "${2:-3}" -o /dev/null -w '%{http_code}' "${@:3}" "http://$1/hostname" 2>/dev/null || true; }
+is_served() { [ "$(outside "$@")" = 200 ]; }
+# admin_drops PORT...: a rule of the administrator's own
+admin_drops() {
+    nft "add table inet admin; add chain inet admin input { type filter hook input priority 0; policy accept; }"
+    nft "add rule inet admin input tcp dport { $* } drop"
+}
+# What the firewall's table could do is not what is seen.
+without_translation() { nft 'flush chain inet gantry publish_one; flush chain inet gantry publish_any'; }
+
+# Clients outside are translated by programs, once the host's firewall has let them in; the table's own translation is not needed.
+test_clients_outside_are_translated_by_programs() {
+    define shop 'command = ["sh", "-c", "httpd -p 80 -h /etc; nc -l -p 7000 -e netstat -tn & trap exit TERM; sleep 3600 & wait"]
+ports = ["8080:80", "192.0.2.1:8081:80", "8000:7000", { publish = "8082:80", bypass_firewall = true }]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@shop
+    without_translation
+    local where from
+    for where in 192.0.2.1:8080 '[2001:db8::1]:8080' 192.0.2.1:8081 192.0.2.1:8082 '[2001:db8::1]:8082'; do
+        eventually 5 is_served "$where"
+    done
+    assert_eq 000 "$(outside '[2001:db8::1]:8081' 1)" 'published on another address'
+    assert_contains "$(ip netns exec world timeout 3 nc 192.0.2.1 8000 </dev/null)" 192.0.2.2
+    # An administrator's rule keeps a port closed, not one that bypasses it, and also to the port of a client who was let in before.
+    from=$(ip netns exec world python3 -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
+    reset_after_a_request "$from"
+    admin_drops 8080, 8082
+    for where in 192.0.2.1:8080 '[2001:db8::1]:8080'; do assert_eq 000 "$(outside "$where" 1)" "$where"; done
+    assert_eq 000 "$(outside 192.0.2.1:8080 1 --local-port "$from")" 'by what is known of its last connection'
+    assert_eq 200 "$(outside 192.0.2.1:8082)"
+    gantry port --check --from 192.0.2.2 --format '{{.HostPort}} {{.State}} {{.Decision}}' shop >/tmp/check || true
+    assert_contains "$(cat /tmp/check)" '8080 closed table inet admin, chain input: tcp dport { 8080, 8082 } drop'
+    assert_contains "$(cat /tmp/check)" '8082 open nothing is in its way'
+    nft delete table inet admin
+    gantry port --check --from 192.0.2.2 --format '{{.HostPort}} {{.State}}' shop >/tmp/check
+    assert_contains "$(cat /tmp/check)" '8080 open'
+    assert_eq '' "$(nsenter -n -t "$(main_pid shop)" ss -Htn state syn-recv)" 'what a check sends gets nowhere'
+    # Ports that come and go while it runs.
+    gantry port --runtime --add 8083:80 shop >/dev/null
+    assert_eq 200 "$(outside 192.0.2.1:8083)"
+    gantry port --runtime --rm 8083:80 shop >/dev/null
+    assert_eq 000 "$(outside 192.0.2.1:8083 1)"
+    end shop
+    assert_eq 000 "$(outside 192.0.2.1:8082 1)"
+    gantry network reload pol >/dev/null
+}
+# From a port of its own choice, closed by a reset, which leaves the port free for the next.
+reset_after_a_request() {  # PORT
+    ip netns exec world python3 - "$1" <<'P'
+import socket, struct, sys
+with socket.socket() as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.settimeout(3)
+    s.bind(("", int(sys.argv[1])))
+    s.connect(("192.0.2.1", 8080))
+    s.sendall(b"GET /hostname HTTP/1.0\r\n\r\n")
+    assert b"200 OK" in s.recv(4000)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+P
+}
+
+# Interfaces that come later and what the maps have lost: the table translates until a start or a reload, and open connections go on.
+test_where_no_program_is_the_table_translates() {
+    define late 'command = ["sh", "-c", "exec httpd -f -p 80 -h /etc"]
+ports = ["8080:80"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@late
+    ip netns add other
+    ip link add hotplug type veth peer name eth0 netns other
+    ip addr add 203.0.113.1/24 dev hotplug
+    ip link set hotplug up
+    ip -n other addr add 203.0.113.2/24 dev eth0
+    ip -n other link set eth0 up
+    eventually 5 is_served 192.0.2.1:8080
+    local from
+    for from in world:192.0.2.1 other:203.0.113.1; do
+        python3 - "${from%:*}" "${from#*:}" <<'P'
+import os, socket, subprocess, sys
+home = os.open("/proc/self/ns/net", os.O_RDONLY)
+def enter(descriptor):
+    import ctypes
+    assert ctypes.CDLL(None, use_errno=True).setns(descriptor, 0) == 0
+enter(os.open("/run/netns/" + sys.argv[1], os.O_RDONLY))
+s = socket.create_connection((sys.argv[2], 8080), timeout=5)
+enter(home)
+s.sendall(b"GET /host")
+subprocess.run("rm -r /sys/fs/bpf/gantry/route-*; gantry network reload pol", shell=True, check=True)
+s.sendall(b"name HTTP/1.0\r\n\r\n")
+got = s.recv(4000)
+assert b"200 OK" in got, got
+P
+    done
+    without_translation
+    assert_eq 200 "$(ip netns exec other curl -sS -m 3 -o /dev/null -w '%{http_code}' http://203.0.113.1:8080/hostname)"
+    end late
+    ip netns del other
+    gantry network reload pol >/dev/null
+}
+
+# Answers that are too large for the way to the client: the container hears of it, from the host and from a router behind it.
+test_the_way_to_a_client_is_narrow() {
+    ip netns add far
+    ip -n world link add narrow mtu 1300 type veth peer name eth0 netns far
+    ip -n world addr add 198.51.100.1/24 dev narrow
+    ip -n world addr add 2001:db8:1::1/64 dev narrow nodad
+    ip -n world link set narrow up
+    ip -n far addr add 198.51.100.2/24 dev eth0
+    ip -n far addr add 2001:db8:1::2/64 dev eth0 nodad
+    ip -n far link set eth0 up  # takes 1500, so that it does not ask for less itself
+    ip -n far route add default via 198.51.100.1
+    ip -n far route add default via 2001:db8:1::1
+    ip netns exec world sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+    ip route add 198.51.100.0/24 via 192.0.2.2
+    ip route add 2001:db8:1::/64 via 2001:db8::2
+    define wide 'command = ["sh", "-c", "mkdir /tmp/w; head -c 3000000 /dev/zero >/tmp/w/much; exec httpd -f -p 80 -h /tmp/w"]
+ports = ["8080:80"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@wide
+    without_translation
+    local address round
+    for round in router host; do
+        for address in 192.0.2.1 '[2001:db8::1]'; do
+            eventually 5 ip netns exec far curl -sS -m 5 -o /tmp/much "http://$address:8080/much"
+            assert_eq 3000000 "$(stat -c %s /tmp/much)" "$round $address"
+        done
+        # Now the first hop is the narrow one.
+        ip link set uplink mtu 1290
+        gantry exec wide ip route flush cache
+    done
+    end wide
+    ip link set uplink mtu 1500
+    ip route del 198.51.100.0/24
+    ip route del 2001:db8:1::/64
+    ip netns del far
+    ip -n world link del narrow 2>/dev/null || true
+    gantry network reload pol >/dev/null
+}
+
 test_the_client_is_seen_and_the_world_reached() {
     define seer 'command = ["sh", "-c", "nc -l -p 7000 -e sh -c \"netstat -tn >/tmp/seen; cat /tmp/seen\" & trap exit TERM; sleep 3600 & wait"]
 ports = ["7000"]
