@@ -83,29 +83,45 @@ __noinline __u32 policy_behind_name(struct __sk_buff *skb, __u32 at) {
     return 0;
 }
 
+// A question's name while it is read, byte by byte.
+struct name_reading {
+    struct policy_name_key key;
+    struct __sk_buff *skb;
+    __u32 at, size;  // where it begins; its length as text, without the first length and the root
+    __u32 left;      // of the label
+    __u32 fits;      // it is a host's name so far
+};
+
+static long read_name_byte(__u64 i, struct name_reading *name) {
+    __u8 byte;
+    name->fits = 0;
+    if (bpf_skb_load_bytes(name->skb, name->at + (__u32)i, &byte, 1)) return 1;
+    if (name->left == 0) {
+        if (byte == 0 || byte > 63) return 1;  // a question's name has no pointer
+        name->left = byte;
+        byte = '.';
+    } else {
+        --name->left;
+        if (byte >= 'A' && byte <= 'Z') byte |= 0x20;
+        // A dot within a label would be taken for the end of one.
+        if (!((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_')) return 1;
+    }
+    name->fits = 1;
+    const __u32 to = name->size - (__u32)i;
+    if (i > 0 && to < POLICY_NAME_SIZE) name->key.name[to] = byte;
+    return 0;
+}
+
 // The pattern of the policy that the name from at to end matches; 0: none, or it is no host's name.
 __noinline __u64 policy_pattern_of(struct __sk_buff *skb, __u32 at, __u32 end, __u32 policy) {
     if (end <= at + 2 || end - at - 2 >= POLICY_NAME_SIZE) return 0;
-    const __u32 size = end - at - 2;  // as text: without the first length and the root
-    struct policy_name_key key = {.prefixlen = (4 + POLICY_NAME_SIZE) * 8, .policy = policy};
-    __u32 left = 0;
-    for (__u32 i = 0; i <= size && i < POLICY_NAME_SIZE; ++i) {
-        __u8 byte;
-        if (bpf_skb_load_bytes(skb, at + i, &byte, 1)) return 0;
-        if (left == 0) {
-            if (byte == 0 || byte > 63) return 0;  // a question's name has no pointer
-            left = byte;
-            byte = '.';
-        } else {
-            --left;
-            if (byte >= 'A' && byte <= 'Z') byte |= 0x20;
-            // A dot within a label would be taken for the end of one.
-            if (!((byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_')) return 0;
-        }
-        const __u32 to = size - i;
-        if (i > 0 && to < POLICY_NAME_SIZE) key.name[to] = byte;
-    }
-    const __u64 *pattern = bpf_map_lookup_elem(&names, &key);
+    struct name_reading name = {.key = {.prefixlen = (4 + POLICY_NAME_SIZE) * 8, .policy = policy},
+                                .skb = skb, .at = at, .size = end - at - 2};
+    // bpf_loop (Linux 5.17): the verifier looks at one byte's reading instead of 248 in a row, which are too many branches for it
+    // (BPF_COMPLEXITY_LIMIT_JMP_SEQ) with some compilers.
+    bpf_loop(name.size + 1, read_name_byte, &name, 0);
+    if (!name.fits) return 0;
+    const __u64 *pattern = bpf_map_lookup_elem(&names, &name.key);
     return pattern ? *pattern : 0;
 }
 
