@@ -14,7 +14,7 @@ docker_up() {  # USERLAND-PROXY
     printf '{"userland-proxy": %s}\n' "$1" >/etc/docker/daemon.json
     systemctl restart docker
     docker rm -f server client >/dev/null 2>&1 || true
-    docker run -d --name server "${host[@]}" -p 9007:7 "$image" sh -c "$serve" >/dev/null
+    docker run -d --name server "${host[@]}" -p 9007:7 -p 9201:5201 "$image" sh -c "$serve" >/dev/null
     docker run -d --name client "${host[@]}" "$image" sleep 100000 >/dev/null
     docker=$(docker inspect -f '{{.NetworkSettings.IPAddress}}' server)
     eventually 10 "${flow[@]}" trips "$docker" 7 1
@@ -31,7 +31,7 @@ prepare() {
     docker pull -q "$image" >/dev/null
     docker_up true
     gantry network create -d ebpf fast >/dev/null
-    gantry run -d --name fastserver --network fast "${host[@]}" -p 8007:7 "$image" sh -c "$serve" >/dev/null
+    gantry run -d --name fastserver --network fast "${host[@]}" -p 8007:7 -p 8201:5201 "$image" sh -c "$serve" >/dev/null
     gantry run -d --name fastclient --network fast "${host[@]}" "$image" sleep 100000 >/dev/null
     ebpf=$(gantry inspect -f '{{.NetworkSettings.Networks.fast.IPAddress}}' fastserver)
     eventually 10 "${flow[@]}" trips "$ebpf" 7 1
@@ -60,6 +60,7 @@ in_ebpf() { gantry exec fastclient "$@"; }
 in_docker() { docker exec client "$@"; }
 in_plain() { ip netns exec one "$@"; }
 on_host() { "$@"; }
+in_outer() { ip netns exec outer "$@"; }
 bare_ebpf() { nsenter -t "$(main_pid "fast$1")" -n "${@:2}"; }
 
 # Of many short runs in turns the best of each: the scheduler of a machine with few processors is in runs of all alike.
@@ -128,6 +129,18 @@ data_path() {
     docker_up false
     turns $((2 * rounds)) ebpf "${flow[*]} connects 127.0.0.1 8007 500" docker "${flow[*]} connects 127.0.0.1 9007 500"
     line '500 connections to a published port: docker without it' "${best[ebpf]}" "${best[docker]}" 0.91
+    # From another host, as far as the published port can tell: behind an interface of its own.
+    ip netns add outer
+    ip link add uplink type veth peer name cable netns outer
+    ip addr add 192.0.2.1/24 dev uplink
+    ip link set uplink up
+    ip -n outer addr add 192.0.2.2/24 dev cable
+    ip -n outer link set cable up
+    gantry network reload fast >/dev/null
+    eventually 10 in_outer "${flow[@]}" trips 192.0.2.1 8007 1
+    against 'published port, 2 GB from outside: docker' 0.91 in_outer '192.0.2.1 -p 8201' in_outer '192.0.2.1 -p 9201' "$many"
+    against 'published port, 5000 round trips from outside: docker' 0.91 in_outer '192.0.2.1 8007' in_outer '192.0.2.1 9007' "$few"
+    against 'published port, 500 connections from outside: docker' 0.91 in_outer '192.0.2.1 8007' in_outer '192.0.2.1 9007' 'connects @ 500'
     docker rm -f server client >/dev/null
 
     local name

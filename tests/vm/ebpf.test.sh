@@ -1,4 +1,4 @@
-# limit: 240
+# limit: 400
 # The programs of network driver "ebpf" on the VM's kernel, which is another one than the bed's: they load, are attached, and carry.
 
 . "$support/netpolicy.sh"
@@ -17,4 +17,23 @@ test_the_data_path_on_this_kernel() {
     local url
     for url in "$(address web)" "[$(address6 web)]" 127.0.0.1:8080 '[::1]:8080'; do curl -sS -m 5 -o /dev/null "http://$url/hostname"; done
     end near web
+}
+
+# Past the firewall's table, which could do it too.
+test_a_client_outside_on_this_kernel() {
+    ip netns add world
+    ip link add uplink type veth peer name cable netns world
+    ip addr add 192.0.2.1/24 dev uplink
+    ip addr add 2001:db8::1/64 dev uplink nodad
+    ip link set uplink up
+    ip -n world addr add 192.0.2.2/24 dev cable
+    ip -n world addr add 2001:db8::2/64 dev cable nodad
+    ip -n world link set cable up
+    server shop '' 'ports = ["8080:80", { publish = "8081:80", bypass_firewall = true }]'
+    nft 'flush chain inet gantry publish_one; flush chain inet gantry publish_any'
+    local url
+    for url in 192.0.2.1:8080 '[2001:db8::1]:8080' 192.0.2.1:8081 '[2001:db8::1]:8081'; do
+        ip netns exec world curl -sS -m 5 -o /dev/null "http://$url/hostname"
+    done
+    end shop
 }
