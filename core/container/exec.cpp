@@ -79,8 +79,9 @@ Result<EnterRequest> exec_request(Engine& engine, const Container& container, co
     const image::Image image = TRY(image_of(engine, container.definition));
     image::Store* store = TRY(engine.images());
     const image::ImageConfig config = TRY(store->config(image));
-    const std::string hostname =
-        container.definition.hostname.empty() ? container.id.substr(0, 12) : container.definition.hostname;
+    // As its start wrote it: it may be the host's, or another container's.
+    std::string hostname = os::read_file(engine.paths().record(name) + "/hostname", 4096).value_or("");
+    hostname = hostname.substr(0, hostname.find('\n'));
     return exec_request(engine.paths(), name, static_cast<pid_t>(state.main_pid), hostname, container.definition, config,
                         options);
 }

@@ -1,5 +1,6 @@
 #include "container/names.hpp"
 
+#include "dns/servers.hpp"
 #include "os/file.hpp"
 
 #include <algorithm>
@@ -35,26 +36,39 @@ std::string host_name_of(const config::Definition& definition, const std::string
     return definition.hostname.empty() ? id.substr(0, 12) : definition.hostname;
 }
 
-dns::Entry name_entry(const ContainerName& name, const config::Definition& definition, const std::string& hostname,
-                      const Record::Network& network) {
+Result<std::uint16_t> resolver_port(const config::Paths& paths, const config::Definition& definition,
+                                    const driver::NetworkConfig& network, const driver::NetworkDriver& driver) {
+    // On an internal network there is nobody to ask.
+    if (definition.dns.empty() || network.internal || !dns::has_resolver(paths) || !dns::can_ask(definition.dns) ||
+        !driver.takes_resolver_port())
+        return std::uint16_t{0};
+    return dns::reserve_port(paths, network.name, definition.dns).context("a resolver for the servers of 'dns'");
+}
+
+dns::Entry name_entry(const ContainerName& name, const std::string& id, const config::Definition& definition,
+                      const Record::Network& network, std::uint16_t port) {
     dns::Entry entry;
     entry.network = network.config.name;
     entry.container = name.str();
     entry.addresses = network.status.addresses;
     entry.gateways = dns::own_addresses(network.status.gateways);
     entry.internal = network.config.internal;
+    entry.port = port;
+    if (port != 0) entry.servers = definition.dns;
     for (const auto& attachment : definition.networks)
         if (attachment.name == network.config.name) entry.names = attachment.aliases;
+    entry.plain.push_back(id.substr(0, 12));
+    const std::string hostname = host_name_of(definition, id);
     if (hostname.empty()) return entry;
-    (definition.hostname.empty() ? entry.plain : entry.names).push_back(hostname);
+    if (!definition.hostname.empty()) entry.names.push_back(hostname);
     if (!definition.domainname.empty()) entry.names.push_back(hostname + "." + definition.domainname);
     return entry;
 }
 
-Result<bool> publish_names(const config::Paths& paths, const ContainerName& name, const config::Definition& definition,
-                           const std::string& hostname, const Record::Network& network) {
+Result<bool> publish_names(const config::Paths& paths, const ContainerName& name, const std::string& id,
+                           const config::Definition& definition, const Record::Network& network, std::uint16_t port) {
     if (!network.status.dns.empty() || !dns::has_resolver(paths)) return false;
-    const dns::Entry entry = name_entry(name, definition, hostname, network);
+    const dns::Entry entry = name_entry(name, id, definition, network, port);
     if (entry.gateways.empty()) return false;
     TRY_CONTEXT(dns::publish(paths, entry), "names on network '{}'", network.config.name);
     return true;
@@ -73,6 +87,7 @@ Resolver resolver_of(const config::Paths& paths, const std::string& container, c
     }
     if (!chosen) return resolver;
     resolver.ours = true;
+    resolver.asks_definition = chosen->config.internal || dns::published_port(paths, chosen->config.name, container) != 0;
     // Of both families one is enough: it is one resolver.
     resolver.servers.push_back(chosen->status.gateways.front());
     return resolver;
@@ -88,7 +103,7 @@ std::string host_resolv_conf() {
 
 std::string resolv_conf(std::string_view host, const config::Definition& definition, bool own_net, const Resolver& resolver) {
     std::vector<std::string> servers = definition.dns, search = definition.dns_search, options = definition.dns_options;
-    const bool own_servers = !servers.empty();
+    const bool own_servers = !servers.empty() && !resolver.asks_definition;
     if (!own_servers) servers = resolver.servers;
     const bool take_servers = servers.empty(), take_search = search.empty(), take_options = options.empty();
     while (!host.empty()) {

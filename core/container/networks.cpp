@@ -81,6 +81,7 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
         if (own_name(changed, network).empty()) request.interface = free_interface(*container.record);
         driver::NetworkDriver* driver = TRY(engine.network_driver(request.network.driver));
         TRY(driver->validate(request));
+        request.resolver_port = TRY(resolver_port(engine.paths(), changed, request.network, *driver));
         const os::Fd netns = TRY(open_netns(engine, container));
         Record record = *container.record;
         record.networks.push_back({request.network, {}});
@@ -92,8 +93,8 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
         }
         record.networks.back().status = std::move(status).value();
         TRY(write_record(engine.paths(), record));
-        TRY(publish_names(engine.paths(), container.name, changed, host_name_of(changed, container.id),
-                          record.networks.back()));
+        TRY(publish_names(engine.paths(), container.name, container.id, changed, record.networks.back(),
+                          request.resolver_port));
         TRY(lead_to_resolver(engine, changed, record));
         return renew_policies(engine, record);
     }

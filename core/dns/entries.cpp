@@ -1,5 +1,6 @@
 #include "dns/entries.hpp"
 
+#include "dns/servers.hpp"
 #include "os/file.hpp"
 
 #include <arpa/inet.h>
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <set>
 
 namespace gantry::dns {
@@ -18,7 +20,7 @@ namespace gantry::dns {
 namespace {
 
 constexpr std::string_view mark = "# gateways";
-constexpr std::string_view internal_word = "internal";
+constexpr std::string_view internal_word = "internal", port_word = "port", servers_word = "servers";
 constexpr std::size_t longest_name = 253;  // RFC 1035 bounds the wire's form to 255 bytes
 
 std::string plain_file(const config::Paths& paths, std::string_view network, std::string_view container) {
@@ -61,6 +63,13 @@ std::string lines(const Entry& entry, const std::vector<std::string>& names) {
         for (const std::string& name : names) text.append(" ").append(name);
         text += '\n';
     }
+    return text;
+}
+
+std::string place_text(const Entry& entry) {
+    std::string text(mark);
+    for (const std::string& gateway : entry.gateways)
+        if (const std::string address = canonical(gateway); !address.empty()) text += " " + address;
     return text;
 }
 
@@ -113,11 +122,20 @@ bool is_host_name(std::string_view text) {
 }
 
 std::string plain_text(const Entry& entry) {
-    std::string text(mark);
-    for (const std::string& gateway : entry.gateways)
-        if (const std::string address = canonical(gateway); !address.empty()) text += " " + address;
+    std::string text = place_text(entry);
     if (entry.internal) text.append(" ").append(internal_word);
-    return text + "\n" + lines(entry, own_names(entry, true));
+    if (entry.port != 0) text += fmt::format(" {} {}", port_word, entry.port);
+    std::vector<std::string> names = own_names(entry, true);
+    for (const std::string& name : own_names(entry, false))
+        if (std::string longer = name + "." + entry.network; is_host_name(longer)) names.push_back(std::move(longer));
+    return text + "\n" + lines(entry, names);
+}
+
+std::string servers_text(const Entry& entry) {
+    std::string text = place_text(entry).append(" ").append(servers_word);
+    for (const std::string& server : entry.servers)
+        if (const std::string address = canonical(server); !address.empty()) text += " " + address;
+    return text + "\n";
 }
 
 std::string full_text(const Entry& entry) {
@@ -135,14 +153,21 @@ bool read_place(std::string_view text, Place& place) {
     if (!text.starts_with(mark)) return false;
     std::string_view line = text.substr(0, text.find('\n'));
     line.remove_prefix(mark.size());
+    std::string_view before;
+    std::vector<std::string>* addresses = &place.gateways;
     while (!line.empty()) {
         line.remove_prefix(1);
         const std::string_view word = line.substr(0, line.find(' '));
         line.remove_prefix(word.size());
-        if (word == internal_word)
+        if (before == port_word)
+            std::from_chars(word.data(), word.data() + word.size(), place.port);
+        else if (word == internal_word)
             place.internal = true;
+        else if (word == servers_word)
+            addresses = &place.servers;
         else if (const std::string address = canonical(word); !address.empty())
-            place.gateways.push_back(address);
+            addresses->push_back(address);
+        before = word;
     }
     return !place.gateways.empty();
 }
@@ -170,29 +195,46 @@ Result<> publish(const config::Paths& paths, const Entry& entry) {
     const std::string temporary = paths.record(entry.container) + "/names";
     // This order makes the full name the one that an address is looked up as: the first that a resolver reads.
     TRY(put(full_file(paths, entry.network, entry.container), full_text(entry), temporary));
-    return put(plain_file(paths, entry.network, entry.container), plain_text(entry), temporary);
+    TRY(put(plain_file(paths, entry.network, entry.container), plain_text(entry), temporary));
+    if (entry.port == 0) return {};
+    TRY(put(plain_file(paths, resolver_name(entry.network, entry.port), entry.container), servers_text(entry), temporary));
+    if (is_reserved(paths, entry.port, entry.servers)) return {};
+    return error(Errc::unavailable, "port {} is the resolver's of other servers by now", entry.port);
 }
 
 Result<> withdraw(const config::Paths& paths, const std::string& network, const std::string& container) {
     FirstError first;
-    first.note(remove_file(plain_file(paths, network, container)));
+    // From the folders of its further resolvers too.
+    for (const std::string& name : os::list_dir(hosts_folder(paths)).value_or({}))
+        if (split_resolver_name(name).first == network) first.note(remove_file(plain_file(paths, name, container)));
     first.note(remove_file(full_file(paths, network, container)));
     return first.result();
 }
 
 void forget_network(const config::Paths& paths, const std::string& network) {
-    [[maybe_unused]] const int removed = rmdir((hosts_folder(paths) + "/" + network).c_str());
+    const auto names = os::list_dir(hosts_folder(paths));
+    if (!names.ok()) return;
+    for (const std::string& name : *names)
+        if (split_resolver_name(name).first == network) [[maybe_unused]]
+            const int removed = rmdir((hosts_folder(paths) + "/" + name).c_str());
+    [[maybe_unused]] const auto freed = forget_servers(paths);
 }
 
 bool is_published(const config::Paths& paths, const std::string& network, const std::string& container) {
     return os::path_exists(plain_file(paths, network, container));
 }
 
+std::uint16_t published_port(const config::Paths& paths, const std::string& network, const std::string& container) {
+    Place place;
+    const auto text = os::read_file(plain_file(paths, network, container), 65536);
+    return text.ok() && read_place(*text, place) ? place.port : 0;
+}
+
 Result<std::vector<Published>> list(const config::Paths& paths) {
     std::set<std::pair<std::string, std::string>> found;
     for (const std::string& network : TRY(os::list_dir(hosts_folder(paths))))
         for (const std::string& container : TRY(os::list_dir(hosts_folder(paths) + "/" + network)))
-            found.emplace(container, network);
+            found.emplace(container, split_resolver_name(network).first);
     for (const std::string& entry : TRY(os::list_dir(full_folder(paths)))) {
         const auto at = entry.find('@');
         if (at != std::string::npos) found.emplace(entry.substr(at + 1), entry.substr(0, at));

@@ -9,6 +9,7 @@
 
 #include "config/engine.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,8 @@ struct Entry {
     std::vector<std::string> addresses;  // "10.88.0.2/16" or without the length
     std::vector<std::string> gateways;   // where the network's resolver listens
     bool internal = false;               // nothing is asked of the host's resolvers
+    std::vector<std::string> servers;    // who is asked instead of them, by the resolver at `port` (servers.hpp)
+    std::uint16_t port = 0;              // 0: there is none, the network's own is asked
     std::vector<std::string> names;      // besides the container's own: aliases, host name; what is no host name is left out
     std::vector<std::string> plain;      // names that need no full form: each costs the resolvers a walk through all they know
 };
@@ -30,13 +33,17 @@ struct Entry {
 // names).
 [[nodiscard]] bool is_host_name(std::string_view text);
 
-// The text of both files. The first line of the first, a comment, is for the keeper.
+// The text of both files. The first line of the first, a comment, is for the keeper. A name in the first is also known as
+// NAME.NETWORK, as Docker has it.
 std::string plain_text(const Entry& entry);
 std::string full_text(const Entry& entry);
+// Of the file in the folder of the resolver at entry.port: that line alone.
+std::string servers_text(const Entry& entry);
 // What the keeper reads there: false where it is not such a file.
 struct Place {
-    std::vector<std::string> gateways;
+    std::vector<std::string> gateways, servers;
     bool internal = false;
+    std::uint16_t port = 0;  // the container asks the resolver there
 };
 [[nodiscard]] bool read_place(std::string_view text, Place& place);
 
@@ -51,6 +58,9 @@ Result<> withdraw(const config::Paths& paths, const std::string& network, const 
 // The network is no more: neither is its resolver, however soon another network gets the name.
 void forget_network(const config::Paths& paths, const std::string& network);
 [[nodiscard]] bool is_published(const config::Paths& paths, const std::string& network, const std::string& container);
+// The port of the resolver that was published for it there; 0: the network's own.
+[[nodiscard]] std::uint16_t published_port(const config::Paths& paths, const std::string& network,
+                                           const std::string& container);
 
 struct Published {
     std::string container, network;

@@ -1,6 +1,7 @@
 #include "dns/keeper.hpp"
 
 #include "dns/entries.hpp"
+#include "dns/servers.hpp"
 #include "os/file.hpp"
 
 #include <arpa/inet.h>
@@ -62,8 +63,7 @@ bool is_plain(const std::string& interface) { return interface.find_first_of(",*
 
 }  // namespace
 
-std::vector<std::string> resolver_words(const config::Paths& paths, const std::string& network, const std::string& interface,
-                                        bool internal) {
+std::vector<std::string> resolver_words(const config::Paths& paths, const ResolverPlan& plan) {
     std::vector<std::string> words{
         resolver_program,
         "--conf-file=/dev/null",
@@ -72,11 +72,11 @@ std::vector<std::string> resolver_words(const config::Paths& paths, const std::s
         "--user=dnsmasq",
         // Sockets on the addresses of this interface alone, made as they come, and no answer to what comes in by another.
         "--bind-dynamic",
-        "--interface=" + interface,
+        "--interface=" + plan.interface,
         "--except-interface=lo",
         "--no-hosts",
         // Read in reverse: the full names come first, so that they are what addresses are looked up as.
-        fmt::format("--hostsdir={}/{}", hosts_folder(paths), network),
+        fmt::format("--hostsdir={}/{}", hosts_folder(paths), plan.network),
         "--hostsdir=" + full_folder(paths),
         "--localise-queries",
         fmt::format("--local=/{}/", domain),
@@ -86,7 +86,11 @@ std::vector<std::string> resolver_words(const config::Paths& paths, const std::s
         "--log-async",
     };
     // Whoever may not reach the world must not tell it anything by questions.
-    if (internal) words.insert(words.end(), {"--no-resolv", "--address=/#/"});
+    if (plan.internal) words.insert(words.end(), {"--no-resolv", "--address=/#/"});
+    if (plan.port != 0) words.push_back(fmt::format("--port={}", plan.port));
+    if (plan.servers.empty()) return words;
+    words.insert(words.end(), {"--no-resolv", "--strict-order"});
+    for (const std::string& server : plan.servers) words.push_back("--server=" + server);
     return words;
 }
 
@@ -101,7 +105,8 @@ void Keeper::start(const std::string& name, Network& network) {
     // A folder without a file: its container is only being started. Watched first, lest it comes in between.
     watch_folder(name, network);
     const Place place = place_of(hosts_folder(paths_) + "/" + name);
-    if (place.gateways.empty()) return;
+    const auto [base, port] = split_resolver_name(name);
+    if (place.gateways.empty() || (port != 0 && place.servers.empty())) return;
     const auto again = [&] {
         network.pause = std::clamp(network.pause * 2, milliseconds(50), milliseconds(5000));
         network.next = Clock::now() + network.pause;
@@ -113,7 +118,9 @@ void Keeper::start(const std::string& name, Network& network) {
             complain(fmt::format("network '{}': no interface has the address '{}'", name, place.gateways.front()));
         return again();
     }
-    const std::vector<std::string> words = resolver_words(paths_, name, interface, place.internal);
+    // The names that it reads.
+    if (port != 0 && !os::make_dirs(hosts_folder(paths_) + "/" + base, 0755).ok()) return again();
+    const auto words = resolver_words(paths_, {base, interface, place.internal, place.servers, port});
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -163,7 +170,14 @@ Result<> Keeper::read_events() {
             if (event->len == 0 || (event->mask & IN_ISDIR) == 0) continue;
             if ((event->mask & IN_CREATE) != 0) networks_.try_emplace(event->name);
             const auto found = networks_.find(event->name);
-            if ((event->mask & IN_DELETE) == 0 || found == networks_.end()) continue;
+            if ((event->mask & IN_DELETE) == 0) continue;
+            // Further resolvers of the network read its folder.
+            for (auto& [name, network] : networks_)
+                if (name != event->name && split_resolver_name(name).first == event->name && network.resolver != 0) {
+                    network.renewed = true;
+                    kill(network.resolver, SIGTERM);
+                }
+            if (found == networks_.end()) continue;
             found->second.renewed = found->second.resolver != 0;
             if (found->second.renewed)
                 kill(found->second.resolver, SIGTERM);
@@ -202,14 +216,19 @@ void Keeper::remove_idle() {
         auto& [name, network] = *at++;
         const std::string folder = hosts_folder(paths_) + "/" + name;
         const auto files = os::list_dir(folder);
-        if (!files.ok() || !files->empty()) {
+        const auto next = networks_.lower_bound(name + "@");
+        const bool read_by_others = next != networks_.end() && next->first.starts_with(name + "@");
+        if (!files.ok() || !files->empty() || read_by_others) {
             network.empty_since = {};
         } else if (network.empty_since == Clock::time_point()) {
             network.empty_since = Clock::now();
         } else if (Clock::now() - network.empty_since >= idle_) {
             // A container that comes now makes the folder anew, or is there first: then this fails, and it stays. What follows
             // is read_events' business.
-            if (rmdir(folder.c_str()) != 0) network.empty_since = {};
+            if (rmdir(folder.c_str()) != 0)
+                network.empty_since = {};
+            else if (const auto freed = forget_servers(paths_); !freed.ok())
+                complain(freed.error().message());
         }
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,9 +18,15 @@ namespace gantry::dns {
 
 inline constexpr const char* resolver_program = "/usr/sbin/dnsmasq";
 
-// How a network's resolver is called. interface: the only one whose packets it answers.
-std::vector<std::string> resolver_words(const config::Paths& paths, const std::string& network, const std::string& interface,
-                                        bool internal);
+struct ResolverPlan {
+    std::string network;
+    std::string interface;             // the only one whose packets it answers
+    bool internal = false;             // it asks nobody
+    std::vector<std::string> servers;  // whom it asks, in this order; empty: the host's
+    std::uint16_t port = 0;            // where it listens; 0: at the usual one
+};
+// How a resolver is called.
+std::vector<std::string> resolver_words(const config::Paths& paths, const ResolverPlan& plan);
 
 class Keeper {
 public:
@@ -54,7 +61,7 @@ private:
     config::Paths paths_;
     std::chrono::milliseconds idle_;
     os::Fd events_, signals_;
-    std::map<std::string, Network> networks_;
+    std::map<std::string, Network> networks_;  // "blue", and "blue@811" (servers.hpp)
 };
 
 }  // namespace gantry::dns

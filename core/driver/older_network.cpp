@@ -4,7 +4,8 @@ namespace gantry::driver {
 
 namespace {
 
-// What came with 1.3 is never passed on: publish(), unpublish() and check_ports() have the interface's defaults.
+// What came with 1.3 is never passed on: publish(), unpublish(), check_ports() and takes_resolver_port() have the interface's
+// defaults.
 class OlderNetwork final : public NetworkDriver {
 public:
     explicit OlderNetwork(std::unique_ptr<NetworkDriver> driver) : driver_(std::move(driver)) {}

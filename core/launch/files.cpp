@@ -8,13 +8,12 @@ namespace gantry::launch {
 
 namespace {
 
-// Who shares another container's network asks whom that one asks.
-std::string base_resolv_conf(const Plan& plan) {
-    if (plan.definition.network_mode == config::NetworkMode::container)
-        if (auto other = os::read_file(plan.paths.record(plan.definition.network_container) + "/resolv.conf", 65536);
-            other.ok())
-            return std::move(other).value();
-    return container::host_resolv_conf();
+// Its name for itself, and by the first label where it has more than one: given whole or with the domain apart, as Docker does.
+std::string own_names(const Plan& plan) {
+    const std::string& domain = plan.definition.domainname;
+    const std::string full = domain.empty() ? plan.hostname : fmt::format("{}.{}", plan.hostname, domain);
+    const auto dot = full.find('.');
+    return dot == std::string::npos ? full : fmt::format("{} {}", full, full.substr(0, dot));
 }
 
 std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& networks) {
@@ -28,9 +27,7 @@ std::string hosts(const Plan& plan, const std::vector<driver::AttachStatus>& net
         const std::string resolved = address == "host-gateway" ? (plan.own_net ? gateway : "127.0.0.1") : address;
         if (!resolved.empty()) text += fmt::format("{}\t{}\n", resolved, name);
     }
-    const std::string names = plan.definition.domainname.empty()
-                                  ? plan.hostname
-                                  : fmt::format("{}.{} {}", plan.hostname, plan.definition.domainname, plan.hostname);
+    const std::string names = own_names(plan);
     for (const auto& network : networks)
         for (const std::string& address : network.addresses)
             text += fmt::format("{}\t{}\n", address.substr(0, address.find('/')), names);
@@ -48,8 +45,10 @@ Result<> overwrite(const std::string& file, std::string_view text) {
 Result<> write_files(const Plan& plan) {
     TRY(overwrite(plan.record_dir() + "/hostname", plan.hostname + "\n"));
     TRY(overwrite(plan.record_dir() + "/resolv.conf",
-                  container::resolv_conf(base_resolv_conf(plan), plan.definition, plan.own_net, {})));
-    if (plan.own_net) return overwrite(plan.record_dir() + "/hosts", hosts(plan, {}));
+                  container::resolv_conf(container::host_resolv_conf(), plan.definition, plan.own_net, {})));
+    // Another container's network: that one's files are taken (open_files).
+    if (plan.own_net || plan.definition.network_mode == config::NetworkMode::container)
+        return overwrite(plan.record_dir() + "/hosts", hosts(plan, {}));
     const std::string host = os::read_file("/etc/hosts", 1U << 20).value_or("127.0.0.1\tlocalhost\n");
     std::string extra;
     for (const auto& [name, address] : plan.definition.extra_hosts)
@@ -67,7 +66,7 @@ Result<> complete_files(const Plan& plan, const std::vector<driver::AttachStatus
 
 Result<> write_resolv_conf(const Plan& plan, const container::Resolver& resolver) {
     return overwrite(plan.record_dir() + "/resolv.conf",
-                     container::resolv_conf(base_resolv_conf(plan), plan.definition, plan.own_net, resolver));
+                     container::resolv_conf(container::host_resolv_conf(), plan.definition, plan.own_net, resolver));
 }
 
 }  // namespace gantry::launch

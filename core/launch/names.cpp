@@ -4,13 +4,15 @@
 
 namespace gantry::launch {
 
-Result<> Names::publish(const std::vector<container::Record::Network>& networks, int netns) {
+Result<> Names::publish(const Networks& attached, int netns) {
     if (!plan_.build.empty()) return {};
-    const std::string hostname = container::host_name_of(plan_.definition, plan_.id);
+    const auto networks = attached.record();
     std::vector<dns::Asked> asked;
-    for (const auto& network : networks) {
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        const auto& network = networks[i];
         networks_.push_back(network.config.name);
-        if (!TRY(container::publish_names(plan_.paths, plan_.name, plan_.definition, hostname, network))) continue;
+        const std::uint16_t port = attached.resolver_port(i);
+        if (!TRY(container::publish_names(plan_.paths, plan_.name, plan_.id, plan_.definition, network, port))) continue;
         const std::string full = fmt::format("{}.{}.{}", plan_.name.str(), network.config.name, dns::domain);
         if (network.status.addresses.empty() || !dns::is_host_name(full)) continue;
         const bool v6 = network.status.addresses.front().find(':') != std::string::npos;

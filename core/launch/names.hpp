@@ -3,6 +3,7 @@
 
 #include "container/names.hpp"
 #include "dns/question.hpp"
+#include "launch/network.hpp"
 #include "launch/plan.hpp"
 
 namespace gantry::launch {
@@ -12,7 +13,7 @@ public:
     explicit Names(const Plan& plan) : plan_(plan) {}
 
     // After the networks are attached. Steps of builds have no names.
-    Result<> publish(const std::vector<container::Record::Network>& networks, int netns);
+    Result<> publish(const Networks& networks, int netns);
     void withdraw() noexcept;
     [[nodiscard]] const container::Resolver& resolver() const { return resolver_; }
     // Until the resolvers answer the container for its own name, one second at the most, five where they are being started.

@@ -1,6 +1,7 @@
 #include "launch/network.hpp"
 
 #include "container/attachments.hpp"
+#include "container/names.hpp"
 
 namespace gantry::launch {
 
@@ -24,9 +25,17 @@ Result<> Networks::plan(const Plan& plan) {
     return {};
 }
 
-Result<> Networks::attach(int netns) {
-    for (const driver::AttachRequest& request : requests_) {
+Result<> Networks::attach(const Plan& plan, int netns) {
+    for (driver::AttachRequest& request : requests_) {
         driver::NetworkDriver* chosen = TRY(driver(request.network.driver));
+        // A build's step knows no names, and nobody has to be asked for them.
+        if (!plan.build.empty())
+            request.resolver_port = 0;
+        else if (auto port = container::resolver_port(plan.paths, plan.definition, request.network, *chosen); port.ok())
+            request.resolver_port = *port;
+        else
+            fmt::print(stderr, "<4>gantry: {}: it asks them itself, and knows no other container by name\n",
+                       port.error().message());
         auto status = chosen->prepare(request, netns);
         if (!status.ok()) {
             detach();

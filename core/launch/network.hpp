@@ -14,12 +14,15 @@ public:
     // Requests for every network of the definition, validated by their drivers; nothing is touched but a default network that
     // is needed for the first time.
     Result<> plan(const Plan& plan);
-    // Attaches one after the other; on error those before are detached again.
-    Result<> attach(int netns);
+    // Attaches one after the other; on error those before are detached again. Where the definition's name servers cannot have a
+    // resolver on a network the container asks them itself, and standard error says so.
+    Result<> attach(const Plan& plan, int netns);
     void detach() noexcept;
 
     [[nodiscard]] std::vector<container::Record::Network> record() const;
     [[nodiscard]] const std::vector<driver::AttachStatus>& status() const { return status_; }
+    // Of the resolver that asks the definition's name servers on network `i`; 0: there is none.
+    [[nodiscard]] std::uint16_t resolver_port(std::size_t i) const { return requests_[i].resolver_port; }
 
 private:
     Result<driver::NetworkDriver*> driver(const std::string& name);

@@ -117,10 +117,16 @@ Result<Plan> make_plan(const ContainerName& name, const std::string& build) {
                                                     : plan.image.workdir;
     decide_namespaces(plan);
     plan.hostname = !plan.definition.hostname.empty() ? plan.definition.hostname : plan.id.substr(0, 12);
-    if (!plan.own_uts) {
+    // On the host's network it is called as the host is, as docker does it.
+    if (!plan.own_uts || (plan.definition.network_mode == config::NetworkMode::host && plan.definition.hostname.empty())) {
         char host[256]{};
         gethostname(host, sizeof host - 1);
         plan.hostname = host;
+    } else if (plan.definition.network_mode == config::NetworkMode::container) {
+        // As the files that come with the network say. That the other runs is checked when it is joined.
+        const std::string other =
+            os::read_file(plan.paths.record(plan.definition.network_container) + "/hostname", 4096).value_or("");
+        if (!other.empty()) plan.hostname = other.substr(0, other.find('\n'));
     }
     name_volumes(plan);
     TRY(check_sysctls(plan));

@@ -177,9 +177,14 @@ Result<> open_trees(const Plan& plan, driver::StorageDriver& storage, Sources& s
 }
 
 Result<> open_files(const Plan& plan, Sources& sources) {
-    for (const char* name : {"hosts", "hostname", "resolv.conf"})
-        sources.files.emplace_back(fmt::format("/etc/{}", name),
-                                   TRY(clone_source(fmt::format("{}/{}", plan.record_dir(), name), false)));
+    // Who shares another container's network shares its files, as they change with its networks.
+    const std::string folder = plan.definition.network_mode == config::NetworkMode::container
+                                   ? plan.paths.record(plan.definition.network_container)
+                                   : plan.record_dir();
+    for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
+        const std::string& from = plan.own_uts || name != std::string_view("hostname") ? folder : plan.record_dir();
+        sources.files.emplace_back(fmt::format("/etc/{}", name), TRY(clone_source(fmt::format("{}/{}", from, name), false)));
+    }
     if (!plan.notify_socket.empty() && plan.notify_socket[0] == '/')
         sources.files.emplace_back("/run/host/notify", TRY(clone_source(plan.notify_socket, false)));
     return {};

@@ -204,10 +204,10 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     // 5. The networks, while the child mounts.
     if (plan.own_net) {
         const os::Fd netns = STEP("networks", os::open(fmt::format("/proc/{}/ns/net", child.pid), O_RDONLY));
-        STEP("", networks.attach(netns.get()));
+        STEP("", networks.attach(plan, netns.get()));
         undo.push([&] { networks.detach(); });
         undo.push([&] { names.withdraw(); });
-        STEP("", names.publish(networks.record(), netns.get()));
+        STEP("", names.publish(networks, netns.get()));
         STEP("files", complete_files(plan, networks.status(), names.resolver()));
     }
     const container::Record record = record_of(plan, networks, storage_name, child.pid);

@@ -1,6 +1,7 @@
 #include "driver.hpp"
 
 #include "conntrack.hpp"
+#include "filter_tables.hpp"
 #include "firewall.hpp"
 #include "forwarding.hpp"
 #include "host_ports.hpp"
@@ -34,6 +35,13 @@ std::uint64_t random_number() {
 
 // A new name each time: the interface of the run before may not be gone yet, the kernel removes it in its own time.
 std::string new_interface_name() { return fmt::format("veth{:08x}", random_number() & 0xffffffffU); }
+
+std::vector<std::uint16_t> ports_of(const std::vector<ResolverRule>& resolvers) {
+    std::vector<std::uint16_t> ports;
+    for (const auto& resolver : resolvers)
+        if (std::ranges::find(ports, resolver.port) == ports.end()) ports.push_back(resolver.port);
+    return ports;
+}
 
 Result<std::vector<PortRule>> fixed_rules(const AttachRequest& request, const std::vector<Address>& addresses) {
     std::vector<PortRule> rules;
@@ -165,6 +173,7 @@ Result<> Driver::network_remove(const NetworkConfig& network) {
     note_first(first, fabric->remove_network(plan));
     auto firewall = Firewall::open(journal_);
     note_first(first, firewall.ok() ? firewall->remove_network(rules_of(plan)) : Result<>(firewall.error()));
+    note_first(first, leave_filter_tables(journal_, plan));
     note_first(first, journal_.erase_network(plan.name));
     note_first(first, leases_.remove_network(plan.name));
     return first;
@@ -177,20 +186,24 @@ Result<> Driver::network_reload(const NetworkConfig& network) {
     const auto containers = TRY(journal_.containers(plan.name));
     // A network that nobody uses has no objects, and needs none.
     const auto known = journal_.read_network(plan.name);
+    if (!known.ok() && TRY(journal_.networks()).empty()) return {};
     if (known.ok()) TRY(take_over(plan, *fabric));
     Result<> first = firewall.rebuild();
     if (!known.ok()) return first;
     note_first(first, fabric->ensure_network(plan, true));
     note_first(first, ensure_forwarding(plan, firewall));
     bool loopback = false;
+    std::vector<ResolverRule> resolvers;
     for (const auto& container : containers) {
         const auto attachment = journal_.read(plan.name, container);
         if (!attachment.ok()) continue;
+        resolvers.insert(resolvers.end(), attachment->resolvers.begin(), attachment->resolvers.end());
         loopback = loopback || !attachment->ports.empty();
         if (!TRY(fabric->dies_alone(attachment->host_interface, attachment->namespace_id)))
             note_first(first, fabric->reconnect(plan, *attachment));
     }
     if (loopback && plan.v4) note_first(first, allow_host_loopback(plan));
+    note_first(first, pass_filter_tables(journal_, plan, ports_of(resolvers), true));
     return first;
 }
 
@@ -212,7 +225,8 @@ Result<AttachStatus> Driver::prepare(const AttachRequest& request, int netns) {
     const AttachPlan plan = TRY(plan_attach(request));
     TRY_CONTEXT(detach(plan.network.name, plan.container), "remove what an earlier run left");
     const Leases::Taken leases = TRY(leases_.take(plan));
-    Attachment attachment{plan.network.name, plan.container, new_interface_name(), -1, "", leases.all(), {}};
+    Attachment attachment{plan.network.name, plan.container, new_interface_name(), -1, "", leases.all(), {}, {}};
+    attachment.resolvers = resolver_rules(plan, attachment.addresses);
     attachment.mac = plan.mac.empty() ? mac_of(attachment.addresses.front()) : plan.mac;
     AttachStatus status;
     auto attached = attach(request, plan, netns, attachment, status);
@@ -250,6 +264,7 @@ Result<> Driver::attach(const AttachRequest& request, const AttachPlan& plan, in
     TRY(publish(request, plan, attachment, status));
     TRY(fabric->publish(attachment));
     TRY(fabric->ensure_network(plan.network));
+    TRY(pass_filter_tables(journal_, plan.network, ports_of(attachment.resolvers), false));
     if (!attachment.ports.empty() && plan.network.v4) TRY(allow_host_loopback(plan.network));
     TRY(fabric->connect(plan, wire, netns));
     status.network = plan.network.name;
@@ -316,7 +331,7 @@ Result<> Driver::detach(const std::string& network, const std::string& container
     }
     Result<> first;
     const auto fabric = TRY(open_fabric_());
-    if (!attachment->ports.empty()) {
+    if (!attachment->ports.empty() || !attachment->resolvers.empty()) {
         auto firewall = Firewall::open(journal_);
         note_first(first, firewall.ok() ? firewall->unpublish(*attachment) : Result<>(firewall.error()));
     }

@@ -35,6 +35,7 @@ public:
                        const std::vector<driver::PublishedPort>& ports) override;
     Result<std::vector<driver::PortCheck>> check_ports(const std::string& container, const driver::NetworkConfig& network,
                                                        const std::string& source) override;
+    [[nodiscard]] bool takes_resolver_port() const override { return true; }
 
 private:
     Result<> attach(const driver::AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,

@@ -15,7 +15,8 @@ using os::NetlinkMessage;
 namespace {
 
 constexpr const char* table = "gantry";
-// NFTNL_UDATA_SET_ELEM_COMMENT (libnftnl/udata.h), which `nft list` shows: type, length, text with its NUL.
+// NFTNL_UDATA_SET_ELEM_COMMENT and NFTNL_UDATA_RULE_COMMENT (libnftnl/udata.h), which `nft list` shows: type, length, text with
+// its NUL.
 constexpr char comment_type = 0;
 
 NetlinkMessage nft_message(int command, std::uint16_t flags, std::uint8_t family = NFPROTO_INET) {
@@ -76,6 +77,16 @@ Element guard_element(const PortRule& rule, const std::string& owner) {
     return element;
 }
 
+Element resolver_element(const ResolverRule& rule, const std::string& owner) {
+    Element element;
+    element.set = rule.container.family == Family::v4 ? "resolver4" : "resolver6";
+    element.key = rule.container.bytes() + rule.gateway.bytes();
+    element.value = rule.gateway.bytes();
+    add_port(element.value, rule.port);
+    element.comment = owner;
+    return element;
+}
+
 Element interface_element(const std::string& set, const std::string& interface) {
     std::string name = interface;
     name.resize(IFNAMSIZ, '\0');
@@ -112,18 +123,35 @@ NetlinkMessage list_elements(const std::string& set) {
     return message;
 }
 
+NetlinkMessage get_chain(std::uint8_t family, const std::string& table_name, const std::string& chain) {
+    NetlinkMessage message = nft_message(NFT_MSG_GETCHAIN, 0, family);
+    message.put_text(NFTA_CHAIN_TABLE, table_name).put_text(NFTA_CHAIN_NAME, chain);
+    return message;
+}
+
+NetlinkMessage list_rules(std::uint8_t family, const std::string& table_name, const std::string& chain) {
+    NetlinkMessage message = nft_message(NFT_MSG_GETRULE, 0, family);
+    message.put_text(NFTA_RULE_TABLE, table_name).put_text(NFTA_RULE_CHAIN, chain);
+    return message;
+}
+
+std::string comment_of(std::string_view user_data) {
+    std::string comment;
+    while (user_data.size() >= 2) {
+        const std::size_t size = static_cast<unsigned char>(user_data[1]);
+        if (user_data[0] == comment_type) comment = os::attribute_text(user_data.substr(2, size));
+        user_data.remove_prefix(std::min(user_data.size(), size + 2));
+    }
+    return comment;
+}
+
 std::vector<FoundElement> found_elements(const os::NetlinkReply& reply) {
     std::vector<FoundElement> found;
     reply.each(sizeof(nfgenmsg), {NFTA_SET_ELEM_LIST_ELEMENTS}, [&](std::string_view item) {
         FoundElement element;
         element.key = os::nested_attribute(item, {NFTA_SET_ELEM_KEY, NFTA_DATA_VALUE});
         element.value = os::nested_attribute(item, {NFTA_SET_ELEM_DATA, NFTA_DATA_VALUE});
-        std::string_view data = os::nested_attribute(item, {NFTA_SET_ELEM_USERDATA});
-        while (data.size() >= 2) {
-            const std::size_t size = static_cast<unsigned char>(data[1]);
-            if (data[0] == comment_type) element.comment = os::attribute_text(data.substr(2, size));
-            data.remove_prefix(std::min(data.size(), size + 2));
-        }
+        element.comment = comment_of(os::nested_attribute(item, {NFTA_SET_ELEM_USERDATA}));
         found.push_back(element);
     });
     return found;

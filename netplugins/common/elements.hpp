@@ -16,6 +16,7 @@ struct Element {
 Element port_element(const PortRule& rule, const std::string& owner);
 // Of the set of ports that the host's firewall decides about.
 Element guard_element(const PortRule& rule, const std::string& owner);
+Element resolver_element(const ResolverRule& rule, const std::string& owner);
 Element interface_element(const std::string& set, const std::string& interface);
 // For a set of pairs; an empty name is an interface that is not known.
 Element interface_element(const std::string& set, const std::string& in, const std::string& out);
@@ -30,6 +31,12 @@ os::NetlinkMessage get_element(const Element& element);
 // The element's set: ENOENT where the table has no such set, or is not there.
 os::NetlinkMessage get_set(const Element& element);
 os::NetlinkMessage list_elements(const std::string& set);
+
+// A chain, and its rules, of any table.
+os::NetlinkMessage get_chain(std::uint8_t family, const std::string& table_name, const std::string& chain);
+os::NetlinkMessage list_rules(std::uint8_t family, const std::string& table_name, const std::string& chain);
+// What `nft list` shows as the comment of an element or a rule, in its user data.
+std::string comment_of(std::string_view user_data);
 
 struct FoundElement {
     std::string key, value, comment;

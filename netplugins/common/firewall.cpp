@@ -19,7 +19,9 @@ using os::NetlinkReply;
 
 namespace {
 
-constexpr std::array port_sets{"any4", "any6", "one4", "one6", "guarded_any4", "guarded_any6", "guarded_one4", "guarded_one6"};
+// Those whose elements are containers'.
+constexpr std::array owned_sets{"any4",         "any6",         "one4",         "one6",      "guarded_any4",
+                                "guarded_any6", "guarded_one4", "guarded_one6", "resolver4", "resolver6"};
 
 std::vector<Element> network_elements(const NetworkRules& network) {
     std::vector<Element> elements{interface_element(bridges_set, network.bridge),
@@ -105,6 +107,7 @@ Result<> Firewall::publish(const NetworkRules& network, const Attachment& attach
             changes.push_back({port_element(port, owner), Change::add_exclusive});
             if (!port.bypass) changes.push_back({guard_element(port, owner), Change::add});
         }
+        for (const auto& resolver : attachment.resolvers) changes.push_back({resolver_element(resolver, owner), Change::add});
         const Outcome outcome = TRY(commit(changes));
         if (outcome.number == 0) return {};
         const auto failed = [&] { return os::NetlinkOutcome{outcome.number, outcome.words}.error("change the firewall"); };
@@ -136,6 +139,9 @@ Result<> Firewall::unpublish(const Attachment& attachment) {
             if (port.bypass || (look && TRY(owner_of(guard)).empty())) continue;
             changes.push_back({std::move(guard), Change::remove});
         }
+        for (const auto& resolver : attachment.resolvers)
+            if (Element element = resolver_element(resolver, owner); TRY(owner_of(element)) == owner)
+                changes.push_back({std::move(element), Change::remove});
         outcome = TRY(commit(changes));
         if (outcome.number != ENOENT) break;
     }
@@ -211,6 +217,8 @@ Result<bool> Firewall::fill() {
                 changes.push_back({guard_element(port, owner), Change::add});
                 guarded = true;
             }
+            for (const auto& resolver : attachment->resolvers)
+                changes.push_back({resolver_element(resolver, owner_name(network, container)), Change::add});
         }
     }
     // One refused element (two notes that claim the same port after a crash) must not undo the others.
@@ -248,7 +256,7 @@ Result<> Firewall::close(Family family) {
 
 Result<std::vector<std::string>> Firewall::owners() {
     std::vector<std::string> owners;
-    for (const char* set : port_sets) {
+    for (const char* set : owned_sets) {
         const std::size_t before = owners.size();
         auto listed =
             netfilter_.dump([&] { return list_elements(set); }, "list published ports", [&] { owners.resize(before); },
@@ -264,7 +272,7 @@ Result<std::vector<std::string>> Firewall::owners() {
 
 Result<> Firewall::remove_owner(const std::string& owner) {
     std::vector<Change> changes;
-    for (const char* set : port_sets) {
+    for (const char* set : owned_sets) {
         const std::size_t before = changes.size();
         auto listed =
             netfilter_.dump([&] { return list_elements(set); }, "list published ports", [&] { changes.resize(before); },

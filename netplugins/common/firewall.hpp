@@ -11,10 +11,11 @@ class Firewall {
 public:
     static Result<Firewall> open(const Journal& journal);
 
-    // The network's elements and the container's ports in one transaction: all or nothing. Where the table is missing (first
-    // start, flush) it is made first, with everything that the journal knows. A taken port is Errc::in_use and names its owner.
+    // The network's elements and the container's ports and resolvers in one transaction: all or nothing. Where the table is
+    // missing (first start, flush) it is made first, with everything that the journal knows. A taken port is Errc::in_use and
+    // names its owner.
     Result<> publish(const NetworkRules& network, const Attachment& attachment);
-    // Removes the ports that are this attachment's; what another container owns by now stays.
+    // Removes the ports and resolvers that are this attachment's; what another container owns by now stays.
     Result<> unpublish(const Attachment& attachment);
     // Errc::in_use if another container publishes one of these; changes nothing.
     Result<> check_free(const std::vector<PortRule>& ports, const std::string& owner);

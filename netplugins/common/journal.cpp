@@ -44,6 +44,18 @@ Result<PortRule> parse_port(std::istringstream& words) {
     return rule;
 }
 
+Result<ResolverRule> parse_resolver(std::istringstream& words) {
+    std::string container, gateway, port;
+    words >> container >> gateway >> port;
+    ResolverRule rule;
+    rule.container = TRY(Address::parse(container));
+    rule.gateway = TRY(Address::parse(gateway));
+    rule.port = TRY(parse_number(port));
+    if (rule.container.family != rule.gateway.family)
+        return error(Errc::corrupt, "'{}' and '{}' are of two families", container, gateway);
+    return rule;
+}
+
 }  // namespace
 
 NetworkRules rules_of(const NetworkPlan& plan) {
@@ -65,6 +77,8 @@ std::string attachment_text(const Attachment& attachment) {
     for (const auto& port : attachment.ports)
         text += fmt::format("port {} {} {} {} {}{}\n", protocol_name(port.protocol), port.host ? port.host->str() : "*",
                             port.host_port, port.target.str(), port.target_port, port.bypass ? " bypass" : "");
+    for (const auto& resolver : attachment.resolvers)
+        text += fmt::format("resolver {} {} {}\n", resolver.container.str(), resolver.gateway.str(), resolver.port);
     return text;
 }
 
@@ -85,6 +99,8 @@ Result<Attachment> parse_attachment(std::string_view text) {
             attachment.addresses.push_back(TRY(Address::parse(value)));
         else if (key == "port")
             attachment.ports.push_back(TRY(parse_port(words)));
+        else if (key == "resolver")
+            attachment.resolvers.push_back(TRY(parse_resolver(words)));
         else
             return error(Errc::corrupt, "line '{}' is not understood", line);
     }

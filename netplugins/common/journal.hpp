@@ -14,6 +14,7 @@ struct Attachment {
     std::string mac;                 // six bytes, of the container's end
     std::vector<Address> addresses;
     std::vector<PortRule> ports;
+    std::vector<ResolverRule> resolvers;
 };
 
 // The part of a NetworkPlan that the firewall's sets hold, and who made the interface in them.

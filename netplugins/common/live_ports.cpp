@@ -44,7 +44,8 @@ Result<std::vector<PublishedPort>> Driver::publish(const AttachRequest& request)
         return fabric->reconnect(plan.network, added);
     };
     if (auto finished = finish(); !finished.ok()) {
-        // The error is the answer; what an undo could not remove is in the journal.
+        // The error is the answer; what an undo could not remove is in the journal. The resolvers were there before.
+        added.resolvers.clear();
         if (firewall.unpublish(added).ok()) (void)journal_.write(before).ok();
         return std::move(finished).error();
     }
@@ -59,6 +60,7 @@ Result<> Driver::unpublish(const std::string& container, const NetworkConfig& ne
     Attachment attachment = TRY(read_attached(journal_, network.name, container));
     Attachment gone = attachment;
     gone.ports.clear();
+    gone.resolvers.clear();
     for (const auto& port : ports) {
         for (auto& rule : TRY(port_rules(port, attachment.addresses))) {
             const auto found =

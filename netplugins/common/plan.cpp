@@ -160,6 +160,7 @@ Result<AttachPlan> plan_attach(const AttachRequest& request) {
     TRY(check_interface_name("interface", plan.interface));
     plan.rate_up = request.rate_up;
     plan.rate_down = request.rate_down;
+    plan.resolver_port = request.resolver_port;
     plan.v4 = TRY(plan_static(plan.network, Family::v4, request.ipv4));
     plan.v6 = TRY(plan_static(plan.network, Family::v6, request.ipv6));
     if (!request.mac.empty()) plan.mac = TRY(parse_mac(request.mac));
@@ -180,6 +181,15 @@ Result<std::vector<PortRule>> port_rules(const PublishedPort& port, const std::v
         if (host && host->value == 0) rule.host.reset();  // 0.0.0.0 and :: are every address of one family
         rules.push_back(rule);
     }
+    return rules;
+}
+
+std::vector<ResolverRule> resolver_rules(const AttachPlan& plan, const std::vector<Address>& addresses) {
+    std::vector<ResolverRule> rules;
+    if (plan.resolver_port == 0) return rules;
+    for (const auto& address : addresses)
+        if (const auto& range = plan.network.range(address.family))
+            rules.push_back({address, range->gateway, plan.resolver_port});
     return rules;
 }
 

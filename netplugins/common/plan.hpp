@@ -46,6 +46,13 @@ struct PortRule {
     bool operator==(const PortRule&) const = default;
 };
 
+// What a container asks its gateway by DNS goes to another port of the gateway's.
+struct ResolverRule {
+    Address container, gateway;  // of one family
+    std::uint16_t port = 0;
+    bool operator==(const ResolverRule&) const = default;
+};
+
 struct AttachPlan {
     NetworkPlan network;
     std::string container, interface;
@@ -53,6 +60,7 @@ struct AttachPlan {
     std::string mac;                // six bytes, empty: from the address
     bool default_route = true;
     std::uint64_t rate_up = 0, rate_down = 0;  // bits a second; 0: no limit
+    std::uint16_t resolver_port = 0;           // 0: the usual one
 };
 
 Result<NetworkPlan> plan_network(const driver::NetworkConfig& config);
@@ -60,6 +68,9 @@ Result<AttachPlan> plan_attach(const driver::AttachRequest& request);
 
 // The map entries of one published port for a container with these addresses; port.host_port is known.
 Result<std::vector<PortRule>> port_rules(const driver::PublishedPort& port, const std::vector<Address>& addresses);
+
+// For a container of the network with these addresses.
+std::vector<ResolverRule> resolver_rules(const AttachPlan& plan, const std::vector<Address>& addresses);
 
 const char* protocol_name(driver::Protocol protocol);
 

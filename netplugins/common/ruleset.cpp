@@ -14,7 +14,7 @@ delete table inet gantry
 table inet gantry {
     comment "made by gantry; `gantry network reload` puts it back"
 
-    set bridges_2 { type ifname; }                # every network's bridge
+    set bridges_3 { type ifname; }                # every network's bridge
     set same { type ifname . ifname; }            # (bridge, the same bridge), and (unknown, bridge)
     set isolated { type ifname; }                 # not reachable from other networks
     set internal { type ifname; }                 # no way in or out
@@ -33,6 +33,9 @@ table inet gantry {
     set guarded_any6 { type inet_proto . inet_service; }
     set guarded_one4 { type inet_proto . ipv4_addr . inet_service; }
     set guarded_one6 { type inet_proto . ipv6_addr . inet_service; }
+    # Containers whose resolver is at another port: (container, gateway) to (gateway, port).
+    map resolver4 { type ipv4_addr . ipv4_addr : ipv4_addr . inet_service; }
+    map resolver6 { type ipv6_addr . ipv6_addr : ipv6_addr . inet_service; }
 
     chain early {
         type filter hook prerouting priority -300; policy accept;
@@ -41,7 +44,7 @@ table inet gantry {
         iifgroup 0x67616e74 notrack
         # route_localnet lets answers back to the host's 127.0.0.1; nothing a container sends there by itself may pass
         # (CVE-2020-8558).
-        iifname @bridges_2 ip daddr 127.0.0.0/8 drop
+        iifname @bridges_3 ip daddr 127.0.0.0/8 drop
     }
 
     chain publish_one {
@@ -59,11 +62,16 @@ table inet gantry {
         jump publish_one
         jump publish_any
     }
+    chain inside {
+        meta nfproto ipv4 meta l4proto { tcp, udp } th dport 53 dnat ip to ip saddr . ip daddr map @resolver4
+        meta nfproto ipv6 meta l4proto { tcp, udp } th dport 53 dnat ip6 to ip6 saddr . ip6 daddr map @resolver6
+        goto publish
+    }
     chain outside {
         type nat hook prerouting priority -100; policy accept;
         # What the host's firewall has let in, and containers, which no firewall of the host takes for outsiders.
         iifname "gtr-in1" goto publish
-        iifname @bridges_2 goto publish
+        iifname @bridges_3 goto inside
         meta l4proto . ip daddr . th dport @guarded_one4 return
         meta l4proto . ip6 daddr . th dport @guarded_one6 return
         jump publish_one
@@ -103,8 +111,8 @@ table inet gantry {
         # br_netfilter did the translation, and for the host's own packets, the interface they came in by is not known.
         iifname . oifname @same ct status dnat masquerade
         # From the host's loopback to a published port.
-        oifname @bridges_2 ip saddr 127.0.0.0/8 masquerade
-        oifname @bridges_2 return
+        oifname @bridges_3 ip saddr 127.0.0.0/8 masquerade
+        oifname @bridges_3 return
         meta nfproto ipv4 iifname @masquerade4 masquerade
         meta nfproto ipv6 iifname @masquerade6 masquerade
     }
@@ -121,16 +129,16 @@ table inet gantry {
         ct state established,related accept
         iifname "gtr-in1" meta mark set ct mark
         iifname . oifname @same accept
-        oifname @bridges_2 ct status dnat accept
-        oifname @bridges_2 jump into
-        iifname @bridges_2 jump out
+        oifname @bridges_3 ct status dnat accept
+        oifname @bridges_3 jump into
+        iifname @bridges_3 jump out
         meta nfproto @closed jump closed_before
     }
     chain into {
         oifname @internal drop
         iifname @internal reject with icmpx admin-prohibited
-        iifname @bridges_2 oifname @isolated reject with icmpx admin-prohibited
-        iifname @bridges_2 accept
+        iifname @bridges_3 oifname @isolated reject with icmpx admin-prohibited
+        iifname @bridges_3 accept
         oifname @open accept
         drop
     }

@@ -12,7 +12,7 @@ namespace gantry::net {
 
 // Raised when the text changes: the set of this name is what every start adds to, so that a table of another layout is
 // noticed (ENOENT) and replaced.
-constexpr const char* bridges_set = "bridges_2";
+constexpr const char* bridges_set = "bridges_3";
 
 extern const char* const ruleset_text;
 

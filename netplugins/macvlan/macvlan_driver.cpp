@@ -152,7 +152,7 @@ Result<AttachStatus> MacvlanDriver::prepare(const AttachRequest& request, int ne
     const net::AttachPlan& attach_plan = planned.attach;
     TRY_CONTEXT(detach(attach_plan.network.name, attach_plan.container), "remove what an earlier run left");
     const net::Leases::Taken leases = TRY(leases_.take(attach_plan));
-    Attachment attachment{attach_plan.network.name, attach_plan.container, attach_plan.interface, -1, "", leases.all(), {}};
+    Attachment attachment{attach_plan.network.name, attach_plan.container, attach_plan.interface, -1, "", leases.all(), {}, {}};
     attachment.mac = attach_plan.mac.empty() ? net::mac_of(attachment.addresses.front()) : attach_plan.mac;
     AttachStatus status;
     auto attached = attach(planned, attachment, netns, status);

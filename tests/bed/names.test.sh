@@ -193,15 +193,54 @@ test_connect_and_disconnect_change_names() {
     gantry network rm first second >/dev/null
 }
 
-test_own_servers_replace_the_resolver() {
-    gantry run -d --name own --dns 192.0.2.53 busybox payload sleep >/dev/null
-    gantry run -d --name seer busybox payload sleep >/dev/null
-    assert_eq $'nameserver 192.0.2.53\nsearch corp.example' "$(inside own 'cat /etc/resolv.conf')"
+test_own_servers_are_asked_for_all_that_is_no_name() {
+    ip addr add 192.0.2.54/24 dev up0
+    systemd-run --quiet --unit=second /usr/sbin/dnsmasq --conf-file=/dev/null --keep-in-foreground --pid-file= --bind-interfaces \
+        --listen-address=192.0.2.54 --no-hosts --no-resolv --address=/#/ --address=/outside.example/198.51.100.54 --user=nobody
+    gantry network create pair >/dev/null
+    gantry run -d --name seer --network pair busybox payload sleep >/dev/null
+    gantry run -d --name own --network pair --dns 192.0.2.54 busybox payload sleep >/dev/null
+    gantry run -d --name same --network pair --dns 192.0.2.54 busybox payload sleep >/dev/null
+    gantry run -d --name other --network pair --dns 192.0.2.99 --dns 192.0.2.53 busybox payload sleep >/dev/null
+    local name own
+    own=$(address own eth0 4)
+    assert_eq "nameserver $(gateway pair)
+search pair.ctr corp.example" "$(inside own 'cat /etc/resolv.conf')"
+    for name in own same; do assert_eq 198.51.100.54 "$(ask $name outside.example)" $name; done
+    for name in seer other; do assert_eq 198.51.100.7 "$(ask $name outside.example)" $name; done
+    for name in own same seer other; do assert_eq "$own" "$(finds $name own)" $name; done
+    assert_eq seer.pair.ctr "$(reverse own "$(address seer eth0 4)")"
+    assert_eq 2 "$(pgrep -fc -- '--server=')" 'one resolver for each set of servers'
+    # By IPv6 as well.
+    assert_eq 198.51.100.54 "$(inside own "timeout 5 nslookup -type=a outside.example $(gantry network inspect -f '{{(index .IPAM.Config 1).Gateway}}' pair)" | awk '/^Address/ {print $NF}' | tail -n 1)"
+    kill -9 "$(pgrep -f -- '--server=192.0.2.54')"
+    eventually 10 bash -c '[ -n "$(gantry exec own nslookup -type=a outside.example | grep 100.54)" ]'
+    # What is somebody's own stays with it: its loopback, and a network without a way out.
+    gantry run -d --name self --network pair --dns 127.0.0.1 busybox payload sleep >/dev/null
+    assert_contains "$(inside self 'cat /etc/resolv.conf')" 'nameserver 127.0.0.1'
+    gantry network create --internal shut >/dev/null
+    gantry run -d --name shut --network shut --dns 192.0.2.54 busybox payload sleep >/dev/null
+    assert_eq '' "$(ask shut outside.example)"
+    assert_eq "$(address shut eth0 4)" "$(finds shut shut)"
+    # On another network it asks them too, and over a flush after a reload; meanwhile the host's.
+    gantry network create third >/dev/null
+    gantry network connect third own
+    gantry network disconnect pair own
+    assert_eq 198.51.100.54 "$(ask own outside.example)"
+    nft flush ruleset
     assert_eq 198.51.100.7 "$(ask own outside.example)"
-    assert_eq "$(address own eth0 4)" "$(ask seer own)" 'others find it'
-    gantry run -d --name joined --network container:seer busybox payload sleep >/dev/null
-    assert_eq "$(address own eth0 4)" "$(finds joined own)"
-    gantry rm -f joined own seer >/dev/null
+    gantry network reload >/dev/null
+    assert_eq 198.51.100.54 "$(ask own outside.example)"
+    gantry run -d --name joined --network container:own busybox payload sleep >/dev/null
+    assert_eq 198.51.100.54 "$(ask joined outside.example)"
+    # An element says whose it is, and goes with it.
+    assert_contains "$(nft list map inet gantry resolver4)" third/own
+    gantry rm -f joined own same other self shut seer >/dev/null
+    assert_lacks "$(nft list map inet gantry resolver4)" comment
+    gantry network rm pair third shut >/dev/null
+    assert_eq '' "$(compgen -G '/run/gantry/dns/servers/8*' || true)" 'ports are free again'
+    systemctl stop second
+    ip addr del 192.0.2.54/24 dev up0
 }
 
 test_fifty_at_once_know_each_other() {
@@ -246,6 +285,9 @@ test_resolvers_leave_with_the_last_name() {
     gantry network create short >/dev/null
     gantry run -d --name long busybox payload sleep >/dev/null
     gantry run --rm --network short busybox true
+    gantry run --rm --network bridge --dns 192.0.2.53 busybox true
+    [ -h /run/gantry/dns/servers/811 ] || fail 'no port for its servers'
+    eventually 10 bash -c '! [ -h /run/gantry/dns/servers/811 ]'
     # One network's goes, the other's stays.
     eventually 10 bash -c '! [ -e /run/gantry/dns/hosts/short ]'
     eventually 5 bash -c '! pgrep -f hosts/shor[t]'

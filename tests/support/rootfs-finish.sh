@@ -12,7 +12,8 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
 done
 # Tests start these when they need them.
 for unit in docker-registry.service docker.service docker.socket containerd.service podman.service podman.socket \
-    podman-auto-update.timer podman-auto-update.service podman-restart.service nftables.service; do
+    podman-auto-update.timer podman-auto-update.service podman-restart.service nftables.service ufw.service \
+    firewalld.service; do
     rm -f "$root"/etc/systemd/system/*.wants/"$unit"
 done
 rm -f "$root/etc/resolv.conf" "$root/etc/machine-id" "$root/var/lib/dbus/machine-id" "$root/etc/hostname"

@@ -9,7 +9,8 @@
 // major version. The loader puts an adapter with the defaults of what was appended before drivers of earlier minor versions.
 //     1.1: StorageDriver::writable_files, layer_adopt
 //     1.2: StorageDriver::layer_files
-//     1.3: NetworkDriver::publish, unpublish, check_ports; PublishedPort::bypass_firewall, AttachRequest::rate_up and rate_down
+//     1.3: NetworkDriver::publish, unpublish, check_ports, takes_resolver_port; PublishedPort::bypass_firewall,
+//          AttachRequest::rate_up, rate_down and resolver_port
 #pragma once
 
 #include <cstdint>

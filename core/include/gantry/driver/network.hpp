@@ -61,6 +61,9 @@ struct AttachRequest {
     Options options;  // of the definition's [[networks]] entry
     // Since 1.3: most bits a second that the container sends, and that it is sent, on this network; 0: no limit.
     std::uint64_t rate_up = 0, rate_down = 0;
+    // Since 1.3, where takes_resolver_port() says so: what the container asks the network's gateways at port 53 (TCP and UDP)
+    // goes to this port of theirs instead; 0: nothing is changed.
+    std::uint16_t resolver_port = 0;
 };
 
 struct AttachStatus {
@@ -134,6 +137,8 @@ public:
                                                        const std::string& /*source*/) {
         return error(Errc::unsupported, "network driver '{}' cannot check ports", network.driver);
     }
+    // Since 1.3. Whether AttachRequest::resolver_port is heeded.
+    [[nodiscard]] virtual bool takes_resolver_port() const { return false; }
 };
 
 }  // namespace gantry::driver

@@ -19,9 +19,10 @@ protected:
     void TearDown() override { std::filesystem::remove_all(folder_); }
     static Attachment example() {
         Attachment attachment{
-            "green", "web", "veth12345678", 7, "\x02gantr", {*Address::parse("10.88.0.2"), *Address::parse("fd00::2")}, {}};
+            "green", "web", "veth12345678", 7, "\x02gantr", {*Address::parse("10.88.0.2"), *Address::parse("fd00::2")}, {}, {}};
         attachment.ports.push_back({driver::Protocol::tcp, {}, 8080, *Address::parse("10.88.0.2"), 80});
         attachment.ports.push_back({driver::Protocol::sctp, *Address::parse("2001:db8::1"), 9, *Address::parse("fd00::2"), 10});
+        attachment.resolvers.push_back({*Address::parse("fd00::2"), *Address::parse("fd00::1"), 811});
         return attachment;
     }
     std::filesystem::path folder_;
@@ -34,6 +35,7 @@ TEST_F(JournalTest, WhatIsWrittenIsRead) {
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(attachment_text(*read), attachment_text(example()));
     EXPECT_EQ(read->ports, example().ports);
+    EXPECT_EQ(read->resolvers, example().resolvers);
     EXPECT_EQ(read->namespace_id, 7);
     EXPECT_EQ(read->mac, example().mac);
     EXPECT_THAT(*journal.containers("green"), testing::ElementsAre("web"));
@@ -53,6 +55,7 @@ TEST_F(JournalTest, AnInterruptedWriteIsNoContainer) {
 TEST_F(JournalTest, ForeignTextIsCorrupt) {
     for (const char* text :
          {"", "interface\n", "interface a b/c\nport tcp", "interface veth0\nport tcp * 80 10.88.0.2\n",
+          "interface veth0\nresolver 10.88.0.2 fd00::1 811\n", "interface veth0\nresolver 10.88.0.2 10.88.0.1\n",
           "interface veth0\nport icmp * 80 10.88.0.2 80\n", "interface veth0\nport tcp * 99999 10.88.0.2 80\n",
           "interface veth0\nport tcp x 80 10.88.0.2 80\n", "interface veth0\nmac 02:67\n", "interface veth0\nsurprise\n",
           "interface ../../x\n"})
