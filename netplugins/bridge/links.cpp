@@ -91,7 +91,7 @@ Result<> Links::ensure_bridge(const NetworkPlan& network, unsigned index, bool m
     }
     if (index == 0) TRY(net::settle_interface(name));
     if (index > 0) TRY(ensure_trunk(network, index));
-    if (index > 0) net::ensure_neighbour_room();
+    net::ensure_neighbour_room();
     const unsigned link = route_.interface_index(name);
     std::vector<NetlinkMessage> messages;
     for (const auto& range : {network.v4, network.v6})

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ./dev bench network: what a policy of 1000 rules costs, in throughput, round trips, connections and starts; then ./dev bench datapath.
+# ./dev bench network: what a policy of 1000 rules costs, in throughput, round trips, connections and starts; then ./dev bench datapath and scale.
 # options: --peers
 set -euo pipefail
 . /src/tests/bench/lib.sh
@@ -85,6 +85,7 @@ for _ in $(seq "$rounds"); do
 done
 line 'systemctl start' "$(median </tmp/took.startruled)" "$(median </tmp/took.startfree)" 1.5
 bash /src/tests/bench/datapath.sh || missed=$((missed + 1))
+bash /src/tests/bench/scale.sh || missed=$((missed + 1))
 echo
 [ "$missed" = 0 ] && echo "all lines passed" || echo "$missed lines missed"
 [ "$missed" = 0 ]

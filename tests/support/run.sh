@@ -172,6 +172,11 @@ collect() {  # FILE...: counts the PASS, FAIL and SKIP lines
     done
 }
 
+build_mesh() {
+    [ "$top/build/mesh" -nt "$top/tests/bench/mesh.c" ] ||
+        quiet "$top/build/mesh.log" gcc -static -O2 -Wall -Wextra -s -o "$top/build/mesh" "$top/tests/bench/mesh.c"
+}
+
 build_payload() {
     [ "$top/build/payload" -nt "$support/payload.c" ] ||
         quiet "$top/build/payload.log" gcc -static -O2 -Wall -Wextra -s -o "$top/build/payload" "$support/payload.c"
