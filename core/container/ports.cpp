@@ -44,6 +44,13 @@ bool names(const config::Port& wanted, const driver::PublishedPort& port) {
                  port.container_port);
 }
 
+// Whether one of the sockets among them is named.
+bool names_socket(const std::vector<config::Port>& ports, const config::Port& wanted) {
+    std::vector<config::Port> sockets;
+    std::ranges::copy_if(ports, std::back_inserter(sockets), &config::Port::socket);
+    return without_port(sockets, wanted).has_value();
+}
+
 // The attachment that has the container's published ports: of its first network with a way out.
 Result<driver::AttachRequest> publishing(Engine& engine, const Container& container, const config::Definition& definition) {
     const auto find_driver = [&](const std::string& name) { return engine.network_driver(name); };
@@ -60,9 +67,23 @@ Record::Network* attached(Record& record, const std::string& network) {
     return nullptr;
 }
 
-Result<> check_changeable(Engine& engine, const Container& container, PortScope scope) {
+// systemd opens sockets before the container starts, and a change reaches them with their unit's next start.
+Result<> check_sockets_closed(Engine& engine, const Container& container, const config::Port& port) {
+    const bool listening =
+        has_sockets(container.definition) && TRY(TRY(engine.systemd())->state(socket_name(container.name))).active == "active";
+    if (!container.record && !listening) return {};
+    return error(Errc::in_use, "port '{}' is a socket, which systemd opens before the start: stop the container first",
+                 config::port_text(port));
+}
+
+bool all_sockets(const std::vector<config::Port>& ports) { return std::ranges::all_of(ports, &config::Port::socket); }
+
+// only_sockets: what is to change needs no network.
+Result<> check_changeable(Engine& engine, const Container& container, PortScope scope, bool only_sockets) {
     if (container.problem) return error(Errc::corrupt, "{}", *container.problem);
-    if (container.definition.network_mode != config::NetworkMode::networks)
+    if (only_sockets && scope == PortScope::runtime)
+        return error(Errc::invalid, "a socket is its definition's: it cannot be changed for the running container alone");
+    if (!only_sockets && container.definition.network_mode != config::NetworkMode::networks)
         return error(Errc::invalid, "it shares another network namespace or has none, so it has no published ports");
     if (scope == PortScope::definition && !is_engine_file(engine.paths(), container.definition_file))
         return error(Errc::denied, "it is defined by '{}': edit that file, or change the running container alone",
@@ -76,7 +97,8 @@ Result<> write_changed(Engine& engine, const Container& container, const config:
     const bool differs = TRY(install_units(engine.paths(), container.name, changed, container.definition_file));
     TRY(date_definition(container.name, container.definition_file));
     // A unit in memory waits for the network or does not (write_unit_section()): with its first port, or without its last.
-    return differs && container.record ? TRY(engine.systemd())->daemon_reload() : Result<>();
+    const bool known = container.record || has_sockets(container.definition);
+    return differs && known ? TRY(engine.systemd())->daemon_reload() : Result<>();
 }
 
 }  // namespace
@@ -105,12 +127,16 @@ Result<std::vector<driver::PublishedPort>> add_ports(Engine& engine, const Conta
     const auto all = [&]() -> Result<Published> {
         const os::Fd lock = TRY(lock_container(engine.paths(), caller.name.str()));
         const Container container = TRY(engine.find_container(caller.name.str()));  // as it is now that no other changes it
-        TRY(check_changeable(engine, container, scope));
-        if (std::ranges::any_of(ports, &config::Port::socket))
-            return error(Errc::unsupported, "a socket is added to the definition, for the next start");
+        TRY(check_changeable(engine, container, scope, all_sockets(ports)));
+        for (const config::Port& port : ports)
+            if (port.socket) TRY(check_sockets_closed(engine, container, port));
         config::Definition changed = container.definition;
         changed.ports.insert(changed.ports.end(), ports.begin(), ports.end());
         TRY(config::checked_definition(changed, container.name.str()));
+        if (all_sockets(ports)) {
+            TRY(write_changed(engine, container, changed));
+            return Published{};
+        }
         config::Definition added = container.definition;
         added.ports = ports;
         added.publish_all = false;
@@ -141,7 +167,10 @@ Result<> remove_ports(Engine& engine, const Container& caller, const std::vector
     const auto all = [&]() -> Result<> {
         const os::Fd lock = TRY(lock_container(engine.paths(), caller.name.str()));
         const Container container = TRY(engine.find_container(caller.name.str()));  // as it is now that no other changes it
-        TRY(check_changeable(engine, container, scope));
+        const auto named_socket = [&](const config::Port& port) { return names_socket(container.definition.ports, port); };
+        TRY(check_changeable(engine, container, scope, std::ranges::all_of(ports, named_socket)));
+        for (const config::Port& port : ports)
+            if (named_socket(port)) TRY(check_sockets_closed(engine, container, port));
         config::Definition changed = container.definition;
         Record record = container.record.value_or(Record{});
         std::vector<std::pair<Record::Network*, std::vector<driver::PublishedPort>>> gone;
@@ -176,6 +205,10 @@ Result<> remove_ports(Engine& engine, const Container& caller, const std::vector
 
 Result<std::vector<driver::PortCheck>> check_ports(Engine& engine, const Container& container, const std::string& source) {
     const auto all = [&]() -> Result<std::vector<driver::PortCheck>> {
+        if (!container.definition.ports.empty() && all_sockets(container.definition.ports))
+            return error(Errc::unsupported,
+                         "its ports are sockets of {}: they are the host's own, and no packet is sent to them",
+                         socket_name(container.name));
         if (!container.record) return error(Errc::invalid, "it does not run");
         std::vector<driver::PortCheck> checks;
         for (const auto& network : container.record->networks) {

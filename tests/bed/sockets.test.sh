@@ -112,3 +112,43 @@ test_made_by_the_command_line_and_removed_with_its_socket() {
     assert_contains "$output" 'auto_remove'
     assert_status 1 gantry inspect s7
 }
+
+test_sockets_come_and_go_while_they_are_closed() {
+    gantry create --name s20 -p published=8080,target=80,socket=true busybox payload answer one sleep >/dev/null
+    gantry port --add published=8081,target=81,socket=true s20
+    assert_contains "$(cat /var/lib/gantry/containers/s20.toml)" '8081:81'
+    gantry start s20 >/dev/null
+    assert_eq one "$(ask 8080)"
+    assert_eq 1 "$(ss -Hltn sport = 8081 | grep -c .)"
+    # systemd opened them before the start: no other comes, none goes, and all stays as it is.
+    assert_status 1 gantry port --add published=8082,target=82,socket=true s20
+    assert_contains "$output" "port '8082:82/tcp' is a socket, which systemd opens before the start: stop the container first"
+    assert_status 1 gantry port --rm 81 s20
+    assert_contains "$output" 'stop the container first'
+    assert_status 1 gantry port --runtime --add published=8082,target=82,socket=true s20
+    assert_contains "$output" "a socket is its definition's"
+    assert_lacks "$(cat /var/lib/gantry/containers/s20.toml)" 8082
+    assert_status 1 gantry port --check s20
+    assert_contains "$output" 'its ports are sockets of ctr@s20.socket'
+    # Ports that are none come and go beside them.
+    gantry port --add 8090:90 s20 >/dev/null
+    gantry port --rm 90 s20
+    # The service alone does not close them.
+    systemctl stop ctr@s20
+    assert_status 1 gantry port --rm 81 s20
+    gantry stop -t 1 s20 >/dev/null
+    gantry port --rm 81 s20
+    assert_status 1 gantry port --rm 81 s20
+    assert_contains "$output" "port '81/tcp' is not published"
+    gantry start s20 >/dev/null
+    assert_eq one "$(ask 8080)"
+    assert_eq '' "$(ss -Hltn sport = 8081)"
+    gantry rm -f s20 >/dev/null
+    # No network is needed for one.
+    gantry create --name s21 --network none -p published=8080,target=80,socket=true busybox true >/dev/null
+    gantry port --add published=8081,target=81,socket=true s21
+    gantry port --rm 8080:80 s21
+    assert_status 1 gantry port --add 8082:82 s21
+    assert_contains "$output" 'has no published ports'
+    gantry rm s21 >/dev/null
+}
