@@ -25,8 +25,9 @@ static double now(void) {
     return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-// The IPv4 address that the container's resolver has for a name, asked once (RFC 1035, section 4); 0: none within two seconds.
-static in_addr_t look_up(const char *name) {
+// The IPv4 address that the container's resolver has for a name (RFC 1035, section 4); 0: none. Asked again after two seconds, as resolver
+// libraries do: of a thousand questions in one moment some find the socket's buffer full.
+static in_addr_t look_up(const char *name, int tries) {
     char line[256], server[64] = "";
     FILE *file = fopen("/etc/resolv.conf", "r");
     while (file && fgets(line, sizeof line, file) && sscanf(line, "nameserver %63s", server) != 1) continue;
@@ -46,10 +47,13 @@ static in_addr_t look_up(const char *name) {
     in_addr_t found = 0;
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
     struct pollfd ready = {fd, POLLIN, 0};
-    ssize_t got = 0;
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && send(fd, message, (size_t)(at - message), 0) > 0 &&
-        poll(&ready, 1, 2000) > 0 && (got = recv(fd, message, sizeof message, 0)) > 12 && message[7])
-        memcpy(&found, at + 12, 4);  // the first answer: a pointer to the name, type, class, time, length, address
+    const size_t size = (size_t)(at - message);
+    unsigned char reply[512];
+    if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) tries = 0;
+    for (; tries > 0 && found == 0; --tries)
+        if (send(fd, message, size, 0) > 0 && poll(&ready, 1, 2000) > 0 &&
+            recv(fd, reply, sizeof reply, 0) >= (ssize_t)size + 16 && reply[7])
+            memcpy(&found, reply + size + 12, 4);  // the first answer: a pointer to the name, type, class, time, length, address
     close(fd);
     return found;
 }
@@ -93,7 +97,7 @@ int main(int argc, char **argv) {
     self = argc > 1 ? atoi(argv[1]) : 0;
     char own[64], text[1500], report[128] = "";
     snprintf(own, sizeof own, "m%d.crowd.ctr", self);
-    const int own_known = look_up(own) != 0;
+    const int own_known = look_up(own, 1) != 0;
     int fd = socket(AF_INET, SOCK_DGRAM, 0), large = 1 << 20;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons(port)}, from;
@@ -107,7 +111,7 @@ int main(int argc, char **argv) {
             read_peers();
             memset(state, 0, sizeof state);
             const int all = !strcmp(text, "go all"), one = !strcmp(text, "go next"), next = count ? (self + 1) % count : 0;
-            const int next_known = count && look_up(names[next]) == peers[next].s_addr;
+            const int next_known = count && look_up(names[next], 3) == peers[next].s_addr;
             // From each number to those 1, 2, 4, ... further: every two are joined by at most eleven such steps.
             int asked = 0, answered = 0, at = 1, list[most];
             for (int step = 1; step < (one ? 2 : count); step = all ? step + 1 : step * 2) list[asked++] = (self + step) % count;
