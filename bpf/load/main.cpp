@@ -1,8 +1,9 @@
-// gantry-bpf-load guard|policy|route FOLDER: pins programs and maps in FOLDER. Run by the first start that needs them after a
-// boot.
+// gantry-bpf-load guard|policy|route|service FOLDER: pins programs and maps in FOLDER. Run by the first start that needs them
+// after a boot.
 #include "guard/loader.hpp"
 #include "policy/loader.hpp"
 #include "route/loader.hpp"
+#include "service/loader.hpp"
 
 #include <cstdio>
 #include <string_view>
@@ -13,7 +14,10 @@ struct Programs {
     std::string_view name;
     gantry::Result<> (*load)(const std::string& folder);
 };
-constexpr Programs known[] = {{"guard", gantry::guard::load}, {"policy", gantry::policy::load}, {"route", gantry::route::load}};
+constexpr Programs known[] = {{"guard", gantry::guard::load},
+                              {"policy", gantry::policy::load},
+                              {"route", gantry::route::load},
+                              {"service", gantry::service::load}};
 
 }  // namespace
 
@@ -25,6 +29,6 @@ int main(int count, char** arguments) {
         fmt::print(stderr, "{}\n", loaded.error().message());
         return 1;
     }
-    std::fputs("usage: gantry-bpf-load guard|policy|route FOLDER\n", stderr);
+    std::fputs("usage: gantry-bpf-load guard|policy|route|service FOLDER\n", stderr);
     return 2;
 }

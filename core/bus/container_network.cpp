@@ -3,6 +3,7 @@
 
 #include "base/text.hpp"
 #include "config/policy.hpp"
+#include "container/network_change.hpp"
 #include "container/ports.hpp"
 
 namespace gantry::bus {
@@ -43,13 +44,44 @@ Result<config::NetworkAttachment> attachment_from(const std::string& network, co
             attachment.rate_up = TRY_CONTEXT(config::parse_rate(value), "option '{}'", key);
         else if (key == "rate_down")
             attachment.rate_down = TRY_CONTEXT(config::parse_rate(value), "option '{}'", key);
+        else if (key == "service")
+            attachment.service = value;
+        else if (key == "service_weight")
+            attachment.service_weight = TRY_CONTEXT(config::parse_service_weight(value), "option '{}'", key);
         else
             return error(Errc::invalid, "option '{}' is not known", key);
     }
     return attachment;
 }
 
+Result<container::AttachmentChange> change_from(const TextMap& options) {
+    container::AttachmentChange change;
+    for (const auto& [key, value] : options) {
+        if (key == "default_route" && (value == "true" || value == "false"))
+            change.default_route = value == "true";
+        else if (key == "rate_up" || key == "rate_down")
+            (key == "rate_up" ? change.rate_up : change.rate_down) =
+                value == "none" ? 0 : TRY_CONTEXT(config::parse_rate(value), "option '{}'", key);
+        else if (key == "service_weight")
+            change.service_weight = TRY_CONTEXT(config::parse_service_weight(value), "option '{}'", key);
+        else
+            return error(Errc::invalid, "option '{}' is not known, or '{}' is none of its values", key, value);
+    }
+    return change;
+}
+
 }  // namespace
+
+void ContainerObject::UpdateConnection(Done result, std::string network, TextMap options) {
+    Permission needed = permission("network.connect");
+    needed.details["network"] = network;
+    answer<>(host_, getObject(), std::move(result), std::move(needed), containers_kind,
+             [name = view_.name, network, options](container::Engine& engine) -> Result<Nothing> {
+                 const auto change = TRY(change_from(options));
+                 TRY(container::change_attachment(engine, TRY(engine.container(name.str())), network, change));
+                 return Nothing{};
+             });
+}
 
 void ContainerObject::ConnectWith(Done result, std::string network, TextMap options) {
     Permission needed = permission("network.connect");

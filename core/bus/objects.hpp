@@ -82,6 +82,7 @@ private:
     void GetDefinition(sdbus::Result<std::string>&& result) override;
     void Connect(Done result, std::string network, std::string ipv4, std::string ipv6) override;
     void ConnectWith(Done result, std::string network, TextMap options) override;
+    void UpdateConnection(Done result, std::string network, TextMap options) override;
     void Disconnect(Done result, std::string network) override;
     void SetNetworkPolicy(sdbus::Result<bool>&& result, Texts egress, Texts ingress, Texts listen) override;
     void GetNetworkPolicy(sdbus::Result<Texts, PolicyRules, PolicyRules, Texts>&& result) override;
@@ -134,6 +135,9 @@ private:
     std::string Created() override { return view_.created; }
 };
 
+using ServiceMembers = std::vector<sdbus::Struct<std::string, std::uint32_t, std::string, Texts>>;
+using Services = std::vector<sdbus::Struct<std::string, Texts, ServiceMembers>>;
+
 class NetworkObject final : public ObjectOf<io::gantry1::Network_adaptor, container::NetworkInfo> {
 public:
     NetworkObject(Host& host, container::NetworkInfo view);
@@ -143,6 +147,7 @@ public:
 private:
     void Remove(sdbus::Result<>&& result) override;
     void Reload(sdbus::Result<>&& result) override;
+    void ListServices(sdbus::Result<Services>&& result) override;
     std::string Name() override { return view_.config.name; }
     std::string Id() override { return view_.id; }
     std::string Driver() override { return view_.config.driver; }

@@ -1,6 +1,7 @@
 // Images, networks, volumes and jobs on the bus.
 #include "base/utf8.hpp"
 #include "bus/objects.hpp"
+#include "container/services.hpp"
 
 namespace gantry::bus {
 
@@ -86,6 +87,21 @@ void NetworkObject::Reload(sdbus::Result<>&& result) {
                  TRY(engine.network_reload(name));
                  return Nothing{};
              });
+}
+
+void NetworkObject::ListServices(sdbus::Result<Services>&& result) {
+    answer<Services>(host_, getObject(), std::move(result), {"io.gantry1.network.inspect", {{"network", view_.config.name}}}, 0,
+                     [name = view_.config.name](container::Engine& engine) -> Result<std::tuple<Services>> {
+                         Services list;
+                         for (const auto& service : TRY(container::read_services(engine.paths(), name))) {
+                             ServiceMembers members;
+                             for (const auto& member : service.members)
+                                 members.emplace_back(member.container, member.weight, state_text(member.state),
+                                                      member.addresses);
+                             list.emplace_back(service.name, service.addresses, std::move(members));
+                         }
+                         return std::tuple(std::move(list));
+                     });
 }
 
 VolumeObject::VolumeObject(Host& host, container::VolumeInfo view) : ObjectOf(host, object_path("volume", view.name), view) {

@@ -262,6 +262,7 @@ Json networks_of(const container::Container& container) {
             entry["Aliases"] = Json::array();
             for (const auto& attachment : container.definition.networks)
                 if (attachment.name == network.config.name) entry["Aliases"] = text_array(attachment.aliases);
+            entry["Service"] = network.service;
             for (const auto& address : network.status.addresses) {
                 const auto slash = address.find('/');
                 const bool v6 = address.find(':') != std::string::npos;

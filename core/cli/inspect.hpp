@@ -3,6 +3,7 @@
 
 #include "base/json.hpp"
 #include "container/engine.hpp"
+#include "container/services.hpp"
 
 namespace gantry::cli {
 
@@ -10,7 +11,10 @@ using Json = OrderedJson;
 
 Result<Json> inspect_container(container::Engine& engine, const container::Container& container, bool with_size);
 Result<Json> inspect_image(image::Store& store, const image::Image& image);
-Json inspect_network(const container::NetworkInfo& network, const std::vector<container::Container>& containers);
+Json inspect_network(const container::NetworkInfo& network, const std::vector<container::Container>& containers,
+                     const std::vector<container::Service>& services);
+// A container behind a service.
+Json inspect_service_member(const container::ServiceMember& member);
 Json inspect_volume(const container::VolumeInfo& volume);
 
 }  // namespace gantry::cli

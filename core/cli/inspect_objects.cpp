@@ -62,7 +62,15 @@ Result<Json> inspect_image(image::Store& store, const image::Image& image) {
     return out;
 }
 
-Json inspect_network(const container::NetworkInfo& network, const std::vector<container::Container>& containers) {
+Json inspect_service_member(const container::ServiceMember& member) {
+    return {{"Container", member.container},
+            {"Weight", member.weight},
+            {"State", state_text(member.state)},
+            {"Addresses", member.addresses}};
+}
+
+Json inspect_network(const container::NetworkInfo& network, const std::vector<container::Container>& containers,
+                     const std::vector<container::Service>& services) {
     const auto& config = network.config;
     Json out;
     out["Name"] = config.name;
@@ -97,6 +105,13 @@ Json inspect_network(const container::NetworkInfo& network, const std::vector<co
         }
     }
     out["Containers"] = attached;
+    Json served = Json::object();
+    for (const auto& service : services) {
+        Json members = Json::array();
+        for (const auto& member : service.members) members.push_back(inspect_service_member(member));
+        served[service.name] = Json{{"Addresses", service.addresses}, {"Members", members}};
+    }
+    out["Services"] = served;
     Json options = Json::object();
     for (const auto& [key, value] : config.options) options[key] = value;
     if (config.mtu) options["mtu"] = std::to_string(config.mtu);

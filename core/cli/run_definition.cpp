@@ -165,6 +165,10 @@ Result<config::NetworkAttachment> parse_network_flag(const std::string& text) {
             attachment.rate_up = TRY_CONTEXT(config::parse_rate(value), "--network");
         else if (key == "rate-down")
             attachment.rate_down = TRY_CONTEXT(config::parse_rate(value), "--network");
+        else if (key == "service")
+            attachment.service = value;
+        else if (key == "service-weight")
+            attachment.service_weight = TRY_CONTEXT(config::parse_service_weight(value), "--network");
         else if (key == "driver-opt") {
             const auto [name, setting] = split_once(value, '=');
             attachment.options[name] = setting;

@@ -22,6 +22,12 @@ void check_network(const Definition& d, Reading& reading) {
             reading.fail_at("networks", fmt::format("network '{}' is named twice", network.name));
         if (!network.interface.empty() && !interfaces.insert(network.interface).second)
             reading.fail_at("networks", fmt::format("interface '{}' is named twice", network.interface));
+        // The name would lead to the service's address and past it.
+        if (!network.service.empty() && std::ranges::find(network.aliases, network.service) != network.aliases.end())
+            reading.fail_at("networks",
+                            fmt::format("'{}' is a service and an alias on network '{}'", network.service, network.name));
+        if (network.service.empty() && network.service_weight != NetworkAttachment().service_weight)
+            reading.fail_at("networks", fmt::format("network '{}' has a weight and no service", network.name));
     }
     if (std::ranges::count_if(d.networks, &NetworkAttachment::default_route) > 1)
         reading.fail_at("networks", "two networks are to have the default route");

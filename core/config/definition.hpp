@@ -53,6 +53,8 @@ struct NetworkAttachment {  // [[networks]]; --network NAME, --ip, --ip6, --mac-
     bool default_route = false;                  // this one has it; where none says so, the first with a way out
     std::uint64_t rate_up = 0, rate_down = 0;    // bits a second that it sends, and is sent; 0: no limit
     std::map<std::string, std::string> options;  // the driver's
+    std::string service;                         // it is one of the containers behind this name's address
+    std::uint32_t service_weight = 1;            // how many of the service's connections it gets, beside the others' weights
     bool operator==(const NetworkAttachment&) const = default;
 };
 

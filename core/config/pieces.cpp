@@ -131,6 +131,13 @@ std::string port_text(const Port& port) {
     return text + range(port.container_port, port.container_port_end) + "/" + port.protocol;
 }
 
+Result<std::uint32_t> parse_service_weight(std::string_view text) {
+    const auto weight = whole_number(text);
+    if (!weight || *weight > most_service_weight)
+        return error(Errc::invalid, "'{}' is not a weight from 0 to {}", shown(text), most_service_weight);
+    return static_cast<std::uint32_t>(*weight);
+}
+
 Result<std::uint64_t> parse_rate(std::string_view text) {
     const auto bad = [&] {
         return error(Errc::invalid, "rate '{}' must be a number with bit, kbit, mbit or gbit, as in 100mbit", shown(text));

@@ -41,6 +41,8 @@ Result<> check_mount(const Mount& mount);
 bool is_address(const std::string& text, int family);     // AF_INET, AF_INET6, 0 for either
 std::string port_text(const Port& port);                  // short form: without what only the long one can say
 Result<std::uint64_t> parse_rate(std::string_view text);  // "100mbit": bits a second
+inline constexpr std::uint32_t most_service_weight = 1000;
+Result<std::uint32_t> parse_service_weight(std::string_view text);
 std::string rate_text(std::uint64_t rate);
 std::string restart_text(Restart restart, std::uint32_t max);
 

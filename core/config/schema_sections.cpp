@@ -142,6 +142,13 @@ void get_rate(const Item& item, std::uint64_t& out) {
     if (get(item, text)) item.take(parse_rate(text), out);
 }
 
+void get_service(const Item& item, std::string& out) {
+    std::string text;
+    if (!get(item, text)) return;
+    if (const auto name = ObjectName::parse("service", text); !name.ok()) return item.fail(name.error().message());
+    out = text;
+}
+
 void get_interface(const Item& item, std::string& out) {
     std::string text;
     if (!get(item, text)) return;
@@ -193,6 +200,12 @@ constexpr Key<NetworkAttachment> networks[] = {
     {"default_route", [](const Item& i, NetworkAttachment& n) { get(i, n.default_route); }},
     {"rate_up", [](const Item& i, NetworkAttachment& n) { get_rate(i, n.rate_up); }},
     {"rate_down", [](const Item& i, NetworkAttachment& n) { get_rate(i, n.rate_down); }},
+    {"service", [](const Item& i, NetworkAttachment& n) { get_service(i, n.service); }},
+    {"service_weight",
+     [](const Item& i, NetworkAttachment& n) {
+         std::int64_t weight = 0;
+         if (get_integer(i, 0, most_service_weight, weight)) n.service_weight = static_cast<std::uint32_t>(weight);
+     }},
     {"options", [](const Item& i, NetworkAttachment& n) { get(i, n.options); }},
 };
 

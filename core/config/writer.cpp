@@ -306,6 +306,7 @@ void write_mounts(Writer& w, const std::vector<Mount>& mounts) {
 }
 
 void write_networks(Writer& w, const std::vector<NetworkAttachment>& networks) {
+    const NetworkAttachment plain;
     for (const NetworkAttachment& n : networks) {
         w.element("networks");
         w.string("name", n.name);
@@ -317,6 +318,8 @@ void write_networks(Writer& w, const std::vector<NetworkAttachment>& networks) {
         w.flag("default_route", n.default_route);
         if (n.rate_up) w.string("rate_up", rate_text(n.rate_up));
         if (n.rate_down) w.string("rate_down", rate_text(n.rate_down));
+        w.string("service", n.service);
+        if (n.service_weight != plain.service_weight) w.raw("service_weight", std::to_string(n.service_weight));
         w.table("networks.options", n.options);
     }
 }

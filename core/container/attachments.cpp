@@ -93,6 +93,11 @@ Result<std::vector<driver::AttachRequest>> attach_requests(const config::Paths& 
         for (const std::string& alias : attachment.aliases)
             if (!dns::is_host_name(alias))
                 return error(Errc::invalid, "alias '{}' on network '{}' is no host name", alias, attachment.name);
+        if (!attachment.service.empty() && !dns::is_host_name(attachment.service))
+            return error(Errc::invalid, "service '{}' on network '{}' is no host name", attachment.service, attachment.name);
+        if (attachment.service == name.str())
+            return error(Errc::invalid, "service '{}' on network '{}' has the container's own name, which leads past it",
+                         attachment.service, attachment.name);
         driver::AttachRequest request;
         request.network = TRY(std::move(network)).config;
         request.container = name.str();

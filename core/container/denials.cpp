@@ -145,6 +145,10 @@ Result<PeerNames> PeerNames::read(const config::Paths& paths) {
         const auto record = read_record(paths, name);
         if (!record.ok()) continue;  // it ends
         for (const config::Prefix& address : detail::addresses_of(*record)) out.names_.emplace(address, name);
+        for (const auto& network : record->networks)
+            for (const std::string& text : network.service_addresses)
+                if (const auto address = config::Prefix::parse(text); address.ok())
+                    out.names_.emplace(*address, network.service);
     }
     return out;
 }

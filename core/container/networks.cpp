@@ -1,12 +1,14 @@
-#include "container/attachments.hpp"
-#include "container/engine_impl.hpp"
 #include "container/names.hpp"
+#include "container/network_impl.hpp"
 #include "container/policy.hpp"
+#include "container/services.hpp"
 #include "os/file.hpp"
 
 #include <fcntl.h>
 
 namespace gantry::container {
+
+using namespace detail;
 
 namespace {
 
@@ -27,13 +29,6 @@ Result<std::vector<std::string>> attached(const config::Paths& paths, std::strin
             for (const auto& entry : record->networks)
                 if (entry.config.name == network) names.push_back(name);
     return names;
-}
-
-Result<os::Fd> open_netns(Engine& engine, const Container& container) {
-    systemd::Manager* manager = TRY(engine.systemd());
-    const auto state = TRY(manager->state(unit_name(container.name)));
-    if (state.main_pid == 0) return error(Errc::not_found, "it has no process");
-    return os::open(fmt::format("/proc/{}/ns/net", state.main_pid), O_RDONLY);
 }
 
 // Its resolv.conf once more, in place, for the networks that it has now. Resolvers of its own, or the host's, stay.
@@ -66,16 +61,21 @@ std::string own_name(const config::Definition& definition, const std::string& ne
     return "";
 }
 
+// The record with one of its networks.
+Record only(const Record& record, const std::string& network) {
+    Record out = record;
+    std::erase_if(out.networks, [&](const Record::Network& entry) { return entry.config.name != network; });
+    return out;
+}
+
 Result<> attach_live(Engine& engine, const Container& container, const config::Definition& changed,
                      const std::string& network) {
     const auto find_driver = [&](const std::string& driver) { return engine.network_driver(driver); };
     for (auto& request :
          TRY(attach_requests(engine.paths(), engine.config(), find_driver, container.name, container.id, changed, {}))) {
         if (request.network.name != network) continue;
-        // Another network has the default route and the published ports already.
+        // Another network may have the default route and the published ports: both are moved when this one is there.
         const bool first = container.record->networks.empty();
-        if (request.default_route && !first && std::ranges::any_of(changed.networks, &config::NetworkAttachment::default_route))
-            return error(Errc::invalid, "the default route of a running container does not move: stop it first");
         if (!first) request.ports.clear();
         request.default_route = request.default_route && first;
         if (own_name(changed, network).empty()) request.interface = free_interface(*container.record);
@@ -84,19 +84,30 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
         request.resolver_port = TRY(resolver_port(engine.paths(), changed, request.network, *driver));
         const os::Fd netns = TRY(open_netns(engine, container));
         Record record = *container.record;
-        record.networks.push_back({request.network, {}});
+        const std::string service = attachment_of(changed, network)->service;
+        record.netns = TRY(netns_number(netns.get()));
+        record.networks.push_back({request.network, {}, service, {}});
         TRY(write_record(engine.paths(), record));
-        auto status = driver->prepare(request, netns.get());
-        if (!status.ok()) {
+        const auto attach = [&]() -> Result<> {
+            Record::Network& entry = record.networks.back();
+            if (!service.empty()) entry.service_addresses = TRY(driver->reserve(service_owner(service), request.network));
+            entry.status = TRY(driver->prepare(request, netns.get()));
+            TRY(write_record(engine.paths(), record));
+            return first ? Result<>() : settle_networks(engine, container, record, container.definition, changed);
+        };
+        if (auto attached = attach(); !attached.ok()) {
+            [[maybe_unused]] const auto detached = driver->teardown(record.name, request.network, false);
             [[maybe_unused]] const auto restored = write_record(engine.paths(), *container.record);
-            return std::move(status).error();
+            return attached;
         }
-        record.networks.back().status = std::move(status).value();
-        TRY(write_record(engine.paths(), record));
+        TRY(show_services(engine.paths(), record));
         TRY(publish_names(engine.paths(), container.name, container.id, changed, record.networks.back(),
                           request.resolver_port));
         TRY(lead_to_resolver(engine, changed, record));
-        return renew_policies(engine, record);
+        TRY(renew_policies(engine, record));
+        // What it is ready for it is as a whole: by its health, where that is asked.
+        const bool waits = !container.health.empty() && container.health != "healthy";
+        return join_services(engine.paths(), only(record, network), changed, waits);
     }
     return error(Errc::internal, "network '{}' is not in the changed definition", network);
 }
@@ -105,23 +116,18 @@ Result<> attach_live(Engine& engine, const Container& container, const config::D
 Result<> detach_live(Engine& engine, const Container& container, const config::Definition& changed,
                      const std::string& network) {
     Record record = *container.record;
+    TRY(leave_services(engine.paths(), only(record, network)));
     TRY(dns::withdraw(engine.paths(), network, container.name.str()));
     for (const auto& entry : record.networks)
         if (entry.config.name == network)
             TRY(TRY(engine.network_driver(entry.config.driver))->teardown(container.name.str(), entry.config, true));
     std::erase_if(record.networks, [&](const Record::Network& entry) { return entry.config.name == network; });
     TRY(write_record(engine.paths(), record));
+    // The way out may lead over another network now.
+    if (!record.networks.empty()) TRY(settle_networks(engine, container, record, container.definition, changed));
     TRY(lead_to_resolver(engine, changed, record));
     // While the address is still the container's: the lease is given up last.
     return renew_policies(engine, record);
-}
-
-Result<> write_changed(Engine& engine, const Container& container, const config::Definition& changed) {
-    if (!is_engine_file(engine.paths(), container.definition_file))
-        return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
-    TRY(os::write_file_atomic(container.definition_file, config::write_definition(changed), 0600));
-    TRY(install_units(engine.paths(), container.name, changed, container.definition_file));
-    return date_definition(container.name, container.definition_file);
 }
 
 }  // namespace
@@ -187,7 +193,8 @@ Result<> Engine::network_reload(std::string_view name) {
     const NetworkInfo found = TRY(network(name));
     if (found.config.driver == "host" || found.config.driver == "null") return {};
     driver::NetworkDriver* driver = TRY(network_driver(found.config.driver));
-    return driver->network_reload(found.config).context(fmt::format("reload network '{}'", found.config.name));
+    TRY_CONTEXT(driver->network_reload(found.config), "reload network '{}'", found.config.name);
+    return renew_services(paths(), found.config.name);
 }
 
 Result<> Engine::network_connect(const Container& caller, const config::NetworkAttachment& attachment) {
@@ -205,6 +212,8 @@ Result<> Engine::network_connect(const Container& caller, const config::NetworkA
             return error(Errc::invalid, "'{}' is a mode, not a network to connect to", wanted.name);
         for (const auto& other : changed.networks)
             if (other.name == wanted.name) return error(Errc::exists, "it is connected already");
+        if (wanted.default_route)
+            for (auto& other : changed.networks) other.default_route = false;
         changed.networks.push_back(wanted);
         TRY(config::checked_definition(changed, caller.name.str()));
         if (!is_engine_file(paths(), container.definition_file))
@@ -231,9 +240,13 @@ Result<> Engine::network_disconnect(const Container& caller, std::string_view ne
             return error(Errc::denied, "it is defined by '{}': edit that file", container.definition_file);
         if (container.record) TRY(detach_live(*this, container, changed, name));
         TRY(write_changed(*this, container, changed));
-        auto found = read_network(paths(), name);
-        return found.ok() ? TRY(network_driver(found->config.driver))->teardown(container.name.str(), found->config, false)
-                          : Result<>();
+        const auto found = read_network(paths(), name);
+        if (!found.ok()) return {};
+        driver::NetworkDriver* driver = TRY(network_driver(found->config.driver));
+        TRY(driver->teardown(container.name.str(), found->config, false));
+        const auto* attachment = attachment_of(container.definition, name);
+        if (attachment == nullptr || attachment->service.empty()) return {};
+        return free_service(paths(), *driver, found->config, attachment->service, container.name.str());
     };
     return all().context(fmt::format("disconnect container '{}' from network '{}'", caller.name.str(), network_name));
 }

@@ -121,6 +121,10 @@ bool names_containers(const NetworkPolicy& rules) { return has_peer(rules, Peer:
 
 Candidate candidate_of(const Record& record, bool with_labels) {
     Candidate out{record.name, {}, addresses_of(record)};
+    // connect(2) is judged by the service's address, its packets by that of the container which was chosen.
+    for (const auto& network : record.networks)
+        for (const std::string& address : network.service_addresses)
+            if (auto prefix = Prefix::parse(address); prefix.ok()) out.addresses.push_back(*prefix);
     if (!with_labels) return out;
     const auto text = os::read_file(record.definition_file, config::definition_limit);
     if (!text.ok()) return out;

@@ -1,6 +1,7 @@
 // What ExecStopPost= does: takes down what a start left outside the container's namespaces.
 #include "container/policy.hpp"
 #include "container/record.hpp"
+#include "container/services.hpp"
 #include "container/units.hpp"
 #include "container/volume_store.hpp"
 #include "dns/entries.hpp"
@@ -15,10 +16,15 @@ namespace gantry::container {
 
 namespace {
 
-Result<> release_network(driver::Loader& loader, const ContainerName& name, const driver::NetworkConfig& network,
-                         bool keep_lease) {
-    const auto driver = TRY(loader.network(network.driver));
-    return driver->teardown(name.str(), network, keep_lease).context(fmt::format("network '{}'", network.name));
+Result<> release_network(const config::Paths& paths, driver::Loader& loader, const ContainerName& name,
+                         const Record::Network& network, bool keep_lease) {
+    const auto release = [&]() -> Result<> {
+        const auto driver = TRY(loader.network(network.config.driver));
+        TRY(driver->teardown(name.str(), network.config, keep_lease));
+        if (keep_lease || network.service.empty()) return {};
+        return free_service(paths, *driver, network.config, network.service, name.str());
+    };
+    return release().context(fmt::format("network '{}'", network.config.name));
 }
 
 Result<> release_layer(driver::Loader& loader, const ContainerName& name, const Record& record) {
@@ -55,12 +61,13 @@ Result<> reap(const config::Paths& paths, const ContainerName& name, bool remove
     if (record.ok()) {
         const bool all = remove || record->auto_remove;
         driver::Loader loader(paths.drivers, paths.data, paths.run);
+        first.note(leave_services(paths, *record));
         tell_denials(paths, name.str());
         first.note(release_policy(paths, name.str()));
         first.note(os::write_file_atomic(paths.record(name.str()) + "/ending", "", 0600, false));
         first.note(refresh_policies(paths, *record));
         for (const auto& network : record->networks) first.note(dns::withdraw(paths, network.config.name, name.str()));
-        for (const auto& network : record->networks) first.note(release_network(loader, name, network.config, !all));
+        for (const auto& network : record->networks) first.note(release_network(paths, loader, name, network, !all));
         if (all) {
             if (record->writable_layer) first.note(release_layer(loader, name, *record));
             first.note(release_volumes(paths, *record));

@@ -78,10 +78,13 @@ Record record_from(const Json& json) {
     json.at("started_us").get_to(record.started_us);
     record.oom_kills = json.value("oom_kills", std::uint64_t{0});
     json.at("pid").get_to(record.pid);
+    record.netns = json.value("netns", std::uint64_t{0});
     for (const auto& network : json.at("networks")) {
         auto& entry = record.networks.emplace_back();
         entry.config = config_from(network.at("config"));
         entry.status = status_from(network.at("status"));
+        entry.service = network.value("service", std::string());
+        entry.service_addresses = network.value("service_addresses", std::vector<std::string>());
     }
     return record;
 }
@@ -90,8 +93,14 @@ Record record_from(const Json& json) {
 
 Result<> write_record(const config::Paths& paths, const Record& record) {
     Json networks = Json::array();
-    for (const auto& network : record.networks)
-        networks.push_back({{"config", json_of(network.config)}, {"status", json_of(network.status)}});
+    for (const auto& network : record.networks) {
+        Json entry{{"config", json_of(network.config)}, {"status", json_of(network.status)}};
+        if (!network.service.empty()) {
+            entry["service"] = network.service;
+            entry["service_addresses"] = network.service_addresses;
+        }
+        networks.push_back(std::move(entry));
+    }
     const Json json{{"name", record.name},
                     {"id", record.id},
                     {"image", record.image},
@@ -104,6 +113,7 @@ Result<> write_record(const config::Paths& paths, const Record& record) {
                     {"started_us", record.started_us},
                     {"oom_kills", record.oom_kills},
                     {"pid", record.pid},
+                    {"netns", record.netns},
                     {"networks", networks}};
     // Arguments need not be UTF-8; the record is.
     const std::string text = dump_json(json, 1) + "\n";

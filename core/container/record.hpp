@@ -24,9 +24,13 @@ struct Record {
     std::int64_t started_us = 0;  // CLOCK_REALTIME
     std::uint64_t oom_kills = 0;  // of its cgroup when it started: a restart finds the counter where it was
     std::int64_t pid = 0;         // of the first process, in the host's namespace; 0 until there is one
+    std::uint64_t netns = 0;      // what programs in the kernel know its own network namespace by; 0: it has none, or not yet
     struct Network {
         driver::NetworkConfig config;
         driver::AttachStatus status;  // empty until attached
+        // The service that it is behind on this network, and its addresses (services.hpp); empty: none.
+        std::string service;
+        std::vector<std::string> service_addresses;
     };
     std::vector<Network> networks;
 };

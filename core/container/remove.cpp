@@ -1,6 +1,7 @@
 // Removal: everything that is kept for a container goes, the definition last, so that an interrupted removal can be repeated.
 #include "container/attachments.hpp"
 #include "container/engine_impl.hpp"
+#include "container/services.hpp"
 #include "image/collect.hpp"
 #include "os/file.hpp"
 
@@ -33,6 +34,9 @@ Result<> release_networks(Engine& engine, const Container& container) {
     for (const auto& [name, config] : networks) {
         auto driver = engine.network_driver(config.driver);
         first.note(driver.ok() ? driver.value()->teardown(container.name.str(), config, false) : Result<>(driver.error()));
+        const auto* attachment = attachment_of(container.definition, name);
+        if (driver.ok() && attachment != nullptr && !attachment->service.empty())
+            first.note(free_service(engine.paths(), **driver, config, attachment->service, container.name.str()));
     }
     return first.result();
 }

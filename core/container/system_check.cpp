@@ -4,6 +4,7 @@
 #include "container/engine_impl.hpp"
 #include "container/pause.hpp"
 #include "container/policy.hpp"
+#include "container/services.hpp"
 #include "dns/entries.hpp"
 #include "os/file.hpp"
 
@@ -31,6 +32,7 @@ public:
         room("storage", [this] { return storage(); });
         room("networks", [this] { return networks(); });
         room("policies", [this] { return policies(); });
+        room("services", [this] { return services(); });
         room("names", [this] { return host_names(); });
         room("volumes", [this] { return volumes(); });
         room("units", [this] { return units(); });
@@ -83,6 +85,9 @@ private:
             names_.insert(name.str());
             if (auto read = config::find_definition(name, definition_folders(engine_.paths())); !read.ok())
                 found("container '" + name.str() + "'", read.error().message());
+            else
+                for (const auto& attachment : read->definition.networks)
+                    if (!attachment.service.empty()) service_owners_.insert(service_owner(attachment.service));
         }
         return {};
     }
@@ -130,7 +135,8 @@ private:
 
     Result<> networks() {
         std::vector<std::string> problems;
-        const std::vector<std::string> known(names_.begin(), names_.end());
+        std::vector<std::string> known(names_.begin(), names_.end());
+        known.insert(known.end(), service_owners_.begin(), service_owners_.end());
         for (const NetworkInfo& network : TRY(read_networks(engine_.paths(), &problems)))
             room("networks", [&]() -> Result<> {
                 driver::NetworkDriver* driver = TRY(engine_.network_driver(network.config.driver));
@@ -149,10 +155,22 @@ private:
         return {};
     }
 
+    Result<> services() {
+        for (const LostMember& lost : TRY(lost_members(engine_.paths(), alive_)))
+            found("network '" + lost.network + "'",
+                  fmt::format("service '{}' has container '{}', which is not running", lost.service, lost.container),
+                  [this, &lost] { return remove_member(engine_.paths(), lost); });
+        return {};
+    }
+
     Result<> host_names() {
+        std::set<std::pair<std::string, std::string>> services;
+        for (const Service& service : TRY(read_services(engine_.paths())))
+            services.emplace(service_owner(service.name), service.network);
         for (const auto& [container, network] : TRY(dns::list(engine_.paths())))
             // What has a record is the business of that.
-            if (!os::path_exists(engine_.paths().record(container) + "/record.json"))
+            if (!os::path_exists(engine_.paths().record(container) + "/record.json") &&
+                !services.contains({container, network}))
                 found("network '" + network + "'", "knows the name of '" + container + "', which is not running",
                       [this, &container, &network] { return dns::withdraw(engine_.paths(), network, container); });
         return {};
@@ -196,6 +214,7 @@ private:
     bool repair_, deep_;
     Findings findings_;
     std::set<std::string> names_;
+    std::set<std::string> service_owners_;  // of the leases of services that definitions name
     std::vector<std::string> alive_;
 };
 

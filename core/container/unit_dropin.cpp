@@ -151,6 +151,17 @@ void write_start(UnitWriter& w, const Definition& d, const UnitFacts& facts) {
     if (d.watchdog) w.line("WatchdogSec", unit_span(*d.watchdog));
 }
 
+// A container behind a service gets no new connections before it is told to stop, and none before it says that it is ready;
+// where it has a health check that says so.
+void write_services(UnitWriter& w, const ContainerName& name, const Definition& d, const UnitFacts& facts) {
+    if (std::ranges::all_of(d.networks, [](const auto& network) { return network.service.empty(); })) return;
+    const auto launcher = [&](const char* mode) {
+        return fmt::format("-{}/gantry-launch {} {}", GANTRY_LIBEXECDIR, mode, name.str());
+    };
+    if (d.ready == config::Ready::notify && !has_health(d, facts)) w.line("ExecStartPost", launcher("--serve"));
+    w.line("ExecStop", launcher("--drain"));
+}
+
 void write_rates(UnitWriter& w, std::string_view key, const std::vector<config::DeviceRate>& rates) {
     for (const auto& rate : rates) w.line(key, fmt::format("{} {}", unit_quoted(rate.device), rate.rate));
 }
@@ -242,6 +253,7 @@ Result<std::string> unit_dropin(const ContainerName& name, const Definition& d, 
     write_restart(w, d);
     TRY(write_stop(w, d, facts));
     write_start(w, d, facts);
+    write_services(w, name, d, facts);
     write_limits(w, d.limits);
     TRY(write_device_access(w, d));
     write_log(w, name, d, facts);

@@ -191,8 +191,9 @@ std::vector<std::string> own_addresses(const std::vector<std::string>& gateways)
     return own;
 }
 
-Result<> publish(const config::Paths& paths, const Entry& entry) {
-    const std::string temporary = paths.record(entry.container) + "/names";
+namespace {
+
+Result<> publish_by(const config::Paths& paths, const Entry& entry, const std::string& temporary) {
     // This order makes the full name the one that an address is looked up as: the first that a resolver reads.
     TRY(put(full_file(paths, entry.network, entry.container), full_text(entry), temporary));
     TRY(put(plain_file(paths, entry.network, entry.container), plain_text(entry), temporary));
@@ -200,6 +201,16 @@ Result<> publish(const config::Paths& paths, const Entry& entry) {
     TRY(put(plain_file(paths, resolver_name(entry.network, entry.port), entry.container), servers_text(entry), temporary));
     if (is_reserved(paths, entry.port, entry.servers)) return {};
     return error(Errc::unavailable, "port {} is the resolver's of other servers by now", entry.port);
+}
+
+}  // namespace
+
+Result<> publish(const config::Paths& paths, const Entry& entry) {
+    return publish_by(paths, entry, paths.record(entry.container) + "/names");
+}
+
+Result<> publish_service(const config::Paths& paths, const Entry& entry) {
+    return publish_by(paths, entry, fmt::format("{}/services/.{}@{}", paths.run, entry.network, entry.container));
 }
 
 Result<> withdraw(const config::Paths& paths, const std::string& network, const std::string& container) {

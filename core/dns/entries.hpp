@@ -54,6 +54,8 @@ std::vector<std::string> own_addresses(const std::vector<std::string>& gateways)
 
 // Idempotent both. The name is known a moment after publish(): see question.hpp.
 Result<> publish(const config::Paths& paths, const Entry& entry);
+// The same of a service: entry.container is "service:NAME", as no container is called, and its name one of entry.names.
+Result<> publish_service(const config::Paths& paths, const Entry& entry);
 Result<> withdraw(const config::Paths& paths, const std::string& network, const std::string& container);
 // The network is no more: neither is its resolver, however soon another network gets the name.
 void forget_network(const config::Paths& paths, const std::string& network);

@@ -115,8 +115,8 @@ Result<std::unique_ptr<StorageDriver>> Loader::storage(const std::string& name) 
 Result<std::unique_ptr<NetworkDriver>> Loader::network(const std::string& name) {
     const Made made = TRY(create(name, GANTRY_DRIVER_NETWORK));
     std::unique_ptr<NetworkDriver> driver(static_cast<NetworkDriver*>(made.driver));
-    if (made.abi_minor >= 3) return driver;
-    return adapt_older_network(std::move(driver));
+    if (made.abi_minor == GANTRY_DRIVER_ABI_MINOR) return driver;
+    return adapt_older_network(std::move(driver), made.abi_minor);
 }
 
 std::vector<DriverInfo> Loader::list() {

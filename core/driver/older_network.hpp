@@ -7,7 +7,7 @@
 
 namespace gantry::driver {
 
-// For drivers built for 1.0 to 1.2, among which network drivers did not change.
-std::unique_ptr<NetworkDriver> adapt_older_network(std::unique_ptr<NetworkDriver> driver);
+// minor: that the driver was built for. Up to 1.2 network drivers did not change.
+std::unique_ptr<NetworkDriver> adapt_older_network(std::unique_ptr<NetworkDriver> driver, unsigned minor);
 
 }  // namespace gantry::driver

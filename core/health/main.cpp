@@ -3,6 +3,7 @@
 #include "container/engine.hpp"
 #include "container/enter.hpp"
 #include "container/exec.hpp"
+#include "container/services.hpp"
 #include "health/state.hpp"
 #include "os/file.hpp"
 #include "os/pipe.hpp"
@@ -141,6 +142,7 @@ Result<> check(const char* text) {
     // The container may have ended meanwhile: its folder is gone, and nobody asks any more.
     if (!os::path_exists(engine.paths().record(container.name.str()))) return {};
     TRY(os::write_file_atomic(file, health::to_json(now), 0644, false));
+    if (now.status != before.status) TRY(container::serve_services(engine.paths(), *container.record, now.status == "healthy"));
     if (now.status == "healthy" && container.definition.ready == config::Ready::healthy && before.status != "healthy")
         tell_ready(static_cast<pid_t>(unit.main_pid));
     if (now.status == "unhealthy" && before.status != "unhealthy") return act(*manager, container, now);

@@ -1,12 +1,15 @@
 // gantry-launch NAME         ExecStart= of ctr@NAME.service
 // gantry-launch --step ID NAME  a RUN step of the build ID (container/build_step.hpp)
 // gantry-launch --policies   ExecStart= of gantry-policy.service: the host's addresses have changed
+// gantry-launch --serve NAME  ExecStartPost= of one that says itself when it is ready: its services send it connections
+// gantry-launch --drain NAME  ExecStop= of one behind a service: it gets no new connections, before it is told to stop
 // gantry-launch --reap NAME  ExecStopPost=: how it ended is written down, what it held outside of its namespaces is taken down
 #include "config/reader.hpp"
 #include "container/exit_note.hpp"
 #include "container/exit_status.hpp"
 #include "container/policy.hpp"
 #include "container/record.hpp"
+#include "container/services.hpp"
 #include "launch/kernel.hpp"
 #include "launch/notify.hpp"
 #include "launch/start.hpp"
@@ -101,12 +104,21 @@ int follow_addresses() {
     }
 }
 
+int change_services(const ContainerName& name, bool serves) {
+    const config::Paths paths = config::Paths::from_environment();
+    const auto record = container::read_record(paths, name.str());
+    if (!record.ok()) return 0;  // it is not up
+    const auto done = serves ? container::serve_services(paths, *record, true) : container::drain_services(paths, *record);
+    if (!done.ok()) complain(done.error());
+    return done.ok() ? 0 : 1;
+}
+
 int run(const std::vector<std::string_view>& arguments) {
     if (arguments.size() == 1 && arguments[0] == "--policies") return follow_addresses();
-    const bool reaping = !arguments.empty() && arguments[0] == "--reap";
-    const bool building = !arguments.empty() && arguments[0] == "--step";
-    if (arguments.size() != (building ? 3U : reaping ? 2U : 1U)) {
-        complain(error(Errc::invalid, "usage: gantry-launch --policies | [--reap | --step ID] NAME"));
+    const std::string_view mode = !arguments.empty() && arguments[0].starts_with("--") ? arguments[0] : "";
+    const bool building = mode == "--step", known = building || mode == "--reap" || mode == "--serve" || mode == "--drain";
+    if (arguments.size() != (building ? 3U : known ? 2U : 1U)) {
+        complain(error(Errc::invalid, "usage: gantry-launch --policies | [--reap | --serve | --drain | --step ID] NAME"));
         return 125;
     }
     const auto name = ContainerName::parse(arguments.back());
@@ -114,7 +126,8 @@ int run(const std::vector<std::string_view>& arguments) {
         complain(name.error());
         return 125;
     }
-    if (reaping) return reap(*name);
+    if (mode == "--reap") return reap(*name);
+    if (mode == "--serve" || mode == "--drain") return change_services(*name, mode == "--serve");
     const std::string build(building ? arguments[1] : "");
     const auto failure = start(*name, build, [&](const Failure& why) {
         report(*name, build.empty() ? why.reason.context(fmt::format("start container '{}'", name->str())) : why.reason);

@@ -31,6 +31,11 @@ private:
     std::map<std::string, std::unique_ptr<driver::NetworkDriver>> drivers_;
     std::vector<driver::AttachRequest> requests_;
     std::vector<driver::AttachStatus> status_;  // of the first ones in requests_
+    struct Service {
+        std::string name;  // empty: it is behind none
+        std::vector<std::string> addresses;
+    };
+    std::vector<Service> services_;  // one for each of requests_
 };
 
 }  // namespace gantry::launch

@@ -2,6 +2,7 @@
 
 #include "container/exit_status.hpp"
 #include "container/policy.hpp"
+#include "container/services.hpp"
 #include "launch/cgroup_limits.hpp"
 #include "launch/child.hpp"
 #include "launch/files.hpp"
@@ -69,6 +70,15 @@ driver::RootfsRequest rootfs_request(const Plan& plan, const driver::StorageDriv
                             {"/etc/hosts", false}, {"/etc/hostname", false}, {"/etc/resolv.conf", false}};
     request.mount_points.insert(request.mount_points.end(), plan.mount_points.begin(), plan.mount_points.end());
     return request;
+}
+
+// Whether somebody else says when it can serve: its health check, or the container itself.
+bool waits_to_serve(const Plan& plan) {
+    const auto& health = plan.definition.health;
+    if (plan.definition.ready != config::Ready::started) return true;
+    if (health.disabled) return false;
+    return !health.command.empty() ||
+           (plan.image.health && !plan.image.health->test.empty() && plan.image.health->test.front() != "NONE");
 }
 
 container::Record record_of(const Plan& plan, const Networks& networks, const std::string& storage_driver, pid_t pid) {
@@ -202,6 +212,7 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     }
 
     // 5. The networks, while the child mounts.
+    std::uint64_t netns_number = 0;
     if (plan.own_net) {
         const os::Fd netns = STEP("networks", os::open(fmt::format("/proc/{}/ns/net", child.pid), O_RDONLY));
         STEP("", networks.attach(plan, netns.get()));
@@ -209,9 +220,13 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
         undo.push([&] { names.withdraw(); });
         STEP("", names.publish(networks, netns.get()));
         STEP("files", complete_files(plan, networks.status(), names.resolver()));
+        if (!networks.status().empty()) netns_number = STEP("networks", container::netns_number(netns.get()));
     }
-    const container::Record record = record_of(plan, networks, storage_name, child.pid);
+    container::Record record = record_of(plan, networks, storage_name, child.pid);
+    record.netns = netns_number;
     STEP("record", container::write_record(plan.paths, record));
+    undo.push([&] { [[maybe_unused]] const auto left = container::leave_services(plan.paths, record); });
+    STEP("", container::show_services(plan.paths, record));
 
     if (!names.wait()) {
         fmt::print(
@@ -229,6 +244,9 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
     STEP("", tell(channel, Go::network));
     if (auto failure = wait_ready(channel)) return fail(std::move(*failure));
+
+    // Nothing can fail any more but the manager.
+    STEP("", container::join_services(plan.paths, record, plan.definition, waits_to_serve(plan)));
 
     // 7. The unit is up, with the child as its main process: one message, because each costs the manager a round of signals. It
     // must be handled before the child can end, else the exit status would be nobody's.

@@ -211,6 +211,13 @@ Result<> Links::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     return settle_port(plan.network, end, index, std::move(messages));
 }
 
+Result<> Links::change(const AttachPlan& plan, const Attachment& attachment, int netns) {
+    net::Inside inside = TRY(net::Inside::open(netns));
+    TRY(net::limit_rate(route_, attachment.host_interface, plan.rate_down));
+    TRY(inside.limit_rate(plan.interface, plan.rate_up));
+    return inside.move_default_route(plan);
+}
+
 Result<> Links::reconnect(const NetworkPlan& network, const Attachment& attachment) {
     // A note of an engine that knew no guard may have no MAC.
     if (network.guard && !attachment.mac.empty())

@@ -16,6 +16,7 @@ public:
     // On the first bridge with a free port.
     Result<> connect(const net::AttachPlan& plan, const net::Wire& wire, int netns) override;
     // A host end that lost its bridge is put back.
+    Result<> change(const net::AttachPlan& plan, const net::Attachment& attachment, int netns) override;
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
     Result<> publish(const net::Attachment& attachment) override;
     Result<> unpublish(const net::Attachment& attachment) override;

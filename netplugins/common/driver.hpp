@@ -36,6 +36,9 @@ public:
     Result<std::vector<driver::PortCheck>> check_ports(const std::string& container, const driver::NetworkConfig& network,
                                                        const std::string& source) override;
     [[nodiscard]] bool takes_resolver_port() const override { return true; }
+    Result<std::vector<std::string>> reserve(const std::string& owner, const driver::NetworkConfig& network) override;
+    Result<> release(const std::string& owner, const driver::NetworkConfig& network) override;
+    Result<> change(const driver::AttachRequest& request, int netns) override;
 
 private:
     Result<> attach(const driver::AttachRequest& request, const AttachPlan& plan, int netns, Attachment& attachment,

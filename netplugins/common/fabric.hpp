@@ -35,6 +35,8 @@ public:
     // A pair of interfaces, the container's end in netns under its final name with addresses and routes, the host's end joined
     // to the network. Undoes nothing: forget() and remove() on failure.
     virtual Result<> connect(const AttachPlan& plan, const Wire& wire, int netns) = 0;
+    // Rates and default route of a container's wire are the plan's from now on.
+    virtual Result<> change(const AttachPlan& plan, const Attachment& attachment, int netns) = 0;
     // Puts back what a running container's wire lost on the host.
     virtual Result<> reconnect(const NetworkPlan& network, const Attachment& attachment) = 0;
     // The attachment's ports are in the firewall's table: what else there is to do for them.
@@ -47,7 +49,7 @@ public:
     virtual Result<bool> translates(const PortRule& port, unsigned interface);
     // Leaves that one packet to the table all the same; or no longer.
     virtual Result<> leave_to_table(const ProbePacket& packet, bool leave);
-    // Whether connect() heeds AttachPlan::rate_up and rate_down.
+    // Whether connect() and change() heed AttachPlan::rate_up and rate_down.
     [[nodiscard]] virtual bool limits_rates() const { return false; }
     // The host's ends of all containers on the network.
     virtual Result<std::vector<PortLink>> ports(const NetworkPlan& network) = 0;

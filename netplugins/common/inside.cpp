@@ -73,6 +73,34 @@ Result<> Inside::configure(const AttachPlan& plan, const std::vector<Address>& a
     return {};
 }
 
+Result<> Inside::move_default_route(const AttachPlan& plan) {
+    const unsigned link = route_.interface_index(plan.interface);
+    if (link == 0) return error(Errc::not_found, "interface '{}' is not in the container's network namespace", plan.interface);
+    std::vector<NetlinkMessage> messages;
+    std::vector<std::string> steps;
+    for (const auto& range : {plan.network.v4, plan.network.v6}) {
+        if (!range) continue;
+        const Family family = range->cidr.network.family;
+        if (reach_ == Reach::gateway) {
+            // Without the default route the subnet needs one of its own.
+            const Cidr everywhere{Address{family, 0}, 0};
+            messages.push_back(
+                onlink_route_message(link, plan.default_route ? everywhere : range->cidr, range->gateway, RouteIs::replaced));
+            steps.push_back(fmt::format("set the route through '{}'", range->gateway.str()));
+        } else if (plan.default_route) {
+            messages.push_back(default_route_message(link, range->gateway, RouteIs::replaced));
+            steps.push_back(fmt::format("set the default route through '{}'", range->gateway.str()));
+        }
+        if (plan.default_route) continue;
+        messages.push_back(no_default_route_message(link, family));
+        steps.push_back(fmt::format("take away the default route through '{}'", plan.interface));
+    }
+    const auto outcomes = TRY_CONTEXT(route_.exchange(messages), "configure interface '{}'", plan.interface);
+    for (std::size_t at = 0; at < outcomes.size(); ++at)
+        if (outcomes[at].number != ESRCH) TRY(outcomes[at].result(steps[at]));  // ESRCH: it had none
+    return {};
+}
+
 Result<> Inside::limit_rate(const std::string& interface, std::uint64_t rate) {
     return net::limit_rate(route_, interface, rate);
 }

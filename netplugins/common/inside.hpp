@@ -17,7 +17,9 @@ public:
     static Result<Inside> open(int netns, Reach reach = Reach::link);
     // Loopback up, addresses, routes and, if the MAC is given, the gateways' neighbour entries.
     Result<> configure(const AttachPlan& plan, const std::vector<Address>& addresses, const std::string& gateway_mac);
-    // Of what the container sends; bits a second.
+    // Of an interface that is configured: the default route is through it from now on, whoever had it, or is not.
+    Result<> move_default_route(const AttachPlan& plan);
+    // Of what the container sends; bits a second, 0: no limit.
     Result<> limit_rate(const std::string& interface, std::uint64_t rate);
 
 private:

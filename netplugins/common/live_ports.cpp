@@ -1,4 +1,4 @@
-// Ports of a container that is attached: added and taken back.
+// What changes of a container that is attached: its ports, rates and default route.
 #include "driver.hpp"
 #include "conntrack.hpp"
 #include "firewall.hpp"
@@ -78,6 +78,15 @@ Result<> Driver::unpublish(const std::string& container, const NetworkConfig& ne
     TRY(journal_.write(attachment));
     forget_connections(gone.ports);
     return {};
+}
+
+Result<> Driver::change(const AttachRequest& request, int netns) {
+    const AttachPlan plan = TRY(plan_attach(request));
+    const Attachment attachment = TRY(read_attached(journal_, plan.network.name, plan.container));
+    const auto fabric = TRY(open_fabric_());
+    if ((plan.rate_up != 0 || plan.rate_down != 0) && !fabric->limits_rates())
+        return error(Errc::unsupported, "network driver '{}' cannot limit rates", request.network.driver);
+    return fabric->change(plan, attachment, netns);
 }
 
 }  // namespace gantry::net

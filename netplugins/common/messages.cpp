@@ -45,6 +45,10 @@ rtmsg route_header(Family family, int prefix) {
     return header;
 }
 
+std::uint16_t flags_of(RouteIs route_is) {
+    return route_is == RouteIs::fresh ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_CREATE | NLM_F_REPLACE;
+}
+
 NetlinkMessage new_neighbour(unsigned index, const Address& address, const std::string& mac, std::uint16_t state) {
     ndmsg header{};
     header.ndm_family = static_cast<std::uint8_t>(address_family(address.family));
@@ -65,19 +69,25 @@ NetlinkMessage routed_address_message(unsigned index, const Address& address, in
     return new_address(index, address, prefix, IFA_F_NOPREFIXROUTE);
 }
 
-NetlinkMessage default_route_message(unsigned index, const Address& gateway) {
-    NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+NetlinkMessage default_route_message(unsigned index, const Address& gateway, RouteIs route_is) {
+    NetlinkMessage message(RTM_NEWROUTE, flags_of(route_is));
     message.header(route_header(gateway.family, 0)).put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
     return message;
 }
 
-NetlinkMessage onlink_route_message(unsigned index, const Cidr& destination, const Address& gateway) {
+NetlinkMessage onlink_route_message(unsigned index, const Cidr& destination, const Address& gateway, RouteIs route_is) {
     rtmsg header = route_header(gateway.family, destination.prefix);
     header.rtm_flags = RTNH_F_ONLINK;
-    NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+    NetlinkMessage message(RTM_NEWROUTE, flags_of(route_is));
     message.header(header);
     if (destination.prefix > 0) message.put(RTA_DST, destination.network.bytes());
     message.put(RTA_GATEWAY, gateway.bytes()).put_u32(RTA_OIF, index);
+    return message;
+}
+
+NetlinkMessage no_default_route_message(unsigned index, Family family) {
+    NetlinkMessage message(RTM_DELROUTE);
+    message.header(route_header(family, 0)).put_u32(RTA_OIF, index);
     return message;
 }
 

@@ -25,6 +25,16 @@ NetlinkMessage queue_message(unsigned index, const char* kind, std::uint32_t par
     return message;
 }
 
+NetlinkMessage no_bucket_message(unsigned index) {
+    tcmsg header{};
+    header.tcm_ifindex = static_cast<int>(index);
+    header.tcm_parent = TC_H_ROOT;
+    header.tcm_handle = bucket;
+    NetlinkMessage message(RTM_DELQDISC);
+    message.header(header);
+    return message;
+}
+
 NetlinkMessage bucket_message(unsigned index, std::uint64_t rate) {
     const std::uint64_t bytes = rate / 8;
     // What may go at once: five milliseconds' worth, so that a timer that fires late costs no rate, and at least what one send
@@ -49,6 +59,13 @@ Result<> limit_rate(os::NetlinkSocket& route, const std::string& interface, std:
     const unsigned index = route.interface_index(interface);
     if (index == 0) return error(Errc::not_found, "limit the rate of '{}': there is no such interface", interface);
     std::vector<NetlinkMessage> messages;
+    if (rate == 0) {
+        messages.push_back(no_bucket_message(index));
+        const auto outcomes = TRY(route.exchange(messages));
+        // There was none: a queue of another kind, or that of the kernel, which has no handle.
+        if (outcomes[0].number == ENOENT || outcomes[0].number == EINVAL) return {};
+        return outcomes[0].result(fmt::format("take away the limit of '{}'", interface));
+    }
     messages.push_back(bucket_message(index, rate));
     messages.push_back(queue_message(index, "fq_codel", bucket | 1, queue));
     const auto outcomes = TRY(route.exchange(messages));

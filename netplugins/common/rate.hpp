@@ -6,7 +6,7 @@
 
 namespace gantry::net {
 
-// rate: bits a second. Errc::unsupported: the kernel has no tbf.
+// rate: bits a second; 0: no limit any more. Errc::unsupported: the kernel has no tbf.
 Result<> limit_rate(os::NetlinkSocket& route, const std::string& interface, std::uint64_t rate);
 
 }  // namespace gantry::net

@@ -238,6 +238,10 @@ Result<> Routes::connect(const AttachPlan& plan, const Wire& wire, int netns) {
     return {};
 }
 
+Result<> Routes::change(const AttachPlan& plan, const Attachment& /*attachment*/, int netns) {
+    return TRY(net::Inside::open(netns, net::Reach::gateway)).move_default_route(plan);
+}
+
 Result<> Routes::reconnect(const NetworkPlan& network, const Attachment& attachment) {
     TRY(attach_wire(*TRY(pins()), network.bridge, attachment.host_interface, attachment.mac, attachment.addresses));
     return publish(attachment);

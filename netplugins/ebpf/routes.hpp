@@ -34,6 +34,7 @@ public:
     Result<> ensure_network(const net::NetworkPlan& network, bool mend) override;
     Result<> connect(const net::AttachPlan& plan, const net::Wire& wire, int netns) override;
     // The program on the host's end, and the entries of the maps.
+    Result<> change(const net::AttachPlan& plan, const net::Attachment& attachment, int netns) override;
     Result<> reconnect(const net::NetworkPlan& network, const net::Attachment& attachment) override;
     // For clients on the host, by its loopback address, and TCP of those outside; all others go through the firewall's table.
     Result<> publish(const net::Attachment& attachment) override;

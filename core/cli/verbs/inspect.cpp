@@ -53,7 +53,9 @@ Result<Json> inspect_one(container::Engine& engine, const std::string& name, con
     }
     if (wanted("network")) {
         auto network = engine.network(name);
-        if (network.ok()) return inspect_network(*network, TRY(engine.containers()));
+        if (network.ok())
+            return inspect_network(*network, TRY(engine.containers()),
+                                   TRY(container::read_services(engine.paths(), network->config.name)));
         if (!next(network.error())) return std::move(network).error();
     }
     if (wanted("volume")) {

@@ -1,9 +1,11 @@
-// network create, ls, rm, connect, disconnect, reload.
+// network create, ls, rm, connect, update, disconnect, services, reload.
 #include "cli/format/listing.hpp"
+#include "cli/inspect.hpp"
 #include "cli/rows.hpp"
 #include "cli/verbs/verbs.hpp"
 
 #include "config/reader.hpp"
+#include "container/network_change.hpp"
 
 namespace gantry::cli {
 
@@ -185,7 +187,7 @@ Result<int> run_reload(Context& context, NamesOptions& options) {
 }
 
 struct ConnectOptions {
-    std::string network, container, ip, ip6, mac, interface, rate_up, rate_down;
+    std::string network, container, ip, ip6, mac, interface, rate_up, rate_down, service, weight;
     std::vector<std::string> aliases, options;
     bool force = false, default_route = false;
 };
@@ -201,7 +203,40 @@ void declare_connect(Verb& verb, ConnectOptions& options) {
     verb.add_flag("--default-route", options.default_route, "the way out leads over this network");
     verb.add_option("--rate-up", options.rate_up, "most that the container sends a second, as 100mbit").value("RATE");
     verb.add_option("--rate-down", options.rate_down, "most that it is sent").value("RATE");
+    verb.add_option("--service", options.service, "name whose address leads to it and others").value("NAME");
+    verb.add_option("--service-weight", options.weight, "its share of the service's connections, 0 to 1000").value("NUMBER");
     verb.add_option("--driver-opt", options.options, "option of the network driver, KEY=VALUE").value("KEY=VALUE");
+}
+
+struct UpdateOptions {
+    std::string network, container, rate_up, rate_down, weight;
+    bool default_route = false;
+};
+
+void declare_update(Verb& verb, UpdateOptions& options) {
+    verb.add_option("NETWORK", options.network).required();
+    verb.add_option("CONTAINER", options.container).required();
+    verb.add_flag("--default-route", options.default_route, "the way out leads over this network from now on");
+    verb.add_option("--rate-up", options.rate_up, "most that the container sends a second, as 100mbit, or none").value("RATE");
+    verb.add_option("--rate-down", options.rate_down, "most that it is sent, or none").value("RATE");
+    verb.add_option("--service-weight", options.weight, "its share of the service's connections, 0 to 1000").value("NUMBER");
+}
+
+Result<std::uint64_t> rate_or_none(const std::string& text) {
+    return text == "none" ? Result<std::uint64_t>(0) : config::parse_rate(text);
+}
+
+Result<int> run_update(Context& context, UpdateOptions& options) {
+    container::AttachmentChange change;
+    if (options.default_route) change.default_route = true;
+    if (!options.rate_up.empty()) change.rate_up = TRY_CONTEXT(rate_or_none(options.rate_up), "--rate-up");
+    if (!options.rate_down.empty()) change.rate_down = TRY_CONTEXT(rate_or_none(options.rate_down), "--rate-down");
+    if (!options.weight.empty())
+        change.service_weight = TRY_CONTEXT(config::parse_service_weight(options.weight), "--service-weight");
+    if (change.empty()) return error(Errc::invalid, "nothing is to be changed: give an option");
+    auto* engine = TRY(context.engine());
+    TRY(container::change_attachment(*engine, TRY(engine->container(options.container)), options.network, change));
+    return 0;
 }
 
 void declare_disconnect(Verb& verb, ConnectOptions& options) {
@@ -223,6 +258,9 @@ Result<int> run_connect(Context& context, ConnectOptions& options) {
     attachment.default_route = options.default_route;
     if (!options.rate_up.empty()) attachment.rate_up = TRY_CONTEXT(config::parse_rate(options.rate_up), "--rate-up");
     if (!options.rate_down.empty()) attachment.rate_down = TRY_CONTEXT(config::parse_rate(options.rate_down), "--rate-down");
+    attachment.service = options.service;
+    if (!options.weight.empty())
+        attachment.service_weight = TRY_CONTEXT(config::parse_service_weight(options.weight), "--service-weight");
     for (const auto& text : options.options) {
         const auto equals = text.find('=');
         if (equals == std::string::npos) return error(Errc::invalid, "--driver-opt: '{}' is not KEY=VALUE", text);
@@ -238,6 +276,53 @@ Result<int> run_disconnect(Context& context, ConnectOptions& options) {
     return 0;
 }
 
+struct ServicesOptions {
+    std::vector<std::string> networks;
+    std::string format;
+    bool quiet = false;
+};
+
+void declare_services(Verb& verb, ServicesOptions& options) {
+    verb.add_option("NETWORK", options.networks, "all if none is given");
+    verb.add_flag("-q,--quiet", options.quiet, "only names");
+    verb.add_option("--format", options.format, "table, json, 'table TEMPLATE' or a Go template").value("FORMAT");
+}
+
+const Listing services_listing{{{"Addresses", "ADDRESSES"},
+                                {"Containers", "CONTAINERS"},
+                                {"Name", "NAME"},
+                                {"Network", "NETWORK"},
+                                {"Serving", "SERVING"}},
+                               "{{.Network}}\t{{.Name}}\t{{.Addresses}}\t{{.Serving}}\t{{.Containers}}",
+                               "Name"};
+
+Result<int> run_services(Context& context, ServicesOptions& options) {
+    auto* engine = TRY(context.engine());
+    std::vector<std::string> wanted;
+    for (const auto& name : options.networks) wanted.push_back(TRY(engine->network(name)).config.name);
+    std::vector<Json> rows;
+    for (const auto& service : TRY(container::read_services(engine->paths()))) {
+        if (!wanted.empty() && std::ranges::find(wanted, service.network) == wanted.end()) continue;
+        Json members = Json::array();
+        std::string text;
+        std::size_t serving = 0;
+        for (const auto& member : service.members) {
+            const bool serves = member.state == container::MemberState::serving;
+            serving += serves && member.weight != 0 ? 1 : 0;
+            text += fmt::format("{}{} ({}{})", text.empty() ? "" : ", ", member.container, member.weight,
+                                serves ? "" : fmt::format(", {}", state_text(member.state)));
+            members.push_back(inspect_service_member(member));
+        }
+        rows.push_back(Json{{"Addresses", fmt::format("{}", fmt::join(service.addresses, ", "))},
+                            {"Containers", text},
+                            {"Members", members},
+                            {"Name", service.name},
+                            {"Network", service.network},
+                            {"Serving", fmt::format("{}/{}", serving, service.members.size())}});
+    }
+    return print(TRY(print_listing(services_listing, {options.format, options.quiet}, rows)));
+}
+
 }  // namespace
 
 void add_network_verbs(Parents& parents, Context& context) {
@@ -247,6 +332,9 @@ void add_network_verbs(Parents& parents, Context& context) {
     add_verb(parents.network, context, "connect", "Connect a container to a network", declare_connect, run_connect);
     add_verb(parents.network, context, "disconnect", "Disconnect a container from a network", declare_disconnect,
              run_disconnect);
+    add_verb(parents.network, context, "update", "Change a container's connection to a network", declare_update, run_update);
+    add_verb(parents.network, context, "services", "List services and the containers behind them", declare_services,
+             run_services);
     add_verb(parents.network, context, "reload", "Put back rules and interfaces that are gone", declare_reload, run_reload);
 }
 

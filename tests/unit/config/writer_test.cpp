@@ -35,7 +35,7 @@ Definition full() {
     d.networks = {
         NetworkAttachment{
             "front", "eth7", "10.1.2.3", "fd00::3", "02:42:ac:11:00:02", {"www"}, true, 100'000'000, 12345, {{"k", "v"}}},
-        NetworkAttachment{"back", "", "", "", "", {}, false, 0, 0, {}}};
+        NetworkAttachment{"back", "", "", "", "", {}, false, 0, 0, {}, "web", 0}};
     d.ports = {parse_port("127.0.0.1:8000-8001:80-81/udp").value(), parse_port("[::1]::5/sctp").value(),
                parse_port("published=443,target=443,bypass_firewall=true").value(),
                parse_port("target=444,bypass_firewall=false").value(),

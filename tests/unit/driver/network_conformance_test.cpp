@@ -235,6 +235,71 @@ TEST_P(NetworkConformance, AnAttachedNetworkIsNotRemoved) {
     EXPECT_GOOD(driver_->network_remove(network_));
 }
 
+TEST_P(NetworkConformance, AReservedAddressIsNoContainers) {
+    if (!GetParam().own) {
+        const auto refused = driver_->reserve("service:web", network_);
+        ASSERT_FALSE(refused.ok());
+        EXPECT_EQ(refused.error().code(), Errc::unsupported);
+        EXPECT_GOOD(driver_->release("service:web", network_));
+        return;
+    }
+    const auto addresses = GOT(driver_->reserve("service:web", network_));
+    EXPECT_EQ(addresses.size(), 2U);
+    EXPECT_EQ(GOT(load()->reserve("service:web", network_)), addresses);
+    EXPECT_NE(GOT(driver_->reserve("service:api", network_)), addresses);
+    EXPECT_FALSE(driver_->reserve("web", network_).ok()) << "a container's name";
+    EXPECT_FALSE(driver_->reserve("service:../web", network_).ok());
+    auto wanted = request("web");
+    wanted.ipv4 = addresses.front();
+    EXPECT_FALSE(driver_->validate(wanted).ok());
+    EXPECT_EQ(interfaces(), before_);
+    EXPECT_THAT(GOT(driver_->recover(network_, {}, {"service:web", "service:api"}, true)), IsEmpty());
+    for (int i = 0; i < 2; ++i) EXPECT_GOOD(driver_->release("service:web", network_));
+    EXPECT_GOOD(driver_->validate(wanted));
+    EXPECT_EQ(GOT(driver_->recover(network_, {}, {}, false)).size(), 2U) << "both addresses of the other one";
+    EXPECT_THAT(GOT(driver_->leases(network_)), IsEmpty());
+}
+
+TEST_P(NetworkConformance, TheDefaultRouteMoves) {
+    if (!GetParam().own) GTEST_SKIP() << "this driver does not change what runs";
+    driver::NetworkConfig second = named("red");
+    second.subnets = {{.cidr = "10.98.0.0/24"}, {.cidr = "fd00:98::/64"}};
+    second = GOT(driver_->network_create(second, {network_}));
+    const os::Fd netns = new_netns();
+    auto green = request("web"), red = request("web");
+    red.network = second;
+    red.interface = "eth1";
+    red.default_route = false;
+    (void)GOT(driver_->prepare(green, netns.get()));
+    (void)GOT(driver_->prepare(red, netns.get()));
+    const auto leads_to = [&](const char* interface) {
+        inside(netns, [&] {
+            for (const char* to : {"-4 route get 192.0.2.1", "-6 route get 2001:db8::1"})
+                EXPECT_EQ(system(fmt::format("ip {} | grep -q 'dev {} '", to, interface).c_str()), 0) << to;
+            for (const char* to : {"-4 route get 10.99.0.77", "-6 route get fd00:99::77"})
+                EXPECT_EQ(system(fmt::format("ip {} | grep -q 'dev eth0 '", to).c_str()), 0) << to;
+            for (const char* to : {"-4 route get 10.98.0.77", "-6 route get fd00:98::77"})
+                EXPECT_EQ(system(fmt::format("ip {} | grep -q 'dev eth1 '", to).c_str()), 0) << to;
+        });
+    };
+    leads_to("eth0");
+    red.default_route = true;
+    green.default_route = false;
+    EXPECT_GOOD(driver_->change(red, netns.get()));
+    EXPECT_GOOD(driver_->change(green, netns.get()));
+    leads_to("eth1");
+    EXPECT_GOOD(driver_->change(green, netns.get()));  // again
+    leads_to("eth1");
+    green.default_route = true;
+    red.default_route = false;
+    EXPECT_GOOD(driver_->change(green, netns.get()));
+    EXPECT_GOOD(driver_->change(red, netns.get()));
+    leads_to("eth0");
+    for (const auto& network : {network_, second}) EXPECT_GOOD(driver_->teardown("web", network, false));
+    EXPECT_FALSE(driver_->change(green, netns.get()).ok()) << "it is not attached";
+    EXPECT_GOOD(driver_->network_remove(second));
+}
+
 TEST_P(NetworkConformance, OverlappingSubnetsAreRefused) {
     only_if_it_connects();
     if (IsSkipped()) return;

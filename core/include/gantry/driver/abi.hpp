@@ -11,13 +11,14 @@
 //     1.2: StorageDriver::layer_files
 //     1.3: NetworkDriver::publish, unpublish, check_ports, takes_resolver_port; PublishedPort::bypass_firewall,
 //          AttachRequest::rate_up, rate_down and resolver_port
+//     1.4: NetworkDriver::reserve, release, change
 #pragma once
 
 #include <cstdint>
 
 #define GANTRY_DRIVER_MAGIC 0x47414e54525944ULL  // "GANTRYD"
 #define GANTRY_DRIVER_ABI_MAJOR 1
-#define GANTRY_DRIVER_ABI_MINOR 3
+#define GANTRY_DRIVER_ABI_MINOR 4
 #define GANTRY_DRIVER_STORAGE 1U
 #define GANTRY_DRIVER_NETWORK 2U
 #define GANTRY_DRIVER_SYMBOL "gantry_driver"

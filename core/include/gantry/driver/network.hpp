@@ -139,6 +139,20 @@ public:
     }
     // Since 1.3. Whether AttachRequest::resolver_port is heeded.
     [[nodiscard]] virtual bool takes_resolver_port() const { return false; }
+    // Since 1.4. An address of each of the network's families that is no interface's, leased to an owner that is no container
+    // ("service:NAME"; no container's name has a colon) until it is released: the same ones again for the same owner. leases()
+    // lists them; recover() frees those whose owner is not among `known`.
+    virtual Result<std::vector<std::string>> reserve(const std::string& /*owner*/, const NetworkConfig& network) {
+        return error(Errc::unsupported, "network driver '{}' has no addresses for services", network.driver);
+    }
+    // Since 1.4. Idempotent.
+    virtual Result<> release(const std::string& /*owner*/, const NetworkConfig& /*network*/) { return {}; }
+    // Since 1.4. Rates and default route of an attached container become those of the request, which is otherwise as it was at
+    // prepare(). default_route false takes the route away where it leads over this network. On error nothing has changed.
+    virtual Result<> change(const AttachRequest& request, int /*netns*/) {
+        return error(Errc::unsupported, "network driver '{}' cannot change a running container's network",
+                     request.network.driver);
+    }
 };
 
 }  // namespace gantry::driver
