@@ -228,7 +228,11 @@ void check_credential(const Item& item, const Credential& credential) {
     // systemd.exec(5), LoadCredential=: an absolute path, or the name of one that the manager was given.
     if (!credential.path.empty() &&
         (has_control(credential.path) || (!credential.path.starts_with('/') && !only(credential.path, "_.-@+"))))
-        item.fail(fmt::format("path '{}' is neither absolute nor a credential's name", printable(credential.path)));
+        return item.fail(fmt::format("path '{}' is neither absolute nor a credential's name", printable(credential.path)));
+    // Seen with systemd 257: what PID 1 says to systemd-executor (254 and later) is words, and the service fails with "Failed
+    // to deserialize".
+    if (credential.path.find(' ') != std::string::npos)
+        item.fail(fmt::format("path '{}' has a space, which systemd cannot pass on", printable(credential.path)));
 }
 
 constexpr Key<Definition> keys[] = {

@@ -16,15 +16,7 @@ configure() {
 forget() { gantry registry ls -q | xargs -r gantry registry rm >/dev/null; }
 to_ours() { skopeo copy --quiet --insecure-policy --dest-tls-verify=false "oci:/tmp/busybox-image:latest" "docker://$ours/$1"; }
 manifest_of() { skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$ours/$1"; }
-# users NAME:PASSWORD...: an htpasswd file
-users() {
-    python3 - "$@" <<'P' >/etc/gantry/registry.htpasswd
-import crypt, sys
-for pair in sys.argv[1:]:
-    name, password = pair.split(":")
-    print(name + ":" + crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
-P
-}
+users() { htpasswd "$@" >/etc/gantry/registry.htpasswd; }
 dockerd_start() {
     systemctl is-active -q docker.service || systemctl start docker.service
 }

@@ -183,11 +183,11 @@ name = "text"
 value = " 100%n \\ \"q\" 'x'\n\ttail "
 [[credentials]]
 name = "file"
-path = "/etc/secret %n"
+path = "/etc/secret-%n"
 T
     # systemd outside of containers does this itself; its credentials need it.
     mount --make-rshared /
-    echo from-file >'/etc/secret %n'
+    echo from-file >'/etc/secret-%n'
     # shellcheck disable=SC2016
     payload secret "cp \$CREDENTIALS_DIRECTORY/* $scratch/; sleep 1000"
     systemctl daemon-reload

@@ -110,6 +110,12 @@ busybox_image() {
 
 # --- a registry ---------------------------------------------------------------------------------------------------------------------
 
+# htpasswd NAME:PASSWORD...: lines with bcrypt's digests, as registries want them; few rounds.
+htpasswd() {
+    local pair
+    for pair; do perl -e 'print "$ARGV[0]:", crypt($ARGV[1], q($2b$04$saltsaltsaltsaltsaltsu)), "\n"' "${pair%%:*}" "${pair#*:}"; done
+}
+
 registry=127.0.0.1:5000
 # registry_start [YAML]: Debian's docker-registry; YAML is added to its configuration (auth:, http: tls: and the like).
 registry_start() {

@@ -123,6 +123,7 @@ TEST(Reader, refuses_contradictions_where_they_stand) {
         {"network = \"host\"\n[sysctls]\n\"net.core.somaxconn\" = 1", "not the container's"},
         {"ready = \"healthy\"\n[health]\ndisabled = true", "key 'ready'"},
         {"[[credentials]]\nname = \"a\"", "either a path or a value"},
+        {"[[credentials]]\nname = \"a\"\npath = \"/a b\"", "'/a b' has a space"},
         {"[[credentials]]\nname = \"a\"\nvalue = \"1\"\n[[credentials]]\nname = \"a\"\nvalue = \"2\"", "named twice"},
         {"[[mounts]]\ntype = \"volume\"\ntarget = \"/x\"\nsize = \"1m\"", "are for tmpfs"},
         {"[[networks]]\nname = \"aa\"\n[[networks]]\nname = \"aa\"", "named twice"},
