@@ -153,6 +153,7 @@ Result<> apply_pax(const PaxRecords& records, TarEntry& entry) {
         if (key == "gid") entry.gid = TRY(parse_id(value, key));
         if (key == "mtime") entry.modified = TRY(parse_time(value, key));
         if (key == "atime") entry.accessed = TRY(parse_time(value, key));
+        if (key == "ctime") entry.changed = TRY(parse_time(value, key));
         if (key == "SCHILY.devmajor") entry.major = TRY(parse_id(value, key));
         if (key == "SCHILY.devminor") entry.minor = TRY(parse_id(value, key));
     }

@@ -46,7 +46,7 @@ C
     for tag in v1 v2; do
         gantry tag localhost/parts:$tag $registry/peers/parts:$tag
         gantry push -q --compression zstd:chunked $registry/peers/parts:$tag
-        podman --log-level=debug pull $registry/peers/parts:$tag 2>/tmp/podman.log
+        podman --log-level=debug pull $registry/peers/parts:$tag 2>/tmp/podman.log || { tail -n 5 /tmp/podman.log; return 1; }
         assert_contains "$(cat /tmp/podman.log)" 'Retrieved partial blob'
         assert_lacks "$(cat /tmp/podman.log)" 'Failed to retrieve partial blob'
         output=$(podman --cgroup-manager cgroupfs run --rm --network none --cgroups disabled $registry/peers/parts:$tag sh -c 'cat /opt/small; sha256sum </opt/big')

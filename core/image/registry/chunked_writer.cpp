@@ -105,6 +105,8 @@ Json json_of(const TarEntry& entry) {
     if (const auto text = time_text(entry.modified)) json["modtime"] = *text;
     if (entry.accessed)
         if (const auto text = time_text(*entry.accessed)) json["accesstime"] = *text;
+    if (entry.changed)  // podman 5 compares what the table says with the archive's headers
+        if (const auto text = time_text(*entry.changed)) json["changetime"] = *text;
     for (const auto& [name, value] : entry.xattrs) json["xattrs"][name] = base64_encode(value);
     return json;
 }
