@@ -31,7 +31,8 @@ protected:
     }
     std::vector<std::string> names() {
         std::vector<std::string> out;
-        for (const auto& file : read_members(paths, "front", "web").value()) out.push_back(file.member.container);
+        const auto members = read_members(paths, "front", "web").value();
+        for (const auto& file : members) out.push_back(file.member.container);
         return out;
     }
     config::Paths paths;
