@@ -19,6 +19,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../address.bpf.h"
 #include "guard.h"
 
 #define PASS TC_ACT_UNSPEC  // on to what others have attached, and to the bridge
@@ -48,9 +49,6 @@ struct arp {
 };
 
 static __always_inline int same4(const __u8 *a, const __u8 *b) { return *(const __u32 *)a == *(const __u32 *)b; }
-static __always_inline int same6(const __u8 *a, const __u8 *b) {
-    return same4(a, b) && same4(a + 4, b + 4) && same4(a + 8, b + 8) && same4(a + 12, b + 12);
-}
 static __always_inline int same_mac(const __u8 *a, const __u8 *b) {
     return *(const __u16 *)a == *(const __u16 *)b && *(const __u16 *)(a + 2) == *(const __u16 *)(b + 2) &&
            *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
@@ -59,7 +57,7 @@ static __always_inline int nobody4(const __u8 *a) { return *(const __u32 *)a == 
 static __always_inline int nobody6(const __u8 *a) { return nobody4(a) && nobody4(a + 4) && nobody4(a + 8) && nobody4(a + 12); }
 
 static __always_inline int own6(const struct guard_port *port, const __u8 *address) {
-    return (!nobody6(port->v6) && same6(address, port->v6)) || same6(address, port->link_local);
+    return (!nobody6(port->v6) && same_address(address, port->v6)) || same_address(address, port->link_local);
 }
 
 static __always_inline int may_arp(struct __sk_buff *skb, const struct guard_port *port) {

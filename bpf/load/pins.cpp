@@ -1,5 +1,6 @@
 #include "load/pins.hpp"
 
+#include "os/bpf.hpp"
 #include "os/file.hpp"
 #include "os/lock.hpp"
 #include "os/process.hpp"
@@ -25,6 +26,15 @@ Result<> load_programs(const std::string& programs, const std::string& into) {
     if (loaded.status == 0) return {};
     const std::string said = loaded.errors.substr(0, loaded.errors.find('\n'));
     return error(Errc::unsupported, "{}", said.empty() ? fmt::format("gantry-bpf-load ended with {}", loaded.status) : said);
+}
+
+Result<> link_programs(std::span<const CgroupHook> hooks, const std::string& folder, int cgroup, const std::string& link) {
+    for (const CgroupHook& hook : hooks) {
+        const os::Fd program = TRY(os::bpf_open(folder + "/" + hook.program));
+        const os::Fd made = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
+        TRY(os::bpf_pin(made.get(), link + hook.program));
+    }
+    return {};
 }
 
 // bpffs has no files to remove but pins, no links to follow, and no folders below this one.

@@ -4,7 +4,10 @@
 
 #include "base/result.hpp"
 
+#include <linux/bpf.h>
+
 #include <functional>
+#include <span>
 #include <string>
 
 namespace gantry::bpf {
@@ -21,6 +24,15 @@ Result<> check_bpffs(const std::string& mount);
 // milliseconds. programs: "policy", "route", "guard"; into: the folder to pin them in. Errc::unsupported with what the kernel
 // said.
 Result<> load_programs(const std::string& programs, const std::string& into);
+
+// Where a program belongs on a cgroup.
+struct CgroupHook {
+    const char* program;
+    bpf_attach_type type;
+};
+// Attaches programs that are pinned in folder under their names, and pins the links: link + the program's name is the path of
+// each. What was attached before an error stays, with its pin.
+Result<> link_programs(std::span<const CgroupHook> hooks, const std::string& folder, int cgroup, const std::string& link);
 
 // Takes away a folder of pins; what is pinned lives on while something uses it. Idempotent.
 Result<> remove_pins(const std::string& folder);

@@ -38,6 +38,36 @@ Direction direction_of(const std::vector<Grant>& grants, const std::vector<Polic
     return out;
 }
 
+// What the container's ports are at a socket unit.
+std::vector<PortSpan> at_sockets(const std::vector<PortSpan>& spans, const std::vector<SocketPort>& sockets) {
+    std::vector<PortSpan> out;
+    for (const PortSpan& span : spans)
+        for (const SocketPort& socket : sockets) {
+            const int last = socket.container + (socket.host_end - socket.host);
+            const int from = std::max<int>(span.first, socket.container), to = std::min<int>(span.last, last);
+            if (span.protocol != socket.protocol || from > to) continue;
+            const int moved = socket.host - socket.container;
+            out.push_back({span.protocol, static_cast<std::uint16_t>(from + moved), static_cast<std::uint16_t>(to + moved)});
+        }
+    return out;
+}
+
+void move_ports(std::vector<Grant>& grants, const std::vector<SocketPort>& sockets) {
+    std::erase_if(grants, [&](Grant& grant) {
+        if (grant.ports.empty()) return false;
+        grant.ports = at_sockets(grant.ports, sockets);
+        return grant.ports.empty();
+    });
+}
+
+// Who may connect to the sockets of a socket unit, and be sent to from them. Nobody is let through there for being the
+// container itself or its resolver: their loopback is the host's.
+Direction direction_at_sockets(Direction direction) {
+    std::erase_if(direction.grants, [](const Grant& grant) { return grant.rule == 0; });
+    direction.resolvers.clear();
+    return direction;
+}
+
 void append(Tables& to, Tables from) {
     to.targets.insert(to.targets.end(), from.targets.begin(), from.targets.end());
     to.ports.insert(to.ports.end(), from.ports.begin(), from.ports.end());
@@ -99,6 +129,15 @@ Result<> read_line(std::string_view line, Applied& out) {
         out.policy = TRY(number<std::uint32_t>(rest));
     } else if (key == "cgroup") {
         out.cgroup = TRY(number<std::uint64_t>(rest));
+    } else if (key == "socket") {
+        out.socket_cgroup = TRY(number<std::uint64_t>(rest));
+    } else if (key == "port" && words.size() == 5) {
+        SocketPort port;
+        port.protocol = TRY(number<std::uint8_t>(words[1]));
+        port.host = TRY(number<std::uint16_t>(words[2]));
+        port.host_end = TRY(number<std::uint16_t>(words[3]));
+        port.container = TRY(number<std::uint16_t>(words[4]));
+        out.socket_ports.push_back(port);
     } else if (key == "build") {
         out.build = rest;
     } else if (key == "netns" && (rest == "own" || rest == "host")) {
@@ -128,17 +167,34 @@ std::uint32_t Applied::flags() const {
            (config::has_peer(rules, PolicyRule::Peer::dns) ? std::uint32_t{POLICY_HAS_NAMES} : 0U);
 }
 
+policy_state Applied::socket_state() const {
+    // Its ports are those of the unit, whatever the container itself may listen on.
+    return {owner, policy + 1, flags() & ~std::uint32_t{POLICY_HAS_LISTEN}};
+}
+
 Tables Applied::tables() const {
     Tables out;
     if (rules.egress) append(out, compile(direction_of(egress, *rules.egress, inside), policy, POLICY_EGRESS));
     if (rules.ingress) append(out, compile(direction_of(ingress, *rules.ingress, inside), policy, POLICY_INGRESS));
     if (rules.listen) append(out, compile_listen(*rules.listen, policy));
+    if (socket_cgroup == 0) return out;
+    if (rules.egress)
+        append(out, compile(direction_at_sockets(direction_of(egress, *rules.egress, inside)), policy + 1, POLICY_EGRESS));
+    if (rules.ingress) {
+        Direction in = direction_at_sockets(direction_of(ingress, *rules.ingress, inside));
+        move_ports(in.grants, socket_ports);
+        move_ports(in.world, socket_ports);
+        append(out, compile(in, policy + 1, POLICY_INGRESS));
+    }
     return out;
 }
 
 std::string Applied::text() const {
     std::string text = fmt::format("owner {}\npolicy {}\ncgroup {}\nbuild {}\nnetns {}\n", owner, policy, cgroup, build,
                                    own_net ? "own" : "host");
+    if (socket_cgroup != 0) text += fmt::format("socket {}\n", socket_cgroup);
+    for (const SocketPort& port : socket_ports)
+        text += fmt::format("port {} {} {} {}\n", port.protocol, port.host, port.host_end, port.container);
     text += rules_text("egress", rules.egress) + rules_text("ingress", rules.ingress);
     if (rules.listen && rules.listen->empty()) text += "listen\n";
     if (rules.listen)

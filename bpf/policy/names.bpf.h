@@ -12,6 +12,7 @@
 #define ANSWER_LIMIT 32  // records of a message that are read
 #define LABEL_LIMIT 128  // of a name: 255 bytes, each label has two at least
 #define DNS_PORT 53
+#define MESSAGES_A_SEGMENT 4  // of a stream that are read: a library sends two questions at once (A, AAAA)
 
 struct {
     __uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -9,15 +9,14 @@
 // no ports.
 // Helpers and hooks: bpf-helpers(7), Documentation/bpf/prog_cgroup_sockopt.rst; nothing newer than Linux 5.12 (the
 // coarse clock, which is read in a few cycles; places on the stack that are not constant).
+#include "connections.bpf.h"
 #include "names.bpf.h"
 #include "packet.bpf.h"
 
 #define ALLOW 1
 #define DENY 0
-#define UDP_IDLE_NS (180LL * 1000000000LL)     // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
-#define TCP_IDLE_NS (432000LL * 1000000000LL)  // nf_conntrack_tcp_timeout_established: five days
-#define STREAM 1                               // SOCK_STREAM: bits/socket_type.h wants the C library
-#define LOOPBACK 1                             // the kernel's LOOPBACK_IFINDEX (include/net/flow.h)
+#define IDLE_NS (180LL * 1000000000LL)  // nf_conntrack_udp_timeout_stream is 120 s; a resolver's answer comes sooner
+#define LOOPBACK 1                      // the kernel's LOOPBACK_IFINDEX (include/net/flow.h)
 
 struct {
     __uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
@@ -39,14 +38,6 @@ struct {
     __type(key, struct policy_flow_key);
     __type(value, struct policy_flow);
 } flows SEC(".maps");
-
-// A TCP socket that a packet was allowed for: all else of its connection passes without a look at headers and rules.
-struct {
-    __uint(type, BPF_MAP_TYPE_SK_STORAGE);
-    __uint(map_flags, BPF_F_NO_PREALLOC);
-    __type(key, int);
-    __type(value, struct policy_connection);
-} connections SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -147,12 +138,11 @@ static __always_inline int may_listen(const struct policy_state *state, __u8 pro
     return find_port(POLICY_SCOPE(state->policy, POLICY_INGRESS), 0, protocol, port) != 0;
 }
 
-// A connection of TCP goes on when the policy changes: nobody else has its sequence numbers. A flow of datagrams is judged anew, as its
-// first packet was: its address may be another's by now.
+// A flow of datagrams is judged anew when the policy has changed, as its first packet was: its address may be another's by now.
 static __always_inline int still_allowed(const struct policy_state *state, struct policy_flow *flow, const struct packet *packet) {
     struct policy_verdict verdict;
     const __u32 direction = flow->direction ? POLICY_INGRESS : POLICY_EGRESS;
-    if (flow->policy == state->policy || packet->protocol == IPPROTO_TCP) return 1;
+    if (flow->policy == state->policy) return 1;
     if (has_rules(state, direction) &&
         !allowed(state, direction, packet->remote, packet->protocol, rule_port(packet, direction), 0, &verdict))
         return 0;
@@ -160,47 +150,25 @@ static __always_inline int still_allowed(const struct policy_state *state, struc
     return 1;
 }
 
-// States of a TCP socket that knows its peer: what belongs to it is of this one connection. Before that (LISTEN, SYN_SENT) packets
-// are judged one by one; so are those of a socket that was disconnected (connect(2) with AF_UNSPEC) and connects anew. Half-open
-// connections, TIME_WAIT and resets have no such socket: the kernel shows a listener's or one of its own.
-#define SYNCHRONISED                                                                                                      \
-    (1 << BPF_TCP_ESTABLISHED | 1 << BPF_TCP_FIN_WAIT1 | 1 << BPF_TCP_FIN_WAIT2 | 1 << BPF_TCP_CLOSE_WAIT | 1 << BPF_TCP_CLOSING | \
-     1 << BPF_TCP_LAST_ACK)
-
-static __always_inline int synchronised(const struct bpf_sock *sock) { return (1U << (sock->state & 31) & SYNCHRONISED) != 0; }
-
-// Whether the header has nothing that leads elsewhere than to the socket's peer: the socket may have been given IPv4 options or
-// an IPv6 routing header since (setsockopt(2)).
-static __always_inline int plain_header(const struct __sk_buff *skb) {
-    const __u8 *data = (const __u8 *)(long)skb->data, *end = (const __u8 *)(long)skb->data_end;
-    if (data + sizeof(struct ipv6hdr) > end) return 0;  // TCP's are no shorter: 20 + 20
-    return (data[0] == 0x45 && data[9] == IPPROTO_TCP) || (data[0] >> 4 == 6 && data[6] == IPPROTO_TCP);
+// Whether it belongs to a flow of datagrams that was allowed.
+static __always_inline int flows_on(struct __sk_buff *skb, const struct policy_state *state, const struct packet *packet,
+                                    const struct policy_flow_key *key, __u64 now) {
+    struct policy_flow *flow = bpf_map_lookup_elem(&flows, key);
+    // Signed: another processor may have written a later time than the one read above.
+    if (!flow || (__s64)(now - flow->last_ns) >= IDLE_NS || !still_allowed(state, flow, packet)) return 0;
+    flow->last_ns = now;
+    if (flow->packets < POLICY_LONG_FLOW)
+        ++flow->packets;
+    else if (packet->protocol == IPPROTO_UDP && packet->remote_port != DNS_PORT)  // a resolver's answers are read
+        remember_datagrams(skb, packet, state->policy, now);
+    return 1;
 }
 
-// Whether the packet belongs to a TCP connection that was allowed. A socket's cgroup never changes, so this needs no look at whose
-// policy it is.
-static __always_inline int goes_on(struct __sk_buff *skb, __u32 direction) {
-    struct bpf_sock *sock = skb->sk;
-    if (!sock) return 0;
-    sock = bpf_sk_fullsock(sock);
-    return sock && bpf_sk_storage_get(&connections, sock, 0, 0) && synchronised(sock) &&
-           (direction == POLICY_INGRESS || plain_header(skb));
-}
-
-static __always_inline void remember(struct __sk_buff *skb, __u32 policy) {
-    struct bpf_sock *sock = skb->sk;
-    if (!sock) return;
-    sock = bpf_sk_fullsock(sock);
-    // The type as well: a raw socket of protocol 6 sends what it likes.
-    if (!sock || sock->protocol != IPPROTO_TCP || sock->type != STREAM || !synchronised(sock)) return;
-    struct policy_connection first = {.policy = policy};
-    bpf_sk_storage_get(&connections, sock, &first, BPF_SK_STORAGE_GET_F_CREATE);
-}
-
-// Whether it comes from a resolver of the container. What comes by the loopback interface a process of the container could have
-// sent in the resolver's name, but for a resolver that is there (a container with the host's network).
-static __always_inline int from_resolver(struct __sk_buff *skb, const struct policy_state *state, const struct packet *packet) {
-    if (packet->protocol != IPPROTO_UDP || packet->remote_port != DNS_PORT || !(state->flags & POLICY_HAS_NAMES)) return 0;
+// Whether it comes from a resolver of the container, by that protocol. What comes by the loopback interface a process of the container
+// could have sent in the resolver's name, but for a resolver that is there (a container with the host's network).
+static __always_inline int from_resolver(struct __sk_buff *skb, const struct policy_state *state, const struct packet *packet,
+                                         __u8 protocol) {
+    if (packet->protocol != protocol || packet->remote_port != DNS_PORT || !(state->flags & POLICY_HAS_NAMES)) return 0;
     const struct policy_target *target = find_target(POLICY_SCOPE(state->policy, POLICY_EGRESS), packet->remote);
     if (!target || !(target->place & POLICY_RESOLVER)) return 0;
     return skb->ifindex != LOOPBACK || packet->remote[12] == 127;
@@ -218,21 +186,17 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
         (direction == POLICY_INGRESS || any_rule(state, POLICY_INGRESS, packet.remote) || any_rule(state, POLICY_EGRESS, packet.remote)))
         return ALLOW;
 
+    // What of TCP has no storage on its socket is judged segment by segment: what opens a connection, what a listener is sent, and a
+    // connection that is older than the programs.
     const __u64 now = bpf_ktime_get_coarse_ns();
+    const int flow = packet.protocol != IPPROTO_TCP && !packet.fragment;
     struct policy_flow_key key = {.owner = state->owner,
                                   .remote_port = packet.remote_port,
                                   .local_port = packet.local_port,
                                   .protocol = packet.protocol};
     __builtin_memcpy(key.remote, packet.remote, 16);
-    struct policy_flow *flow = bpf_map_lookup_elem(&flows, &key);
-    // Signed: another processor may have written a later time than the one read above.
-    if (flow && !packet.fragment && !packet.opens &&
-        (__s64)(now - flow->last_ns) < (packet.protocol == IPPROTO_TCP ? TCP_IDLE_NS : UDP_IDLE_NS) &&
-        still_allowed(state, flow, &packet)) {
-        remember(skb, state->policy);
-        flow->last_ns = now;
-        return direction == POLICY_INGRESS && from_resolver(skb, state, &packet) ? (int)packet.at + UDP_HEADER : ALLOW;
-    }
+    if (flow && flows_on(skb, state, &packet, &key, now))
+        return direction == POLICY_INGRESS && from_resolver(skb, state, &packet, IPPROTO_UDP) ? (int)packet.at + UDP_HEADER : ALLOW;
 
     struct policy_verdict verdict = {.allowed = 1};
     const __u16 port = rule_port(&packet, direction);
@@ -241,8 +205,7 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
         return denied(state->owner, direction, packet.remote, packet.protocol, port, POLICY_NOT_LISTENED);
     if (has_rules(state, direction) &&
         !allowed(state, direction, packet.remote, packet.protocol, port, packet.fragment, &verdict)) {
-        // A TCP segment from the middle of a connection that is not known (the table is full, or the connection is older than the
-        // policy): what the other direction would have allowed to be opened passes as well.
+        // A TCP segment from the middle of a connection: what the other direction would allow to be opened passes as well.
         const __u32 other = direction == POLICY_EGRESS ? POLICY_INGRESS : POLICY_EGRESS;
         struct policy_verdict reverse = {.allowed = 0};
         if (packet.protocol != IPPROTO_TCP || packet.opens || packet.fragment || !has_rules(state, other) ||
@@ -252,18 +215,73 @@ static __noinline int judge(struct __sk_buff *skb, __u32 direction) {
             return denied(state->owner, direction, packet.remote, packet.protocol, port, verdict.reason);
         }
     }
-    if (packet.fragment) return ALLOW;
-    const struct policy_flow first = {.last_ns = now, .policy = state->policy, .direction = (__u8)direction};
+    if (packet.protocol == IPPROTO_TCP) remember_segment(skb, state->policy);
+    if (!flow) return ALLOW;
+    const struct policy_flow first = {.last_ns = now, .policy = state->policy, .direction = (__u8)direction, .packets = 1};
     bpf_map_update_elem(&flows, &key, &first, BPF_ANY);
-    remember(skb, state->policy);
     return ALLOW;
 }
 
+// A segment of a resolver's stream (RFC 7766: each message behind two bytes of length). A message is read where it begins, and whose
+// beginning is known from the first byte of the stream on: what stands in the middle of one may look like another, and comes from
+// whoever answers for any name. At most as much of it is read as the segment has.
+static __noinline int learn_segment(struct __sk_buff *skb) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    struct packet packet;
+    __be32 number;
+    __u8 words;
+    struct bpf_sock *sock = skb->sk;
+    if (!sock || !(state->flags & POLICY_HAS_NAMES) || read_packet(skb, &packet, 0) || packet.fragment) return 0;
+    if (!from_resolver(skb, state, &packet, IPPROTO_TCP)) return 0;
+    if (bpf_skb_load_bytes(skb, packet.at + 4, &number, 4) || bpf_skb_load_bytes(skb, packet.at + 12, &words, 1)) return 0;
+    const __u32 first = bpf_ntohl(number), at = packet.at + (words >> 4) * 4U, size = skb->len - at;
+    if (at >= skb->len) return 0;
+    sock = bpf_sk_fullsock(sock);
+    if (!sock) return 0;
+    struct policy_connection *known = bpf_sk_storage_get(&connections, sock, 0, 0);
+    const struct bpf_tcp_sock *tcp = bpf_tcp_sock(sock);
+    if (!known || !tcp) return 0;
+    if (!known->reads) {
+        if (tcp->bytes_received != 0 || tcp->rcv_nxt != first) return 0;
+        known->message = first;
+        known->reads = 1;
+    }
+    for (int i = 0; i < MESSAGES_A_SEGMENT; ++i) {
+        __be16 length;
+        const __u32 begin = known->message - first;
+        // Before the segment or behind it; its length is not whole here: nothing more is learned of this connection.
+        if (begin >= size || bpf_skb_load_bytes(skb, at + begin, &length, 2)) return 0;
+        policy_learn(skb, at + begin + 2, state->policy, state->owner);
+        known->message = first + begin + 2 + bpf_ntohs(length);
+    }
+    return 0;
+}
+
+enum { JUDGE, GOES_ON, GOES_ON_AND_TELLS };
+
+static __always_inline int goes_on(struct __sk_buff *skb, __u32 direction) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    struct bpf_sock *sock = skb->sk;
+    if (!sock) return JUDGE;
+    sock = bpf_sk_fullsock(sock);
+    if (!sock) return JUDGE;
+    if (sock->protocol == IPPROTO_TCP) {
+        if (!stream_goes_on(skb, sock, state->policy, direction)) return JUDGE;
+        return sock->dst_port == bpf_htons(DNS_PORT) ? GOES_ON_AND_TELLS : GOES_ON;
+    }
+    return sock->protocol == IPPROTO_UDP && datagram_goes_on(skb, sock, state->policy, direction) ? GOES_ON : JUDGE;
+}
+
 SEC("cgroup_skb/egress") int policy_egress(struct __sk_buff *skb) {
-    return goes_on(skb, POLICY_EGRESS) ? ALLOW : judge(skb, POLICY_EGRESS);
+    return goes_on(skb, POLICY_EGRESS) != JUDGE ? ALLOW : judge(skb, POLICY_EGRESS);
 }
 SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) {
-    if (goes_on(skb, POLICY_INGRESS)) return ALLOW;
+    const int known = goes_on(skb, POLICY_INGRESS);
+    if (known == GOES_ON) return ALLOW;
+    if (known == GOES_ON_AND_TELLS) {
+        learn_segment(skb);
+        return ALLOW;
+    }
     const int verdict = judge(skb, POLICY_INGRESS);
     if (verdict == ALLOW || verdict == DENY) return verdict;
     const struct policy_state *state = bpf_get_local_storage(&states, 0);
@@ -271,23 +289,43 @@ SEC("cgroup_skb/ingress") int policy_ingress(struct __sk_buff *skb) {
     return ALLOW;
 }
 
-// connect(2) fails at once with EPERM, where a dropped SYN would be tried again for two minutes.
-static __always_inline int may_connect(struct bpf_sock_addr *context, const __u8 *remote) {
-    const struct policy_state *state = bpf_get_local_storage(&states, 0);
-    if (!state->policy || !has_rules(state, POLICY_EGRESS)) return ALLOW;
-    struct policy_verdict verdict;
-    const __u16 port = bpf_ntohs((__u16)context->user_port);
-    if (allowed(state, POLICY_EGRESS, remote, (__u8)context->protocol, port, 0, &verdict)) return ALLOW;
-    return denied(state->owner, POLICY_EGRESS, remote, (__u8)context->protocol, port, verdict.reason);
+// A connection is there: the last segment that it took was let in just now.
+SEC("sockops") int policy_established(struct bpf_sock_ops *context) {
+    if (context->op != BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB && context->op != BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) return 1;
+    struct bpf_sock *sock = context->sk;
+    if (sock) remember_stream(sock, 0);
+    return 1;
 }
 
+// connect(2) fails at once with EPERM, where a dropped SYN would be tried again for two minutes. Its first packets need no second
+// look at the rules, unless a program behind this one (of a cgroup above) made another address of it.
+static __always_inline int may_connect(struct bpf_sock_addr *context, const __u8 *remote) {
+    const struct policy_state *state = bpf_get_local_storage(&states, 0);
+    if (!state->policy) return ALLOW;
+    struct policy_verdict verdict;
+    const __u16 port = bpf_ntohs((__u16)context->user_port);
+    const int tcp = context->protocol == IPPROTO_TCP;
+    if (tcp && context->sk) bpf_sk_storage_delete(&connections, context->sk);  // what it was connected to before
+    if (has_rules(state, POLICY_EGRESS) && !allowed(state, POLICY_EGRESS, remote, (__u8)context->protocol, port, 0, &verdict))
+        return denied(state->owner, POLICY_EGRESS, remote, (__u8)context->protocol, port, verdict.reason);
+    if (tcp && context->sk) {
+        struct policy_connection begins = {.remote_port = port, .policy = state->policy};
+        __builtin_memcpy(begins.remote, remote, 16);
+        bpf_sk_storage_get(&connections, context->sk, &begins, BPF_SK_STORAGE_GET_F_CREATE);
+    }
+    return ALLOW;
+}
+
+// Nobody's address is the container's own one; what the kernel makes of it is seen on its way out.
 static __always_inline int may_connect4(struct bpf_sock_addr *context) {
-    __u8 remote[16];
+    __u8 remote[16] __attribute__((aligned(8)));
+    if (context->user_ip4 == 0) return ALLOW;
     mapped(remote, context->user_ip4);
     return may_connect(context, remote);
 }
 static __always_inline int may_connect6(struct bpf_sock_addr *context) {
     __u32 words[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2], context->user_ip6[3]};
+    if (!(words[0] | words[1] | words[2] | words[3])) return ALLOW;
     return may_connect(context, (const __u8 *)words);
 }
 
@@ -336,7 +374,7 @@ SEC("cgroup_skb/ingress") int policy_test_ingress(struct __sk_buff *skb) { retur
 SEC("cgroup_skb/ingress") int policy_test_learn(struct __sk_buff *skb) {
     struct packet packet;
     const struct policy_state state = {.policy = skb->cb[0], .flags = skb->cb[1], .owner = skb->cb[2]};
-    if (!read_packet(skb, &packet, 0) && !packet.fragment && from_resolver(skb, &state, &packet))
+    if (!read_packet(skb, &packet, 0) && !packet.fragment && from_resolver(skb, &state, &packet, IPPROTO_UDP))
         policy_learn(skb, packet.at + UDP_HEADER, state.policy, state.owner);
     return ALLOW;
 }

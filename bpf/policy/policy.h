@@ -100,12 +100,22 @@ struct policy_flow {
     __u64 last_ns;   // CLOCK_MONOTONIC
     __u32 policy;    // that allowed it
     __u8 direction;  // of its first packet
-    __u8 unused[3];
+    __u8 packets;    // that were looked up so far; no more are counted than matter (POLICY_LONG_FLOW)
+    __u8 unused[2];
 };
 
-// storage of a TCP socket
+// storage of a socket: the peer that packets pass to and from without a look at flows and rules
+#define POLICY_LONG_FLOW 4  // packets after which a flow of datagrams is worth storage: not for a question and its answer
 struct policy_connection {
-    __u32 policy;  // that allowed it
+    __u64 until_ns;  // of UDP: CLOCK_MONOTONIC, when the flow has to be looked up again
+    __u8 remote[16];
+    __u16 remote_port;  // host order
+    __u16 local_port;   // of UDP
+    __u32 policy;       // that allowed it
+    __u32 established;  // of TCP: it was, and outlives the policy
+    __u32 message;      // of TCP with a resolver: the sequence number where its next message begins, once reads is set
+    __u32 reads;
+    __u32 unused;
 };
 
 struct policy_denial_key {

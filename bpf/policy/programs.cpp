@@ -17,14 +17,11 @@ namespace gantry::policy {
 
 namespace {
 
-struct Hook {
-    const char* program;
-    bpf_attach_type type;
-};
-constexpr Hook hooks[] = {
+constexpr bpf::CgroupHook hooks[] = {
     {"policy_egress", BPF_CGROUP_INET_EGRESS},     {"policy_ingress", BPF_CGROUP_INET_INGRESS},
     {"policy_connect4", BPF_CGROUP_INET4_CONNECT}, {"policy_connect6", BPF_CGROUP_INET6_CONNECT},
     {"policy_bind4", BPF_CGROUP_INET4_BIND},       {"policy_bind6", BPF_CGROUP_INET6_BIND},
+    {"policy_established", BPF_CGROUP_SOCK_OPS},
 };
 
 void append(std::vector<std::byte>& frame, std::uint64_t value, unsigned bytes) {
@@ -127,18 +124,15 @@ Result<Programs> Programs::open(const std::string& folder, const std::function<R
     return programs;
 }
 
+std::string Programs::of_sockets(const std::string& container) { return container + "@socket"; }
+
 Result<> Programs::attach(int cgroup, const std::string& container, const policy_state& state) {
     // The new ones decide before those of before go: a container that runs is never without.
     const std::string links = links_of(container), fresh = links + "+new";
     TRY(bpf::remove_pins(fresh));
     TRY(os::make_dirs(fresh, 0700));
     const auto all = [&]() -> Result<> {
-        for (const Hook& hook : hooks) {
-            const os::Fd program = TRY(os::bpf_open(pins_ + "/" + hook.program));
-            const os::Fd link =
-                TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
-            TRY(os::bpf_pin(link.get(), fresh + "/" + hook.program));
-        }
+        TRY(bpf::link_programs(hooks, pins_, cgroup, fresh + "/"));
         return set_state(TRY(os::cgroup_id(cgroup)), state);
     };
     auto attached = all();
@@ -151,14 +145,17 @@ Result<> Programs::attach(int cgroup, const std::string& container, const policy
 }
 
 bool Programs::attached(const std::string& container) const {
-    return std::ranges::all_of(
-        hooks, [&](const Hook& hook) { return access((links_of(container) + "/" + hook.program).c_str(), F_OK) == 0; });
+    return std::ranges::all_of(hooks, [&](const bpf::CgroupHook& hook) {
+        return access((links_of(container) + "/" + hook.program).c_str(), F_OK) == 0;
+    });
 }
 
 Result<> Programs::detach(const std::string& container) {
     FirstError first;
-    first.note(bpf::remove_pins(links_of(container) + "+new"));
-    first.note(bpf::remove_pins(links_of(container)));
+    for (const std::string& links : {links_of(container), links_of(of_sockets(container))}) {
+        first.note(bpf::remove_pins(links + "+new"));
+        first.note(bpf::remove_pins(links));
+    }
     return first.result();
 }
 
@@ -181,10 +178,11 @@ Result<> Programs::erase(const Tables& tables) {
 }
 
 Result<> Programs::erase_policy(std::uint32_t policy) {
-    TRY(erase_where<policy_name_key>(names_.get(), [&](const auto& key) { return key.policy == policy; }));
-    TRY(erase_where<policy_permit_key>(permits_.get(), [&](const auto& key) { return key.policy == policy; }));
-    TRY(erase_where<policy_target_key>(targets_.get(), [&](const auto& key) { return key.scope / 2 == policy; }));
-    return erase_where<policy_port_key>(ports_.get(), [&](const auto& key) { return key.scope / 2 == policy; });
+    const auto of_it = [&](std::uint32_t number) { return number / 2 == policy / 2; };
+    TRY(erase_where<policy_name_key>(names_.get(), [&](const auto& key) { return of_it(key.policy); }));
+    TRY(erase_where<policy_permit_key>(permits_.get(), [&](const auto& key) { return of_it(key.policy); }));
+    TRY(erase_where<policy_target_key>(targets_.get(), [&](const auto& key) { return of_it(key.scope / 2); }));
+    return erase_where<policy_port_key>(ports_.get(), [&](const auto& key) { return of_it(key.scope / 2); });
 }
 
 Result<> Programs::set_state(std::uint64_t cgroup, const policy_state& state) {

@@ -1,7 +1,8 @@
 // The programs and maps that all containers of a host share, pinned in FOLDER/policy-BUILD, and what belongs to one container:
-// links, pinned in FOLDER/ctr/NAME (dots of the name as commas), and the storage of its cgroup. FOLDER is /sys/fs/bpf/gantry.
-// BUILD is a digest of the programs: an upgraded engine loads its own beside those that running containers have. Root (CAP_BPF,
-// CAP_NET_ADMIN) in the host's mount namespace. Processes may do all of this at the same time.
+// links, pinned in FOLDER/ctr/NAME and, for its socket unit, NAME@socket (dots of the name as commas), and the storage of its
+// cgroup. FOLDER is /sys/fs/bpf/gantry. BUILD is a digest of the programs: an upgraded engine loads its own beside those that
+// running containers have. Root (CAP_BPF, CAP_NET_ADMIN) in the host's mount namespace. Processes may do all of this at the
+// same time.
 #pragma once
 
 #include "policy/tables.hpp"
@@ -37,16 +38,18 @@ public:
     // Attaches every program to the cgroup, with that state. Replaces the links that are there, of an earlier run or another
     // build's programs, which decide until the new ones do. On error nothing is left but those.
     Result<> attach(int cgroup, const std::string& container, const policy_state& state);
+    // What links to the cgroup of the container's socket unit go by, in place of its name. No container is called so.
+    static std::string of_sockets(const std::string& container);
     // Whether every program is linked to something.
     [[nodiscard]] bool attached(const std::string& container) const;
     // Takes away the programs and maps of another build (Applied::build), which no container has any more. Idempotent.
     Result<> remove_build(const std::string& other);
-    // The links and their folder. Idempotent.
+    // The container's links and those of its socket unit, and their folders. Idempotent.
     Result<> detach(const std::string& container);
 
     Result<> put(const Tables& tables);
     Result<> erase(const Tables& tables);
-    // All entries of a policy whose tables nobody knows any more: looks at every entry of every policy.
+    // All entries of a policy (with those of its socket unit) that nobody knows any more: looks at every entry of every policy.
     Result<> erase_policy(std::uint32_t policy);
     Result<> set_state(std::uint64_t cgroup, const policy_state& state);
     Result<std::optional<policy_state>> state(std::uint64_t cgroup);

@@ -9,11 +9,7 @@ namespace gantry::route {
 
 namespace {
 
-struct Hook {
-    const char* program;
-    bpf_attach_type type;
-};
-constexpr Hook hooks[] = {
+constexpr bpf::CgroupHook hooks[] = {
     {"route_connect4", BPF_CGROUP_INET4_CONNECT},         {"route_connect6", BPF_CGROUP_INET6_CONNECT},
     {"route_sendmsg4", BPF_CGROUP_UDP4_SENDMSG},          {"route_sendmsg6", BPF_CGROUP_UDP6_SENDMSG},
     {"route_recvmsg4", BPF_CGROUP_UDP4_RECVMSG},          {"route_recvmsg6", BPF_CGROUP_UDP6_RECVMSG},
@@ -58,12 +54,7 @@ Result<> Pins::attach_host(int cgroup, const std::string& folder) {
     const std::uint32_t first = 0;
     const std::uint64_t cookie = TRY(os::netns_cookie());
     TRY(os::bpf_put(host_.get(), &first, &cookie));
-    for (const Hook& hook : hooks) {
-        const os::Fd program = TRY(os::bpf_open(folder + "/" + hook.program));
-        const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
-        TRY(os::bpf_pin(link.get(), fmt::format("{}/link_{}", folder, hook.program)));
-    }
-    return {};
+    return bpf::link_programs(hooks, folder, cgroup, folder + "/link_");
 }
 
 // A number that the kernel gives to no second interface before it has given all of them.

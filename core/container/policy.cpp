@@ -48,7 +48,7 @@ Result<std::uint32_t> reserve_number(const config::Paths& paths, const std::stri
     for (int attempt = 0; attempt < 64; ++attempt) {
         std::uint32_t number = 0;
         if (getrandom(&number, sizeof number, 0) != sizeof number) return errno_error("draw a number");
-        number >>= 1;  // a scope has one bit more
+        number = number >> 1 & ~1U;  // a scope has one bit more; the odd one is for a socket unit's sockets
         if (number == 0) continue;
         if (symlink(name.c_str(), number_file(paths, number).c_str()) == 0) return number;
         if (errno != EEXIST) return errno_error("reserve number {}", number);
@@ -58,7 +58,22 @@ Result<std::uint32_t> reserve_number(const config::Paths& paths, const std::stri
 
 void free_number(const config::Paths& paths, std::uint32_t number) { unlink(number_file(paths, number).c_str()); }
 
-policy_state state_of(const Applied& applied) { return {applied.owner, applied.policy, applied.flags()}; }
+// Of the container's socket unit. systemd makes a socket of IP in the cgroup of its unit (systemd 252, src/core/socket.c,
+// socket_address_listen_in_cgroup), and the kernel what is accepted from it in the same.
+Result<os::Fd> socket_cgroup(const std::string& name) {
+    return os::open(fmt::format("/sys/fs/cgroup/system.slice/system-ctr.slice/ctr@{}.socket", name), O_RDONLY | O_DIRECTORY);
+}
+
+// Another run's socket unit: one that was started again since has other sockets, which the container does not have.
+Result<> attach_sockets(policy::Programs& programs, const std::string& name, const Applied& applied) {
+    const auto group = socket_cgroup(name);
+    if (!group.ok() || TRY(os::cgroup_id(group->get())) != applied.socket_cgroup) return {};
+    return programs.attach(group->get(), policy::Programs::of_sockets(name), applied.socket_state());
+}
+
+bool is_attached(const policy::Programs& programs, const std::string& name, const Applied& applied) {
+    return programs.attached(name) && (applied.socket_cgroup == 0 || programs.attached(policy::Programs::of_sockets(name)));
+}
 
 // An upgrade leaves the programs of the build before where they are while containers run under them.
 void drop_unused_build(const config::Paths& paths, policy::Programs& programs, const std::string& build) {
@@ -81,6 +96,8 @@ Result<> replace_policy(const config::Paths& paths, policy::Programs& programs, 
                         Applied wanted) {
     wanted.owner = before.owner;
     wanted.cgroup = before.cgroup;
+    wanted.socket_cgroup = before.socket_cgroup;
+    wanted.socket_ports = before.socket_ports;
     wanted.build = policy::this_build();
     wanted.policy = TRY(reserve_number(paths, name));
     // Entries under another build's programs are not ours to know; they go with those.
@@ -88,8 +105,12 @@ Result<> replace_policy(const config::Paths& paths, policy::Programs& programs, 
     const auto all = [&]() -> Result<> {
         TRY(programs.put(wanted.tables()));
         TRY(os::write_file_atomic(policy_file(paths, name), wanted.text(), 0600, false));
-        if (same_build && programs.attached(name)) return programs.set_state(wanted.cgroup, state_of(wanted));
-        return programs.attach(TRY(policy_cgroup(paths, name)).get(), name, state_of(wanted));
+        if (same_build && is_attached(programs, name, wanted)) {
+            if (wanted.socket_cgroup != 0) TRY(programs.set_state(wanted.socket_cgroup, wanted.socket_state()));
+            return programs.set_state(wanted.cgroup, wanted.state());
+        }
+        if (wanted.socket_cgroup != 0) TRY(attach_sockets(programs, name, wanted));
+        return programs.attach(TRY(policy_cgroup(paths, name)).get(), name, wanted.state());
     };
     const auto done = all();
     const Applied& old = done.ok() ? before : wanted;
@@ -120,13 +141,15 @@ Result<policy::Programs> policy_programs(const config::Paths& paths) {
 }
 
 Result<> apply_policy(const config::Paths& paths, const Record& record, const NetworkPolicy& rules, const std::string& cgroup,
-                      bool own_net) {
+                      bool own_net, const std::vector<policy::SocketPort>& sockets) {
     // What an earlier run left, if its reaper was killed.
     TRY(release_policy(paths, record.name));
     if (rules.empty()) return {};
     const os::Fd lock = TRY(lock_policy(paths, record.name));
     policy::Programs programs = TRY(policy_programs(paths));
     const os::Fd group = TRY(os::open(cgroup, O_RDONLY | O_DIRECTORY));
+    os::Fd socket_group;
+    if (!sockets.empty()) socket_group = TRY_CONTEXT(socket_cgroup(record.name), "the cgroup of its socket unit");
     Applied applied;
     applied.rules = rules;
     applied.own_net = own_net;
@@ -140,11 +163,15 @@ Result<> apply_policy(const config::Paths& paths, const Record& record, const Ne
         Applied resolved = TRY(resolve_peers(paths, around, record, rules, own_net, true));
         resolved.owner = resolved.policy = number;
         resolved.cgroup = applied.cgroup;
+        if (!sockets.empty()) resolved.socket_cgroup = TRY(os::cgroup_id(socket_group.get()));
+        resolved.socket_ports = sockets;
         resolved.build = policy::this_build();
         applied = std::move(resolved);
         TRY(os::write_file_atomic(policy_file(paths, record.name), applied.text(), 0600, false));
         TRY(programs.put(applied.tables()));
-        return programs.attach(group.get(), record.name, state_of(applied));
+        if (!sockets.empty())
+            TRY(programs.attach(socket_group.get(), policy::Programs::of_sockets(record.name), applied.socket_state()));
+        return programs.attach(group.get(), record.name, applied.state());
     };
     auto done = all();
     if (!done.ok()) {

@@ -21,9 +21,10 @@ namespace gantry::container {
 Result<policy::Programs> policy_programs(const config::Paths& paths);
 
 // Puts the definition's policy in force for a container that is about to run. cgroup: its folder below /sys/fs/cgroup. own_net:
-// the container has a network namespace of its own. On error nothing is left. Without a policy nothing is done.
+// the container has a network namespace of its own. sockets: ports whose sockets it was given by its socket unit, which come
+// under the policy from here on. On error nothing is left. Without a policy nothing is done.
 Result<> apply_policy(const config::Paths& paths, const Record& record, const config::NetworkPolicy& rules,
-                      const std::string& cgroup, bool own_net);
+                      const std::string& cgroup, bool own_net, const std::vector<policy::SocketPort>& sockets);
 
 // Another policy for a container that runs under one. Connections that exist go on.
 Result<> set_policy(const config::Paths& paths, const std::string& name, const config::NetworkPolicy& rules);

@@ -67,7 +67,9 @@ Result<std::vector<PolicyProblem>> check_policies(const config::Paths& paths, co
         // Of another build's programs only the links are known.
         const bool ours = (*applied)->build == policy::this_build();
         const auto state = ours ? TRY(programs->state((*applied)->cgroup)) : std::nullopt;
-        if (!programs->attached(name) || (ours && (!state || state->policy != (*applied)->policy)))
+        if (!programs->attached(name) ||
+            ((*applied)->socket_cgroup != 0 && !programs->attached(policy::Programs::of_sockets(name))) ||
+            (ours && (!state || state->policy != (*applied)->policy)))
             out.push_back({name, "its network policy is not enforced"});
     }
     if (!numbers.ok()) return out;

@@ -19,6 +19,7 @@
 #include "os/userns.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -33,6 +34,17 @@ namespace gantry::launch {
 namespace {
 
 constexpr int engine_error = 125;
+
+// Ports whose sockets systemd handed in.
+std::vector<policy::SocketPort> socket_ports(const Plan& plan) {
+    std::vector<policy::SocketPort> out;
+    if (plan.sockets == 0) return out;
+    for (const config::Port& port : plan.definition.ports)
+        if (port.socket)
+            out.push_back({static_cast<std::uint8_t>(port.protocol == "udp" ? IPPROTO_UDP : IPPROTO_TCP), port.host_port,
+                           port.host_port_end, port.container_port});
+    return out;
+}
 
 Failure failed(Error reason, std::string_view step, int status = engine_error) {
     return {status, step.empty() ? std::move(reason) : std::move(reason).context(step)};
@@ -239,7 +251,8 @@ std::optional<Failure> start(const ContainerName& name, const std::string& build
     // 6. The policy, which the container's first process is under from its first instruction; and those of others that name it.
     undo.push([&] { [[maybe_unused]] const auto released = container::release_policy(plan.paths, record.name); });
     const std::string cgroup = plan.definition.policy.empty() ? "" : STEP("policy", own_cgroup());
-    STEP("policy", container::apply_policy(plan.paths, record, plan.definition.policy, cgroup, plan.own_net));
+    STEP("policy",
+         container::apply_policy(plan.paths, record, plan.definition.policy, cgroup, plan.own_net, socket_ports(plan)));
     STEP("policy", container::refresh_policies(plan.paths, record));
     if (!state.stdio.log.link.empty()) STEP("standard streams", log::set_process(state.stdio.log, child.pid));
     STEP("", tell(channel, Go::network));

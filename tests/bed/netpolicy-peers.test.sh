@@ -32,6 +32,69 @@ test_a_dns_name_is_followed_by_the_answers_that_the_container_gets() {
     end d1
 }
 
+test_answers_over_tcp_are_followed_as_well() {
+    speaker d10 'egress = ["dns:api.example.com:80/tcp", "dns:*.wild.example.com:80/tcp"]'
+    # Both questions (A, AAAA) in one connection.
+    for name in api.example.com a.wild.example.com; do
+        assert_contains "$(inside d10 "RES_OPTIONS=use-vc python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=3).read())' \
+            http://$name/hostname" 2>&1 | tail -n 3)" answered
+    done
+    assert_match "$(gantry network policy show d10)" '1 dns:api.example.com:80/tcp \(.*2001:db8:51::7'
+    reaches d10 198.51.100.8 80
+    end d10
+}
+
+# What stands in the middle of a message may look like another, wherever segments begin.
+test_a_stream_of_answers_is_read_from_its_beginning() {
+    cat >/tmp/stream.py <<'P'
+import socket, struct, time
+question = b"\x03api\x07example\x03com\0\0\x01\0\x01"
+def message(address, flags=0x8180):
+    body = struct.pack("!6H", 7, flags, 1, 1, 0, 0) + question + b"\xc0\x0c\0\1\0\1\0\0\1\0\0\4" + socket.inet_aton(address)
+    return struct.pack("!H", len(body)) + body
+lie, other = message("198.51.100.8"), b"\0\7\x81\x80\0\1\0\1\0\0\0\0\4evil\3org\0\0\x10\0\1"
+outer = struct.pack("!H", len(other) + 100 + len(lie)) + other + bytes(100)
+streams = [
+    [outer, lie, message("198.51.100.7")],  # a lie at the beginning of a segment, then the truth
+    [b"\0", lie[1:]],                       # a length in two pieces: not read
+    [struct.pack("!H", 5) + b"short" + lie],
+]
+server = socket.create_server(("192.0.2.54", 53))
+print("ready", flush=True)
+for stream in streams:
+    peer, _ = server.accept()
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for piece in stream: peer.sendall(piece); time.sleep(0.2)
+    peer.close()
+P
+    ip addr add 192.0.2.54/24 dev up0
+    python3 /tmp/stream.py >/tmp/stream &
+    eventually 5 grep -q ready /tmp/stream
+    define d11 'command = ["payload", "sleep"]
+dns = ["192.0.2.54"]
+[network.policy]
+egress = ["dns:api.example.com"]
+[[networks]]
+name = "pol"'
+    systemctl start ctr@d11
+    hear() {
+        as d11 python3 -c '
+import socket
+s = socket.create_connection(("192.0.2.54", 53), 3)
+while s.recv(4096): pass'
+    }
+    hear
+    refused d11 198.51.100.8 80
+    reaches d11 198.51.100.7 80
+    hear
+    refused d11 198.51.100.8 80
+    hear
+    reaches d11 198.51.100.8 80
+    wait
+    ip addr del 192.0.2.54/24 dev up0
+    end d11
+}
+
 test_a_dns_name_leads_to_nothing_of_the_host() {
     server web ''
     echo "address=/web.example.com/$(address web)" >>/run/names.conf
@@ -64,7 +127,7 @@ asker.recv(512)
 try: socket.create_connection(("198.51.100.8", 80), 2); print("reached")
 except OSError as e: print(e.strerror)
 P
-    assert_eq 'Operation not permitted' "$(nsenter -t "$(main_pid d3)" -n sh -c 'echo $$ >/sys/fs/cgroup/ctr.slice/ctr@d3.service/cgroup.procs; exec python3 /tmp/liar.py')"
+    assert_eq 'Operation not permitted' "$(as d3 python3 /tmp/liar.py)"
     end d3
 }
 

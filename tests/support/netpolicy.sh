@@ -30,6 +30,10 @@ name = \"pol\""
 }
 # By name, in one go: what a speaker gets from there, or the error.
 fetch() { inside "$1" "python3 -c 'import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=3).read().decode())' http://$2/hostname" 2>&1 | tail -n 3; }
+# A program of the host as one of the container's: in its cgroup and its network.
+as() {  # NAME COMMAND...
+    nsenter -t "$(main_pid "$1")" -n sh -c 'echo $$ >"/sys/fs/cgroup/ctr.slice/ctr@$0.service/cgroup.procs"; exec "$@"' "$@"
+}
 inside() { gantry exec "$1" sh -c "$2"; }
 address() { gantry inspect -f '{{(index .NetworkSettings.Networks "pol").IPAddress}}' "$1"; }
 address6() { gantry inspect -f '{{(index .NetworkSettings.Networks "pol").GlobalIPv6Address}}' "$1"; }
