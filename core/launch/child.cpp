@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <limits>
 
 namespace gantry::launch {
 
@@ -61,6 +62,16 @@ Result<> set_names(const Plan& plan) {
     return {};
 }
 
+// Every group may have ping sockets (icmp(7)): ping then needs no CAP_NET_RAW, which no container with a network policy has. As
+// moby does (daemon/oci_linux.go); groups that a user namespace lacks cannot be named.
+Result<> let_ping(const Plan& plan, int sysctls) {
+    if (!plan.own_net) return {};
+    std::uint64_t last = std::numeric_limits<std::int32_t>::max();
+    for (const driver::IdMap& map : plan.ids)
+        if (map.container == 0) last = map.count - 1;
+    return sandbox::write_sysctl(sysctls, "net.ipv4.ping_group_range", fmt::format("0 {}", last));
+}
+
 Result<> assemble(const Plan& plan, ChildState& state) {
     // In a mount namespace of its own, whose mounts are the host's peers; attached somewhere so that it can become "/".
     if (::mount(nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr) != 0) return errno_error("make the mounts slaves");
@@ -70,6 +81,7 @@ Result<> assemble(const Plan& plan, ChildState& state) {
     TRY_CONTEXT(make_devices(plan, state.sources, root), "devices");
     TRY(mount_user_mounts(plan, state.sources, root));
     TRY_CONTEXT(mount_credentials(plan, root), "credentials");
+    TRY(let_ping(plan, sysctls.get()));
     for (const auto& [name, value] : plan.definition.sysctls) TRY(sandbox::write_sysctl(sysctls.get(), name, value));
     if (plan.workdir != "/") TRY_CONTEXT(os::make_dirs_in_root(root, plan.workdir), "working folder '{}'", plan.workdir);
     TRY(protect_paths(plan, root));
