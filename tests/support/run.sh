@@ -114,7 +114,7 @@ fuzz_one() {  # PROGRAM SECONDS
     cat "$logs/fuzz-$name.result"
 }
 
-test_bed() { run_files bed 2 "$@"; }
+test_bed() { run_files bed 3 "$@"; }  # they wait more than they compute
 test_vm() { run_files vm 2 "$@"; }  # a machine takes one processor (vm.sh)
 
 # run_files KIND PARALLEL [NAME[:TEST]]...: one bed or machine per file.
