@@ -43,11 +43,11 @@ const AttachRequest* find(const std::vector<AttachRequest>& requests, const std:
     return found == requests.end() ? nullptr : &*found;
 }
 
-// Those of `to` that are otherwise in `from`.
+// Those of `to` that are otherwise in `from`. One that is not in it has just been attached, with all but the default route.
 Result<> apply(Engine& engine, const std::vector<AttachRequest>& from, const std::vector<AttachRequest>& to, int netns) {
     for (const AttachRequest& request : to) {
         const AttachRequest* before = find(from, request.network.name);
-        if (before != nullptr && same(*before, request)) continue;
+        if (before == nullptr ? !request.default_route : same(*before, request)) continue;
         TRY_CONTEXT(TRY(engine.network_driver(request.network.driver))->change(request, netns), "network '{}'",
                     request.network.name);
     }

@@ -35,9 +35,9 @@ struct TarEntry {
     std::uint32_t major = 0, minor = 0;
     TarTime modified;
     std::optional<TarTime> accessed, changed;  // where a pax header says them
-    std::uint64_t size = 0;    // of the file
-    std::uint64_t stored = 0;  // bytes of data() that follow
-    bool sparse = false;       // the data are those of runs, in order; the rest are holes
+    std::uint64_t size = 0;                    // of the file
+    std::uint64_t stored = 0;                  // bytes of data() that follow
+    bool sparse = false;                       // the data are those of runs, in order; the rest are holes
     std::vector<SparseRun> runs;
     std::map<std::string, std::string> xattrs;
 };

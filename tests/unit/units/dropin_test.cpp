@@ -147,11 +147,11 @@ TEST(Dropin, hostile_texts_stay_in_their_line) {
 TEST(Dropin, credentials_log_and_helpers) {
     const std::string text = dropin(
         "tty = true\nauto_remove = true\n[log]\ndriver = \"none\"\n[health]\ncommand = \"true\"\n"
-        "[[credentials]]\nname = \"a\"\npath = \"/etc/a b\"\n[[credentials]]\nname = \"b\"\npath = \"sys\"\nencrypted = "
+        "[[credentials]]\nname = \"a\"\npath = \"/etc/a-b\"\n[[credentials]]\nname = \"b\"\npath = \"sys\"\nencrypted = "
         "true\n");
     for (const char* line : {"Wants=ctr-console@web.service\nAfter=ctr-console@web.service\n", "Wants=ctr-health@web.timer\n",
                              "CollectMode=inactive-or-failed\n", "StandardOutput=null\nStandardError=null\n",
-                             "LoadCredential=a:/etc/a b\n", "LoadCredentialEncrypted=b:sys\n"})
+                             "LoadCredential=a:/etc/a-b\n", "LoadCredentialEncrypted=b:sys\n"})
         EXPECT_THAT(text, HasSubstr(line));
     UnitFacts image = facts();
     image.image_health = true;

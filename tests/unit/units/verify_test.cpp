@@ -72,7 +72,7 @@ source = "/srv/a b%c\\d\"e"
 target = "/x"
 [[credentials]]
 name = "a"
-path = "/etc/a b%c"
+path = "/etc/a-b%c"
 [[credentials]]
 name = "b"
 value = "line\n%n \\ \""
@@ -90,7 +90,8 @@ protected:
         // It must be there where tests run: systemd is what all of this is for.
         ASSERT_TRUE(os::path_exists("/usr/bin/systemd-analyze"));
         std::filesystem::remove_all(folder_);
-        std::filesystem::copy(GANTRY_UNITDIR, folder_, std::filesystem::copy_options::recursive);
+        std::filesystem::copy(GANTRY_UNITDIR, folder_,
+                              std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
         for (const char* unit : {"ctr@.service", "ctr-console@.service", "ctr-health@.service"}) {
             std::string text = os::read_file(folder_ + "/" + unit).value();
             // The programs are not installed where tests run.
