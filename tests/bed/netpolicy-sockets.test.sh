@@ -247,6 +247,7 @@ test_ping_is_judged() {
     speaker c20 'egress = ["web/icmp"]'
     local family
     for family in 4 6; do
+        # shellcheck disable=SC2046  # two addresses
         as c20 python3 -c '
 import socket, struct, sys
 six, web, db = sys.argv[1] == "6", *sys.argv[2:]
