@@ -94,7 +94,8 @@ test_a_port_that_is_taken_fails_the_start() {
     define s5 'command = ["payload", "sleep"]
 ports = [{ publish = "8080:80", socket = true }]'
     ! systemctl start ctr@s5 2>/dev/null || fail 'it started'
-    assert_contains "$(journalctl -q -o cat -u ctr@s5.socket)" 'Address already in use'
+    # Said by the process that makes sockets in the unit's cgroup, whose lines journald may not find the unit of.
+    assert_match "$(journalctl -q -o cat)" 'ctr@s5.socket: Failed to create listening socket .*: Address already in use'
     systemctl stop taken
     systemctl reset-failed
     rm /etc/gantry/containers/s5.toml
