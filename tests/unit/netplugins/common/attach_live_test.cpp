@@ -25,7 +25,7 @@ TEST_F(AttachLive, AContainerGetsAddressesRoutesAndTheWorld) {
     EXPECT_THAT(inside, HasSubstr(status.addresses[0]));
     EXPECT_THAT(inside, HasSubstr(status.addresses[1]));
     EXPECT_THAT(inside, HasSubstr(status.mac));
-    EXPECT_THAT(inside, Not(HasSubstr("tentative")));
+    EXPECT_THAT(inside, Not(HasSubstr("scope global tentative")));
     EXPECT_THAT(inside, HasSubstr("default via 10.88.0.1 dev eth0"));
     EXPECT_THAT(inside, HasSubstr("default via fd00:6761:6e74::1 dev eth0"));
     // The world has no route back: it sees the host's address.
