@@ -22,12 +22,7 @@ Result<Pins> Pins::open_in(const std::string& pins) {
 
 Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock,
                                 const std::function<Result<>(const std::string& into)>& load) {
-    const bpf::PinFolder pins{folder, "guard", build};
-    auto there = open_in(pins.path());
-    if (there.ok() || there.error().code() != Errc::not_found) return there;
-    TRY(bpf::make_pins(
-        pins, lock, [&] { return open_in(pins.path()).ok(); }, load));
-    return open_in(pins.path());
+    return bpf::open_or_make_pins({folder, "guard", build}, lock, open_in, load);
 }
 
 Result<> Pins::put(std::uint32_t interface, const guard_port& port) { return os::bpf_put(ports_.get(), &interface, &port); }

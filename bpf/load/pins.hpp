@@ -44,4 +44,15 @@ Result<> remove_pins(const std::string& folder);
 Result<> make_pins(const PinFolder& pins, const std::string& lock, const std::function<bool()>& is_whole,
                    const std::function<Result<>(const std::string& fresh)>& make);
 
+// What open(path of the folder), a Result, gives; made as above where that is Errc::not_found.
+template <class Open>
+auto open_or_make_pins(const PinFolder& pins, const std::string& lock, Open open,
+                       const std::function<Result<>(const std::string& fresh)>& make) -> decltype(open(lock)) {
+    auto there = open(pins.path());
+    if (there.ok() || there.error().code() != Errc::not_found) return there;
+    TRY(make_pins(
+        pins, lock, [&] { return open(pins.path()).ok(); }, make));
+    return open(pins.path());
+}
+
 }  // namespace gantry::bpf

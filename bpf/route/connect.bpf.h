@@ -52,28 +52,20 @@ static __always_inline const struct route_endpoint *recall(struct bpf_sock_addr 
 
 static __always_inline struct route_endpoint endpoint4(const struct bpf_sock_addr *context) {
     struct route_endpoint endpoint = {.port = (__u16)context->user_port};
-    mapped(&endpoint.address, context->user_ip4);
+    named_address4(context, endpoint.address.bytes);
     return endpoint;
 }
 static __always_inline struct route_endpoint endpoint6(const struct bpf_sock_addr *context) {
     struct route_endpoint endpoint = {.port = (__u16)context->user_port};
-    __u32 *words = (__u32 *)endpoint.address.bytes;
-    words[0] = context->user_ip6[0];
-    words[1] = context->user_ip6[1];
-    words[2] = context->user_ip6[2];
-    words[3] = context->user_ip6[3];
+    named_address6(context, endpoint.address.bytes);
     return endpoint;
 }
 static __always_inline void put4(struct bpf_sock_addr *context, const struct route_endpoint *endpoint) {
-    context->user_ip4 = ((const __u32 *)endpoint->address.bytes)[3];
+    name_address4(context, endpoint->address.bytes);
     context->user_port = endpoint->port;
 }
 static __always_inline void put6(struct bpf_sock_addr *context, const struct route_endpoint *endpoint) {
-    const __u32 *words = (const __u32 *)endpoint->address.bytes;
-    context->user_ip6[0] = words[0];
-    context->user_ip6[1] = words[1];
-    context->user_ip6[2] = words[2];
-    context->user_ip6[3] = words[3];
+    name_address6(context, endpoint->address.bytes);
     context->user_port = endpoint->port;
 }
 

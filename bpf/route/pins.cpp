@@ -1,5 +1,6 @@
 #include "route/pins.hpp"
 
+#include "load/address.hpp"
 #include "load/pins.hpp"
 #include "os/file.hpp"
 #include "os/netns.hpp"
@@ -38,16 +39,11 @@ Result<Pins> Pins::open_in(const std::string& pins) {
 Result<Pins> Pins::open(const std::string& folder) { return open_in(pins_of(folder).path()); }
 
 Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock, const Making& making) {
-    auto there = open(folder);
-    if (there.ok() || there.error().code() != Errc::not_found) return there;
-    const auto make = [&](const std::string& fresh) -> Result<> {
+    return bpf::open_or_make_pins(pins_of(folder), lock, open_in, [&](const std::string& fresh) -> Result<> {
         TRY(making.load(fresh));
         Pins made = TRY(open_in(fresh));
         return making.fill(made, fresh);
-    };
-    TRY(bpf::make_pins(
-        pins_of(folder), lock, [&] { return open(folder).ok(); }, make));
-    return open(folder);
+    });
 }
 
 Result<> Pins::attach_host(int cgroup, const std::string& folder) {
@@ -106,8 +102,7 @@ Result<> Pins::erase(const route_flow& flow) { return os::bpf_erase(flows_.get()
 
 route_address address_of(std::string_view bytes) {
     route_address address{};
-    if (bytes.size() == 4) address.bytes[10] = address.bytes[11] = 0xff;
-    bytes.copy(reinterpret_cast<char*>(address.bytes) + (bytes.size() == 4 ? 12 : 0), bytes.size() == 4 ? 4 : 16);
+    bpf::put_address(address.bytes, bytes);
     return address;
 }
 

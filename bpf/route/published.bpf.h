@@ -49,8 +49,8 @@ static __always_inline __u32 payload_at(struct __sk_buff *skb, __u32 network, st
         struct iphdr ip;
         if (bpf_skb_load_bytes(skb, network, &ip, sizeof ip) || ip.ihl < 5) return 0;
         if (ip.frag_off & bpf_htons(0x3fff)) return 0;
-        mapped(source, ip.saddr);
-        mapped(destination, ip.daddr);
+        mapped(source->bytes, ip.saddr);
+        mapped(destination->bytes, ip.daddr);
         *protocol = ip.protocol;
         return network + ip.ihl * 4U;
     }

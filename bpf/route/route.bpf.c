@@ -21,6 +21,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../sockaddr.bpf.h"
 #include "route.h"
 
 struct {
@@ -47,18 +48,6 @@ struct {
     __type(value, struct route_endpoint);
 } ports SEC(".maps");
 
-static __always_inline void mapped(struct route_address *address, __be32 v4) {
-    __u32 *words = (__u32 *)address->bytes;
-    words[0] = words[1] = 0;
-    words[2] = bpf_htonl(0xffff);
-    words[3] = v4;
-}
-
-static __always_inline int same_address(const __u8 *left, const __u8 *right) {
-    const __u64 *a = (const __u64 *)left, *b = (const __u64 *)right;
-    return a[0] == b[0] && a[1] == b[1];
-}
-
 // The destination of a packet, and whether its source is the wire's (any, without a wire). False: it goes nowhere.
 static __always_inline int read_packet(struct __sk_buff *skb, const struct route_wire *wire, struct route_address *destination) {
     const __u32 v4_size = sizeof(struct ethhdr) + sizeof(struct iphdr), v6_size = sizeof(struct ethhdr) + sizeof(struct ipv6hdr);
@@ -76,7 +65,7 @@ static __always_inline int read_packet(struct __sk_buff *skb, const struct route
         if (data + v4_size > end) return 0;
         const struct iphdr *ip = data + sizeof(struct ethhdr);
         if (ip->version != 4 || (wire && (wire->v4 == 0 || ip->saddr != wire->v4))) return 0;
-        mapped(destination, ip->daddr);
+        mapped(destination->bytes, ip->daddr);
         return 1;
     }
     if (data + v6_size > end) return 0;

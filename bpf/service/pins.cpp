@@ -1,5 +1,6 @@
 #include "service/pins.hpp"
 
+#include "load/address.hpp"
 #include "base/hash.hpp"
 #include "load/pins.hpp"
 #include "os/netns.hpp"
@@ -9,11 +10,7 @@ namespace gantry::service {
 
 namespace {
 
-struct Hook {
-    const char* program;
-    bpf_attach_type type;
-};
-constexpr Hook hooks[] = {
+constexpr bpf::CgroupHook hooks[] = {
     {"service_connect4", BPF_CGROUP_INET4_CONNECT},         {"service_connect6", BPF_CGROUP_INET6_CONNECT},
     {"service_sendmsg4", BPF_CGROUP_UDP4_SENDMSG},          {"service_sendmsg6", BPF_CGROUP_UDP6_SENDMSG},
     {"service_recvmsg4", BPF_CGROUP_UDP4_RECVMSG},          {"service_recvmsg6", BPF_CGROUP_UDP6_RECVMSG},
@@ -35,31 +32,19 @@ Result<Pins> Pins::open_in(const std::string& pins) {
 
 Result<Pins> Pins::open(const std::string& folder) { return open_in(pins_of(folder).path()); }
 
-Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock, const Making& making, bool* is_made) {
-    auto there = open(folder);
-    if (there.ok() || there.error().code() != Errc::not_found) return there;
-    const auto make = [&](const std::string& fresh) -> Result<> {
+Result<Pins> Pins::open_or_make(const std::string& folder, const std::string& lock, const Making& making) {
+    return bpf::open_or_make_pins(pins_of(folder), lock, open_in, [&](const std::string& fresh) -> Result<> {
         TRY(making.load(fresh));
         Pins made = TRY(open_in(fresh));
-        TRY(making.fill(made, fresh));
-        if (is_made != nullptr) *is_made = true;
-        return {};
-    };
-    TRY(bpf::make_pins(
-        pins_of(folder), lock, [&] { return open(folder).ok(); }, make));
-    return open(folder);
+        return making.fill(made, fresh);
+    });
 }
 
 Result<> Pins::attach(int cgroup, const std::string& folder) {
     const std::uint32_t first = 0;
     const std::uint64_t cookie = TRY(os::netns_cookie());
     TRY(os::bpf_put(host_.get(), &first, &cookie));
-    for (const Hook& hook : hooks) {
-        const os::Fd program = TRY(os::bpf_open(folder + "/" + hook.program));
-        const os::Fd link = TRY_CONTEXT(os::bpf_link_cgroup(program.get(), cgroup, hook.type), "program '{}'", hook.program);
-        TRY(os::bpf_pin(link.get(), fmt::format("{}/link_{}", folder, hook.program)));
-    }
-    return {};
+    return bpf::link_programs(hooks, folder, cgroup, folder + "/link_");
 }
 
 // Slots are written in their order, so what a killed process left of a round is found in it too.
@@ -103,8 +88,7 @@ Result<> Pins::erase(const service_place& place) { return os::bpf_erase(places_.
 
 service_address address_of(std::string_view bytes) {
     service_address address{};
-    if (bytes.size() == 4) address.bytes[10] = address.bytes[11] = 0xff;
-    bytes.copy(reinterpret_cast<char*>(address.bytes) + (sizeof address.bytes - bytes.size()), bytes.size());
+    bpf::put_address(address.bytes, bytes);
     return address;
 }
 

@@ -22,10 +22,8 @@ public:
     // What is pinned below folder (/sys/fs/bpf/gantry). Errc::not_found where nothing is, or what another build of the programs
     // pinned.
     static Result<Pins> open(const std::string& folder);
-    // The same; made where it is missing, by one process at a time (lock: a file of the caller's). is_made, if given, is set
-    // where it was this call that made it.
-    static Result<Pins> open_or_make(const std::string& folder, const std::string& lock, const Making& making,
-                                     bool* is_made = nullptr);
+    // The same; made where it is missing, by one process at a time (lock: a file of the caller's).
+    static Result<Pins> open_or_make(const std::string& folder, const std::string& lock, const Making& making);
 
     // Services are chosen from for all sockets in this cgroup, if they belong to the calling thread's network namespace, which
     // is the host's, or to a place (put_place()). Links are pinned in folder.

@@ -14,7 +14,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "../address.bpf.h"
+#include "../sockaddr.bpf.h"
 #include "service.h"
 
 #define GO_ON 1
@@ -107,34 +107,24 @@ static __always_inline struct service_said_key said_key(struct bpf_sock_addr *co
     return key;
 }
 
-static __always_inline struct service_address address4(const struct bpf_sock_addr *context) {
+static __always_inline struct service_address named(const struct bpf_sock_addr *context, int v4) {
     struct service_address address;
-    mapped(address.bytes, context->user_ip4);
+    if (v4)
+        named_address4(context, address.bytes);
+    else
+        named_address6(context, address.bytes);
     return address;
 }
-static __always_inline struct service_address address6(const struct bpf_sock_addr *context) {
-    struct service_address address;
-    __u32 *words = (__u32 *)address.bytes;
-    words[0] = context->user_ip6[0];
-    words[1] = context->user_ip6[1];
-    words[2] = context->user_ip6[2];
-    words[3] = context->user_ip6[3];
-    return address;
-}
-static __always_inline void put4(struct bpf_sock_addr *context, const struct service_address *address) {
-    context->user_ip4 = ((const __u32 *)address->bytes)[3];
-}
-static __always_inline void put6(struct bpf_sock_addr *context, const struct service_address *address) {
-    const __u32 *words = (const __u32 *)address->bytes;
-    context->user_ip6[0] = words[0];
-    context->user_ip6[1] = words[1];
-    context->user_ip6[2] = words[2];
-    context->user_ip6[3] = words[3];
+static __always_inline void name(struct bpf_sock_addr *context, int v4, const struct service_address *address) {
+    if (v4)
+        name_address4(context, address->bytes);
+    else
+        name_address6(context, address->bytes);
 }
 
 // False: nothing takes connections, and the caller is told as by a host where nobody listens.
 static __always_inline int to_backend(struct bpf_sock_addr *context, int v4, int connects) {
-    struct service_address chosen, address = v4 ? address4(context) : address6(context);
+    struct service_address chosen, address = named(context, v4);
     const enum outcome outcome = choose(context, connects, &address, &chosen);
     if (outcome == NO_SERVICE) return GO_ON;
     if (outcome == NO_BACKEND) {
@@ -143,19 +133,15 @@ static __always_inline int to_backend(struct bpf_sock_addr *context, int v4, int
     }
     const struct service_said_key key = said_key(context, &chosen);
     bpf_map_update_elem(&said, &key, &address, BPF_ANY);
-    if (v4)
-        put4(context, &chosen);
-    else
-        put6(context, &chosen);
+    name(context, v4, &chosen);
     return GO_ON;
 }
 
 static __always_inline int from_backend(struct bpf_sock_addr *context, int v4) {
-    const struct service_address address = v4 ? address4(context) : address6(context);
+    const struct service_address address = named(context, v4);
     const struct service_said_key key = said_key(context, &address);
     const struct service_address *service = bpf_map_lookup_elem(&said, &key);
-    if (service && v4) put4(context, service);
-    if (service && !v4) put6(context, service);
+    if (service) name(context, v4, service);
     return GO_ON;
 }
 

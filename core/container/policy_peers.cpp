@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "config/reader.hpp"
 #include "container/network_store.hpp"
+#include "load/address.hpp"
 #include "os/file.hpp"
 #include "os/netlink.hpp"
 #include "os/netns.hpp"
@@ -50,14 +51,10 @@ Result<std::vector<Prefix>> host_addresses() {
             auto bytes = reply.attribute(sizeof *header, {IFA_LOCAL});
             if (bytes.empty()) bytes = reply.attribute(sizeof *header, {IFA_ADDRESS});
             Prefix prefix;
-            if (header->ifa_family == AF_INET && bytes.size() == 4) {
-                prefix.address[10] = prefix.address[11] = 0xff;
-                bytes.copy(reinterpret_cast<char*>(prefix.address.data() + 12), 4);
-            } else if (header->ifa_family == AF_INET6 && bytes.size() == 16 && header->ifa_scope != RT_SCOPE_LINK) {
-                bytes.copy(reinterpret_cast<char*>(prefix.address.data()), 16);
-            } else {
-                return;
-            }
+            const bool v4 = header->ifa_family == AF_INET && bytes.size() == 4;
+            const bool v6 = header->ifa_family == AF_INET6 && bytes.size() == 16 && header->ifa_scope != RT_SCOPE_LINK;
+            if (!v4 && !v6) return;
+            bpf::put_address(prefix.address, bytes);
             out.push_back(prefix);
         }));
     std::ranges::sort(out);

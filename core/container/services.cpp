@@ -70,8 +70,6 @@ Result<> fill(const config::Paths& paths, service::Pins& pins, const std::string
 }
 
 Result<service::Pins> pins_of(const config::Paths& paths) {
-    auto there = service::Pins::open(paths.bpf);
-    if (there.ok() || there.error().code() != Errc::not_found) return there;
     return service::Pins::open_or_make(
         paths.bpf, services_folder(paths) + "/.pins",
         {[](const std::string& into) { return bpf::load_programs("service", into); },
@@ -92,11 +90,12 @@ Result<> publish_name(const config::Paths& paths, const std::string& network, co
     return dns::publish_service(paths, entry);
 }
 
-// The service's lock is held.
-Result<> renew(const config::Paths& paths, const std::string& network, const std::string& name) {
-    const auto members = TRY(read_members(paths, network, name));
+// What the kernel has becomes what the members' files say, which are returned. The service's lock is held.
+Result<std::vector<MemberFile>> renew(const config::Paths& paths, const std::string& network, const std::string& name) {
+    auto members = TRY(read_members(paths, network, name));
     service::Pins pins = TRY(pins_of(paths));
-    return members.empty() ? Result<>() : put_service(pins, network, members);
+    if (!members.empty()) TRY(put_service(pins, network, members));
+    return members;
 }
 
 // Changes a member where it is there, and then what the kernel has.
@@ -108,7 +107,8 @@ Result<> change_member(const config::Paths& paths, const std::string& network, c
         auto file = TRY(read_member(paths, network, name, container));
         if (!file || !change(file->member)) return {};
         TRY(write_member(paths, network, name, *file));
-        return renew(paths, network, name);
+        TRY(renew(paths, network, name));
+        return {};
     };
     return all().context(fmt::format("service '{}' on network '{}'", name, network));
 }
@@ -231,8 +231,7 @@ Result<> renew_services(const config::Paths& paths, const std::string& network) 
     for (const std::string& name : TRY(folders_in(services_folder(paths) + "/" + network))) {
         const auto again = [&]() -> Result<> {
             const os::Fd lock = TRY(lock_service(paths, network, name));
-            TRY(renew(paths, network, name));
-            const auto members = TRY(read_members(paths, network, name));
+            const auto members = TRY(renew(paths, network, name));
             return members.empty() ? Result<>() : publish_name(paths, network, name, members.front());
         };
         first.note(again().context(fmt::format("service '{}' on network '{}'", name, network)));
