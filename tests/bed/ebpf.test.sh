@@ -5,16 +5,7 @@
 setup_file() {
     load_busybox
     gantry network create -d ebpf pol >/dev/null
-    # A host outside, behind a cable.
-    ip netns add world
-    ip link add uplink type veth peer name cable netns world
-    ip addr add 192.0.2.1/24 dev uplink
-    ip addr add 2001:db8::1/64 dev uplink nodad
-    ip link set uplink up
-    ip -n world addr add 192.0.2.2/24 dev cable
-    ip -n world addr add 2001:db8::2/64 dev cable nodad
-    ip -n world link set cable up
-    ip -n world link set lo up
+    cable_to_world
 }
 fetch() { curl -sS -m 3 -o /dev/null -w '%{http_code}' "$@" || true; }
 # Where a container's network is: what leads to it on the host.

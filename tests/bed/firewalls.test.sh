@@ -5,12 +5,7 @@
 
 setup_file() {
     load_busybox
-    # The world: 192.0.2.2 and 2001:db8::2 behind `uplink`; this host is .1.
-    ip netns add world
-    ip link add uplink type veth peer name cable netns world
-    ip addr add 192.0.2.1/24 dev uplink && ip addr add 2001:db8::1/64 dev uplink nodad && ip link set uplink up
-    ip -n world addr add 192.0.2.2/24 dev cable && ip -n world addr add 2001:db8::2/64 dev cable nodad
-    ip -n world link set cable up && ip -n world link set lo up
+    cable_to_world
     ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8::2
     systemd-run --quiet --unit=world -p NetworkNamespacePath=/run/netns/world python3 -c "
 import socket

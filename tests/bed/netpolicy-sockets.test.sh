@@ -7,10 +7,6 @@ setup_file() {
     load_busybox
     gantry network create pol >/dev/null
 }
-servers() {
-    server web 'tier = "front"'
-    server db 'tier = "back"'
-}
 
 test_datagrams_are_judged_anew_when_the_policy_changes() {
     servers

@@ -6,10 +6,6 @@ setup_file() {
     load_busybox
     gantry network create pol >/dev/null
 }
-servers() {
-    server web 'tier = "front"'
-    server db 'tier = "back"'
-}
 
 test_only_what_egress_says_gets_out() {
     servers

@@ -110,6 +110,15 @@ busybox_image() {
 
 # --- a registry ---------------------------------------------------------------------------------------------------------------------
 
+# A host outside, behind a cable: namespace "world" is 192.0.2.2 and 2001:db8::2 behind `uplink`; this host is .1 and ::1.
+cable_to_world() {
+    ip netns add world
+    ip link add uplink type veth peer name cable netns world
+    ip addr add 192.0.2.1/24 dev uplink && ip addr add 2001:db8::1/64 dev uplink nodad && ip link set uplink up
+    ip -n world addr add 192.0.2.2/24 dev cable && ip -n world addr add 2001:db8::2/64 dev cable nodad
+    ip -n world link set cable up && ip -n world link set lo up
+}
+
 # htpasswd NAME:PASSWORD...: lines with bcrypt's digests, as registries want them; few rounds.
 htpasswd() {
     local pair

@@ -10,6 +10,11 @@ $2
 name = \"pol\""
     systemctl start "ctr@$1"
 }
+# Two of them, told apart by a label.
+servers() {
+    server web 'tier = "front"'
+    server db 'tier = "back"'
+}
 client() {  # NAME POLICY
     define "$1" "command = [\"payload\", \"sleep\"]
 [network.policy]

@@ -21,14 +21,7 @@ test_the_data_path_on_this_kernel() {
 
 # Past the firewall's table, which could do it too.
 test_a_client_outside_on_this_kernel() {
-    ip netns add world
-    ip link add uplink type veth peer name cable netns world
-    ip addr add 192.0.2.1/24 dev uplink
-    ip addr add 2001:db8::1/64 dev uplink nodad
-    ip link set uplink up
-    ip -n world addr add 192.0.2.2/24 dev cable
-    ip -n world addr add 2001:db8::2/64 dev cable nodad
-    ip -n world link set cable up
+    cable_to_world
     server shop '' 'ports = ["8080:80", { publish = "8081:80", bypass_firewall = true }]'
     nft 'flush chain inet gantry publish_one; flush chain inet gantry publish_any'
     local url

@@ -1,31 +1,13 @@
 // The programs of the data path in this kernel, over packets by BPF_PROG_RUN (which takes no frame that is too short for its
 // header, so that case is not here). Needs root; in a mount and a network namespace of its own.
-#include "os/bpf.hpp"
-#include "route/loader.hpp"
-#include "route/pins.hpp"
+#include "fixture.hpp"
 
-#include <gmock/gmock.h>
-
-#include <arpa/inet.h>
 #include <linux/pkt_cls.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
-
-#include <filesystem>
 
 using namespace gantry;
 
 namespace {
-
-std::string bytes_of(const char* address) {
-    char bytes[16];
-    if (inet_pton(AF_INET, address, bytes) == 1) return {bytes, 4};
-    EXPECT_EQ(inet_pton(AF_INET6, address, bytes), 1) << address;
-    return {bytes, 16};
-}
 
 std::string ethernet(std::uint16_t type) {
     return std::string(6, '\x02') + std::string(6, '\x04') + static_cast<char>(type >> 8) + static_cast<char>(type & 0xff);
@@ -41,60 +23,20 @@ std::string v6(const char* source, const char* destination) {
            bytes_of(destination) + std::string(8, '\0');
 }
 
-class RoutePrograms : public testing::Test {
+class RoutePrograms : public RouteFixture {
 protected:
-    static void SetUpTestSuite() {
-        char name[] = "/tmp/gantry-route-XXXXXX";
-        folder = mkdtemp(name);
-        if (geteuid() != 0 || unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 ||
-            mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || mount("bpf", folder.c_str(), "bpf", 0, nullptr) != 0)
-            why = "needs root and a bpffs";
-    }
-    static void TearDownTestSuite() {
-        umount2(folder.c_str(), MNT_DETACH);
-        std::filesystem::remove(folder);
-        std::filesystem::remove(folder + ".lock");
-    }
+    static void SetUpTestSuite() { enter("true"); }
     void SetUp() override {
-        if (!why.empty()) GTEST_SKIP() << why;
-        auto opened = route::Pins::open_or_make(folder + "/gantry", folder + ".lock",
-                                                {route::load, [](route::Pins&, const std::string&) { return Result<>(); }});
-        ASSERT_TRUE(opened.ok()) << opened.error().message();
-        pins = std::make_unique<route::Pins>(std::move(opened).value());
+        RouteFixture::SetUp();
+        if (pins == nullptr) return;
         // The only interface here is the loopback: it is the wire, and the network too.
-        lo = if_nametoindex("lo");
         add(lo, lo, "10.88.0.2", "fd00::2");
         add(77, lo, "10.88.0.3", "fd00::3");  // another of the network
         add(78, 99, "10.89.0.3", "fd01::3");  // one of another network
     }
-    void add(unsigned wire, unsigned network, const char* four, const char* six) {
-        route_wire entry{};
-        entry.network = network;
-        bytes_of(four).copy(reinterpret_cast<char*>(&entry.v4), 4);
-        bytes_of(six).copy(reinterpret_cast<char*>(entry.v6), 16);
-        ASSERT_TRUE(pins->put(wire, entry).ok());
-        route_container container{wire, network, {}};
-        std::string("CONTAIgateway").copy(reinterpret_cast<char*>(container.header), 12);
-        for (const char* address : {four, six}) ASSERT_TRUE(pins->put(route::address_of(bytes_of(address)), container).ok());
-    }
-    // What becomes of the frame; header: its first twelve bytes afterwards.
-    int run(int program, const std::string& frame) {
-        __sk_buff context{};
-        context.ifindex = lo;
-        std::vector<std::byte> in(frame.size()), out(frame.size() + 64);
-        std::memcpy(in.data(), frame.data(), frame.size());
-        const auto result = os::bpf_run(program, in, context, out);
-        EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message());
-        header.assign(reinterpret_cast<const char*>(out.data()), 12);
-        return result.ok() ? static_cast<int>(*result) : -1;
-    }
-    int from(const std::string& frame) { return run(pins->from_container(), frame); }
-    int to(const std::string& frame) { return run(pins->to_container(), frame); }
-
-    static inline std::string folder, why;
-    std::unique_ptr<route::Pins> pins;
-    std::string header;
-    unsigned lo = 0;
+    int from(const std::string& frame) { return run(pins->from_container(), lo, frame); }
+    int to(const std::string& frame) { return run(pins->to_container(), lo, frame); }
+    [[nodiscard]] std::string header() const { return came_out.substr(0, 12); }
 };
 
 TEST_F(RoutePrograms, FromAContainer) {
@@ -128,7 +70,7 @@ TEST_F(RoutePrograms, FromAContainer) {
              {"IPv6 in a frame of IPv4", ethernet(ETH_P_IP) + v6("fd00::2", "fd00::3").substr(14), TC_ACT_SHOT, false},
          }) {
         EXPECT_EQ(from(frame), verdict) << what;
-        if (verdict != TC_ACT_SHOT) EXPECT_EQ(header, rewritten ? "CONTAIgatewa" : frame.substr(0, 12)) << what;
+        if (verdict != TC_ACT_SHOT) EXPECT_EQ(header(), rewritten ? "CONTAIgatewa" : frame.substr(0, 12)) << what;
     }
 }
 
@@ -142,9 +84,9 @@ TEST_F(RoutePrograms, WithoutAnAddressOfAFamilyNothingOfIt) {
 
 TEST_F(RoutePrograms, ToAContainer) {
     EXPECT_EQ(to(v4("192.0.2.1", "10.88.0.2")), TC_ACT_REDIRECT);
-    EXPECT_EQ(header, "CONTAIgatewa");
+    EXPECT_EQ(header(), "CONTAIgatewa");
     EXPECT_EQ(to(v6("2001:db8::1", "fd00::2")), TC_ACT_REDIRECT);
-    EXPECT_EQ(header, "CONTAIgatewa");
+    EXPECT_EQ(header(), "CONTAIgatewa");
     EXPECT_EQ(to(v4("192.0.2.1", "10.88.0.99")), TC_ACT_SHOT) << "nobody's";
     EXPECT_EQ(to(v4("192.0.2.1", "10.89.0.3")), TC_ACT_SHOT) << "another network's";
     EXPECT_EQ(to(ethernet(ETH_P_ARP) + std::string(28, '\0')), TC_ACT_SHOT);

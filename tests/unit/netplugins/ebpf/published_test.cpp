@@ -1,34 +1,15 @@
 // Published ports for clients outside, in this kernel: packets of TCP and errors of ICMP over the programs by BPF_PROG_RUN,
 // whole as they come out, checksums included. Needs root; in a mount and a network namespace of its own.
-#include "os/bpf.hpp"
-#include "route/loader.hpp"
-#include "route/pins.hpp"
+#include "fixture.hpp"
 
-#include <gmock/gmock.h>
-
-#include <arpa/inet.h>
 #include <linux/pkt_cls.h>
 #include <net/ethernet.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 using namespace gantry;
 
 namespace {
 
 constexpr char syn = 0x02, ack = 0x10;
-
-std::string bytes_of(const std::string& address) {
-    char bytes[16];
-    if (inet_pton(AF_INET, address.c_str(), bytes) == 1) return {bytes, 4};
-    EXPECT_EQ(inet_pton(AF_INET6, address.c_str(), bytes), 1) << address;
-    return {bytes, 16};
-}
 
 std::string number(unsigned value) { return {static_cast<char>(value >> 8), static_cast<char>(value & 0xff)}; }
 
@@ -85,45 +66,22 @@ std::string frame(const std::string& packet, const std::string& macs = std::stri
 }
 std::string delivered(const std::string& packet) { return frame(packet, "CONTAIgatewa"); }
 
-class PublishedPrograms : public testing::Test {
+class PublishedPrograms : public RouteFixture {
 protected:
+    // What the frames are for has their MAC; its network is the loopback, the world is behind it.
     static void SetUpTestSuite() {
-        char name[] = "/tmp/gantry-published-XXXXXX";
-        folder = mkdtemp(name);
-        // What the frames are for has their MAC; its network is the loopback, the world is behind it.
-        if (geteuid() != 0 || unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 ||
-            mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-            mount("bpf", folder.c_str(), "bpf", 0, nullptr) != 0 ||
-            std::system(
-                "ip link add up0 address 02:02:02:02:02:02 type veth peer name up1 && ip addr add 192.0.2.1/24 dev up0 &&"
-                "ip addr add 2001:db8::1/64 dev up0 nodad && ip link set up1 up && ip link set up0 up &&"
-                "ip route add 198.51.100.0/24 via 192.0.2.9 mtu lock 1300 && sysctl -qw net.ipv4.ip_forward=1"
-                " net.ipv6.conf.all.forwarding=1 && ip link set lo up") != 0)
-            why = "needs root, a bpffs and ip(8)";
-    }
-    static void TearDownTestSuite() {
-        umount2(folder.c_str(), MNT_DETACH);
-        std::filesystem::remove(folder);
-        std::filesystem::remove(folder + ".lock");
+        enter(
+            "ip link add up0 address 02:02:02:02:02:02 type veth peer name up1 && ip addr add 192.0.2.1/24 dev up0 &&"
+            "ip addr add 2001:db8::1/64 dev up0 nodad && ip link set up1 up && ip link set up0 up &&"
+            "ip route add 198.51.100.0/24 via 192.0.2.9 mtu lock 1300 && sysctl -qw net.ipv4.ip_forward=1"
+            " net.ipv6.conf.all.forwarding=1 && ip link set lo up");
     }
     void SetUp() override {
-        if (!why.empty()) GTEST_SKIP() << why;
-        auto opened = route::Pins::open_or_make(folder + "/gantry", folder + ".lock",
-                                                {route::load, [](route::Pins&, const std::string&) { return Result<>(); }});
-        ASSERT_TRUE(opened.ok()) << opened.error().message();
-        pins = std::make_unique<route::Pins>(std::move(opened).value());
-        lo = if_nametoindex("lo");
+        RouteFixture::SetUp();
+        if (pins == nullptr) return;
         up = if_nametoindex("up0");
         // The container sends by "lo" here, as only an interface that is there can be run on.
-        route_wire wire{};
-        wire.network = lo;
-        bytes_of("10.88.0.2").copy(reinterpret_cast<char*>(&wire.v4), 4);
-        bytes_of("fd00::2").copy(reinterpret_cast<char*>(wire.v6), 16);
-        ASSERT_TRUE(pins->put(lo, wire).ok());
-        route_container container{lo, lo, {}};
-        std::string("CONTAIgatewa").copy(reinterpret_cast<char*>(container.header), 12);
-        for (const char* address : {"10.88.0.2", "fd00::2"})
-            ASSERT_TRUE(pins->put(route::address_of(bytes_of(address)), container).ok());
+        add(lo, lo, "10.88.0.2", "fd00::2");
         publish({"0.0.0.0", 8080}, {"10.88.0.2", 80}, 0);
         publish({"::", 8080}, {"fd00::2", 80}, 0);
         publish({"0.0.0.0", 8081}, {"10.88.0.2", 81}, route_bypass);
@@ -137,24 +95,11 @@ protected:
                                 htons(static_cast<std::uint16_t>(container.port)), flags};
         ASSERT_TRUE(pins->put(port, endpoint).ok());
     }
-    int run(int program, unsigned interface, const std::string& frame) {
-        __sk_buff context{};
-        context.ifindex = interface;
-        std::vector<std::byte> in(frame.size()), out(frame.size() + 64);
-        std::memcpy(in.data(), frame.data(), frame.size());
-        const auto result = os::bpf_run(program, in, context, out);
-        EXPECT_TRUE(result.ok()) << (result.ok() ? "" : result.error().message());
-        came_out.assign(reinterpret_cast<const char*>(out.data()), frame.size());
-        return result.ok() ? static_cast<int>(*result) : -100;
-    }
     int outside(const std::string& packet) { return run(pins->from_outside(), up, frame(packet)); }
     int let_in(const std::string& packet) { return run(pins->let_in(), up, frame(packet)); }
     int answer(const std::string& packet) { return run(pins->from_container(), lo, frame(packet)); }
 
-    static inline std::string folder, why;
-    std::unique_ptr<route::Pins> pins;
-    std::string came_out;
-    unsigned lo = 0, up = 0;
+    unsigned up = 0;
 };
 
 TEST_F(PublishedPrograms, OnceLetInAConnectionIsTranslatedBothWays) {
